@@ -1,0 +1,42 @@
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+/**
+ * Brings the schema up to date with the plain SQL files in `migrations/`.
+ * Collectors that start together wait for each other on an advisory lock; all pending files run in one
+ * transaction. Returns the names of the files that were applied.
+ */
+export async function migrate(pool: pg.Pool, logger: Logger): Promise<string[]> {
+  const client = await pool.connect();
+  try {
+    const applied = await runner({
+      dbClient: client,
+      dir: MIGRATIONS_FOLDER,
+      direction: 'up',
+      migrationsTable: 'schema_migrations',
+      // Two number ranges grow side by side, so a lower number may arrive after a higher one.
+      checkOrder: false,
+      advisoryLockMode: 'wait',
+      logger: {
+        debug: (message: string) => logger.debug(message),
+        info: (message: string) => logger.debug(message),
+        warn: (message: string) => logger.warn(message),
+        error: (message: string) => logger.error(message),
+      },
+    });
+    return applied.map((migration) => migration.name);
+  } finally {
+    client.release();
+  }
+}
+
+/** File names of all migrations, in the order in which they run. */
+export async function migrationFiles(): Promise<string[]> {
+  const names = await readdir(MIGRATIONS_FOLDER);
+  return names.filter((name) => name.endsWith('.sql')).sort();
+}

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// The `gtx` command. The compiled program lies in dist/; a checkout that has not been built yet gets told so.
+import { existsSync } from 'node:fs';
+
+const main = new URL('../dist/main.js', import.meta.url);
+if (!existsSync(main)) {
+  process.stderr.write('gtx is not built yet. Run "npm run build" in the checkout (or just "npm start").\n');
+  process.exit(2);
+}
+await import(main.href);

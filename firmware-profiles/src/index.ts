@@ -1,1 +1,7 @@
-export {};
+/** Meter profiles as data: registers, scaling, identification and source, and how to decode them. */
+export * from './decode.js';
+export * from './error.js';
+export * from './json-schema.js';
+export * from './load.js';
+export * from './plan.js';
+export * from './schema.js';

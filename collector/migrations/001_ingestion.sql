@@ -118,10 +118,11 @@ CREATE TABLE refused_readings (
   sequence numeric(20, 0) NOT NULL,
   code text NOT NULL,
   details jsonb,
-  interval_end bigint NOT NULL,
-  message bytea NOT NULL,
-  meter_signature text NOT NULL,
-  public_key varchar(44) NOT NULL,
+  -- Empty where the payload did not even hold a whole reading.
+  interval_end bigint,
+  message bytea,
+  meter_signature text,
+  public_key varchar(44),
   refused_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (meter_id, sequence)
 );

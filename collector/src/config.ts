@@ -1,0 +1,262 @@
+import { readFileSync } from 'node:fs';
+import { GtxError } from '@gridtokenx/protocol';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const seconds = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => {
+    const protocol = URL.canParse(text) ? new URL(text).protocol : '';
+    return protocols.includes(protocol);
+  }, `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+
+interface Setting {
+  /** Environment variable; the flag is the same in small letters with dashes, without a GTX_ prefix. */
+  env: string;
+  schema: z.ZodType;
+  /** What the reader needs to know; goes to the documentation. */
+  doc: string;
+  /** The value is secret: it may come from the file that `<env>_FILE` names, and is never printed. */
+  secret?: boolean;
+}
+
+/** Every setting of the collector. Documentation, flags and validation come from this table. */
+export const SETTINGS = {
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    schema: url('postgres:', 'postgresql:'),
+    doc: 'PostgreSQL database (15 or newer). Migrations run at start.',
+    secret: true,
+  },
+  databaseConnections: {
+    env: 'GTX_DATABASE_CONNECTIONS',
+    schema: z.coerce.number().int().min(4).max(200).default(10),
+    doc: 'Most connections to the database.',
+  },
+  mqttUrl: {
+    env: 'MQTT_URL',
+    schema: url('mqtt:', 'mqtts:', 'ws:', 'wss:').optional(),
+    doc: 'An external broker. Unset: the collector runs its own on GTX_MQTT_HOST and GTX_MQTT_PORT.',
+  },
+  mqttUsername: {
+    env: 'MQTT_USERNAME',
+    schema: z.string().min(1).optional(),
+    doc: "The collector's login at the external broker.",
+  },
+  mqttPassword: {
+    env: 'MQTT_PASSWORD',
+    schema: z.string().min(1).optional(),
+    doc: "The collector's password at the external broker.",
+    secret: true,
+  },
+  mqttCaFile: {
+    env: 'MQTT_CA_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with the certificate authority of the external broker.',
+  },
+  mqttShareGroup: {
+    env: 'GTX_MQTT_SHARE_GROUP',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .optional(),
+    doc: 'Several collectors at one external MQTT 5 broker: the name of their shared subscription.',
+  },
+  mqttHost: {
+    env: 'GTX_MQTT_HOST',
+    schema: z.string().min(1).default('127.0.0.1'),
+    doc: 'Address on which the embedded broker listens. Anything but loopback needs TLS.',
+  },
+  mqttPort: { env: 'GTX_MQTT_PORT', schema: port.default(1883), doc: 'Its port; 0 takes a free one.' },
+  mqttTlsCert: {
+    env: 'GTX_MQTT_TLS_CERT',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with the certificate chain of the embedded broker.',
+  },
+  mqttTlsKey: {
+    env: 'GTX_MQTT_TLS_KEY',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with its private key.',
+  },
+  mqttMaxConnections: {
+    env: 'GTX_MQTT_MAX_CONNECTIONS',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(10_000),
+    doc: 'Most clients of the embedded broker.',
+  },
+  httpHost: {
+    env: 'GTX_HTTP_HOST',
+    schema: z.string().min(1).default('127.0.0.1'),
+    doc: 'Address on which the HTTP server listens. Put a TLS proxy before it when others are to reach it.',
+  },
+  httpPort: { env: 'GTX_HTTP_PORT', schema: port.default(8080), doc: 'Its port; 0 takes a free one.' },
+  httpBurst: {
+    env: 'GTX_HTTP_BURST',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(700),
+    doc: 'Readings that one address may submit over HTTP within GTX_HTTP_WINDOW_SECONDS (a week of backlog).',
+  },
+  httpWindowSeconds: {
+    env: 'GTX_HTTP_WINDOW_SECONDS',
+    schema: seconds(1, 86_400).default(300),
+    doc: 'The window of that limit.',
+  },
+  httpTrustProxy: {
+    env: 'GTX_HTTP_TRUST_PROXY',
+    schema: z
+      .string()
+      .regex(/^[0-9a-fA-F.:/, ]+$/)
+      .optional(),
+    doc: 'Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas.',
+  },
+  operatorUsername: {
+    env: 'GTX_OPERATOR_USERNAME',
+    schema: z.string().min(1).max(64).optional(),
+    doc: 'Read-only login for operators, at the embedded broker and for the HTTP pages about meters.',
+  },
+  operatorPassword: {
+    env: 'GTX_OPERATOR_PASSWORD',
+    schema: z.string().min(8).max(1024).optional(),
+    doc: 'Its password, at least 8 characters.',
+    secret: true,
+  },
+  solanaRpcUrl: {
+    env: 'SOLANA_RPC_URL',
+    schema: url('http:', 'https:').default('http://127.0.0.1:8899'),
+    doc: 'JSON-RPC endpoint of the Solana cluster.',
+  },
+  solanaWsUrl: {
+    env: 'SOLANA_WS_URL',
+    schema: url('ws:', 'wss:').optional(),
+    doc: 'Its WebSocket endpoint, when it is not the RPC port plus one.',
+  },
+  feePayerKey: {
+    env: 'GTX_FEE_PAYER_KEY',
+    schema: z.string().min(1),
+    doc: 'Key file (Solana format, mode 0600) of the wallet that pays for settlement transactions.',
+  },
+  ackKey: {
+    env: 'GTX_ACK_KEY',
+    schema: z.string().min(1),
+    doc: 'Key file (Solana format, mode 0600) that signs acknowledgements and commands; gateways pin its public key.',
+  },
+  settlement: {
+    env: 'GTX_SETTLEMENT',
+    schema: z.enum(['interval', 'realtime']).default('interval'),
+    doc: '`interval`: settle every GTX_SETTLEMENT_SECONDS. `realtime`: in addition at once after a reading is stored.',
+  },
+  settlementSeconds: {
+    env: 'GTX_SETTLEMENT_SECONDS',
+    schema: seconds(1, 31 * 86_400).default(60),
+    doc: 'Seconds between settlement runs.',
+  },
+  intervalSeconds: {
+    env: 'GTX_INTERVAL_SECONDS',
+    schema: seconds(1, 86_400).default(900),
+    doc: "Least distance between the ends of a meter's readings.",
+  },
+  batchRows: {
+    env: 'GTX_BATCH_ROWS',
+    schema: z.coerce.number().int().min(1).max(1000).default(500),
+    doc: 'Most readings in one database transaction.',
+  },
+  batchMillis: {
+    env: 'GTX_BATCH_MILLIS',
+    schema: z.coerce.number().int().min(0).max(1000).default(5),
+    doc: 'How long a batch waits to fill, in milliseconds.',
+  },
+  maxQueued: {
+    env: 'GTX_MAX_QUEUED',
+    schema: z.coerce.number().int().min(100).max(1_000_000).default(20_000),
+    doc: 'Readings received and not yet stored, before more are left to be sent again.',
+  },
+  logLevel: {
+    env: 'GTX_LOG_LEVEL',
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    doc: 'Least severity that is logged.',
+  },
+} as const satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof SETTINGS;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+const shape = Object.fromEntries(
+  Object.entries(SETTINGS).map(([name, setting]) => [name, setting.schema]),
+) as { [Name in SettingName]: (typeof SETTINGS)[Name]['schema'] };
+
+/** The collector's configuration. Defaults are filled in by parsing. */
+export const CollectorConfig = z.strictObject(shape).superRefine((config, context) => {
+  const issue = (path: SettingName, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], message });
+  if ((config.mqttTlsCert === undefined) !== (config.mqttTlsKey === undefined)) {
+    issue('mqttTlsCert', 'certificate and key go together');
+  }
+  if (config.mqttUrl === undefined && config.mqttTlsCert === undefined && !isLoopback(config.mqttHost)) {
+    issue('mqttHost', 'the broker needs TLS (GTX_MQTT_TLS_CERT, GTX_MQTT_TLS_KEY) on any address but loopback');
+  }
+  if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
+    issue('operatorUsername', 'operator name and password go together');
+  }
+  if (config.mqttUrl !== undefined) {
+    const target = new URL(config.mqttUrl);
+    const encrypted = target.protocol === 'mqtts:' || target.protocol === 'wss:';
+    if (!encrypted && !isLoopback(target.hostname.replace(/^\[|\]$/g, ''))) {
+      issue('mqttUrl', 'a broker on another machine needs TLS (mqtts://)');
+    }
+  }
+});
+export type CollectorConfig = z.infer<typeof CollectorConfig>;
+
+/** `GTX_HTTP_PORT` → `http-port`. */
+export function flagOf(env: string): string {
+  return env
+    .replace(/^GTX_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+/**
+ * Reads the configuration: a flag before the environment before the default. A secret may also come from
+ * the file that `<NAME>_FILE` names (its first line).
+ * @param env environment variables
+ * @param flags values by flag name without dashes in front (`http-port`)
+ * @throws GtxError CONFIG_INVALID, naming every setting that is wrong, without its value
+ */
+export function loadCollectorConfig(
+  env: Record<string, string | undefined>,
+  flags: Record<string, string | undefined> = {},
+): CollectorConfig {
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting][]) {
+    const value = flags[flagOf(setting.env)] ?? blankIsUnset(env[setting.env]) ?? fromFile(setting, env);
+    if (value !== undefined) values[name] = value;
+  }
+  const result = CollectorConfig.safeParse(values);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const name = issue.path[0] as SettingName;
+    const missing = values[name] === undefined && issue.code === 'invalid_type';
+    return { setting: SETTINGS[name].env, message: missing ? 'is required' : issue.message };
+  });
+  throw new GtxError(
+    'CONFIG_INVALID',
+    problems.map((problem) => `${problem.setting}: ${problem.message}`).join('; '),
+    { problems },
+  );
+}
+
+function blankIsUnset(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function fromFile(setting: Setting, env: Record<string, string | undefined>): string | undefined {
+  const path = setting.secret ? blankIsUnset(env[`${setting.env}_FILE`]) : undefined;
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').split(/\r?\n/, 1)[0];
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    throw new GtxError('CONFIG_INVALID', `${setting.env}_FILE: cannot read ${path} (${reason})`);
+  }
+}

@@ -1,0 +1,65 @@
+import { encodeMeterId } from '@gridtokenx/protocol';
+import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
+import { PublicKey } from '@solana/web3.js';
+import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID, UPGRADEABLE_LOADER_ID } from './programs.js';
+
+// The seeds, once: programs/registry and programs/energy-token hold the same.
+const SEED = {
+  config: Buffer.from('config'),
+  mint: Buffer.from('mint'),
+  mintAuthority: Buffer.from('mint-authority'),
+  user: Buffer.from('user'),
+  meter: Buffer.from('meter'),
+  meterKey: Buffer.from('meter-key'),
+} as const;
+
+function derive(program: PublicKey, ...seeds: Uint8Array[]): PublicKey {
+  return PublicKey.findProgramAddressSync(seeds, program)[0];
+}
+
+/** A derivation without arguments, done once: each costs several curve checks. */
+function once(program: PublicKey, seed: Uint8Array): () => PublicKey {
+  let found: PublicKey | undefined;
+  return () => {
+    found ??= derive(program, seed);
+    return found;
+  };
+}
+
+/** The registry's Config account: admin, registrar, guardian, policy, limits, totals. */
+export const registryConfigAddress = once(REGISTRY_PROGRAM_ID, SEED.config);
+/** The registry's PDA that alone may make energy-token mint. It signs and holds no data. */
+export const mintAuthorityAddress = once(REGISTRY_PROGRAM_ID, SEED.mintAuthority);
+/** energy-token's Config account, which is also the GRID mint's authority. */
+export const tokenConfigAddress = once(ENERGY_TOKEN_PROGRAM_ID, SEED.config);
+/** The GRID mint: 9 decimals, 1 base unit = 1 nkWh. */
+export const gridMintAddress = once(ENERGY_TOKEN_PROGRAM_ID, SEED.mint);
+
+/** The User account of a wallet. */
+export function userAddress(wallet: PublicKey): PublicKey {
+  return derive(REGISTRY_PROGRAM_ID, SEED.user, wallet.toBytes());
+}
+
+/**
+ * The Meter account of a meter id.
+ * @throws GtxError when the id breaks the grammar of meter ids.
+ */
+export function meterAddress(meterId: string): PublicKey {
+  return derive(REGISTRY_PROGRAM_ID, SEED.meter, encodeMeterId(meterId));
+}
+
+/** The MeterKey account of a meter's public key: it binds the key to one meter for ever. */
+export function meterKeyAddress(publicKey: PublicKey | Uint8Array): PublicKey {
+  const bytes = publicKey instanceof PublicKey ? publicKey.toBytes() : publicKey;
+  return derive(REGISTRY_PROGRAM_ID, SEED.meterKey, bytes);
+}
+
+/** The wallet's GRID account (its associated token account). A PDA may own one, so off-curve owners are allowed. */
+export function gridTokenAccount(wallet: PublicKey): PublicKey {
+  return getAssociatedTokenAddressSync(gridMintAddress(), wallet, true, TOKEN_PROGRAM_ID);
+}
+
+/** The account in which the upgradeable loader keeps a program's bytes and its upgrade authority. */
+export function programDataAddress(programId: PublicKey): PublicKey {
+  return derive(UPGRADEABLE_LOADER_ID, programId.toBytes());
+}

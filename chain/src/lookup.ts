@@ -1,0 +1,267 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GtxError } from '@gridtokenx/protocol';
+import {
+  AddressLookupTableAccount,
+  AddressLookupTableProgram,
+  type Connection,
+  type Keypair,
+  PublicKey,
+} from '@solana/web3.js';
+import { toChainError } from './failure.js';
+import { sendAndConfirm } from './send.js';
+
+/** Addresses that a table can hold. */
+export const LOOKUP_TABLE_CAPACITY = 256;
+/** Addresses in one extending transaction: 32 bytes each, and the rest of the packet for keys and signature. */
+const EXTEND_CHUNK = 25;
+/** `u32 kind, u64 deactivation slot, u64 last extended slot, u8 start index`, then `Option<authority>`. */
+const AUTHORITY_TAG_OFFSET = 21;
+const POLL_MS = 100;
+/** How long new entries may take to become usable before something is wrong: it is one slot, 0.4 s. */
+const ACTIVATION_TIMEOUT_MS = 60_000;
+
+export interface LookupTablesOptions {
+  connection: Connection;
+  /** Owns the tables and pays for them. */
+  authority: Keypair;
+  /** In every table: addresses that every transaction uses. */
+  pinned: readonly PublicKey[];
+  /** Tables made before (base58), from wherever `onCreated` wrote them. One that is not there is passed over. */
+  addresses?: readonly string[];
+  /**
+   * Called with a new table's address before its transaction is sent: write it down, so that a crash in between
+   * loses no table and no rent. A table whose creation failed never exists and is passed over later.
+   */
+  onCreated?: (address: string) => void | Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** A set of addresses in a table's order. Text is compared: it is computed once for each address. */
+class Addresses {
+  readonly list: PublicKey[] = [];
+  private readonly known = new Set<string>();
+
+  add(addresses: readonly PublicKey[]): void {
+    for (const address of addresses) {
+      const text = address.toBase58();
+      if (this.known.has(text)) continue;
+      this.known.add(text);
+      this.list.push(address);
+    }
+  }
+
+  missing(addresses: readonly PublicKey[]): PublicKey[] {
+    const wanted = new Map(addresses.map((address) => [address.toBase58(), address]));
+    return [...wanted].filter(([text]) => !this.known.has(text)).map(([, address]) => address);
+  }
+
+  fits(addresses: readonly PublicKey[]): boolean {
+    return this.list.length + this.missing(addresses).length <= LOOKUP_TABLE_CAPACITY;
+  }
+}
+
+function copyOf(addresses: Addresses): Addresses {
+  const copy = new Addresses();
+  copy.add(addresses.list);
+  return copy;
+}
+
+/** A table as it is on the chain. */
+class Table extends Addresses {
+  constructor(readonly account: AddressLookupTableAccount) {
+    super();
+    this.add(account.state.addresses);
+  }
+}
+
+/**
+ * Keeps address lookup tables so that each group of addresses that is used together is found in one table:
+ * a transaction that needs two tables spends 34 more bytes.
+ *
+ * Tables are made when needed, extended while there is room, and used again after a restart. They are never
+ * closed: their entries are what later transactions name.
+ */
+export class LookupTables {
+  private tables: Table[] = [];
+
+  constructor(private readonly options: LookupTablesOptions) {}
+
+  /**
+   * Fetches the known tables: at start, and whenever another process may have extended them.
+   * @throws GtxError CHAIN_UNAVAILABLE
+   */
+  async load(): Promise<void> {
+    const known = new Set([...(this.options.addresses ?? []), ...this.addresses]);
+    const { connection, authority } = this.options;
+    const loaded: Table[] = [];
+    for (const address of known) {
+      const account = await fetchTable(connection, new PublicKey(address));
+      if (account?.isActive() && account.state.authority?.equals(authority.publicKey)) {
+        loaded.push(new Table(account));
+      }
+    }
+    this.tables = loaded;
+  }
+
+  /** The tables' addresses, base58, for the next start. */
+  get addresses(): string[] {
+    return this.tables.map(({ account }) => account.key.toBase58());
+  }
+
+  /** The table that holds all pinned addresses and all of these; undefined when none does. */
+  tableFor(addresses: readonly PublicKey[]): AddressLookupTableAccount | undefined {
+    const wanted = [...this.options.pinned, ...addresses];
+    return this.tables.find((table) => table.missing(wanted).length === 0)?.account;
+  }
+
+  /**
+   * Makes each group findable in one table, and returns when all are usable. Groups that are there already cost
+   * nothing, not even a request.
+   *
+   * @param groups addresses that are used together; each at most 256 with the pinned ones.
+   * @throws GtxError CHAIN_UNAVAILABLE, CHAIN_REFUSED (the authority cannot pay), TRANSACTION_EXPIRED.
+   */
+  async ensure(groups: readonly (readonly PublicKey[])[]): Promise<void> {
+    const { pinned } = this.options;
+    // What each table will hold, the existing ones first; only then are transactions sent.
+    const plans = this.tables.map((table) => ({ table, plan: copyOf(table) }));
+    const fresh: Addresses[] = [];
+    for (const group of groups) {
+      if (this.tableFor(group)) continue;
+      const wanted = [...pinned, ...group];
+      const table = [...plans.map(({ plan }) => plan), ...fresh].find((candidate) => candidate.fits(wanted));
+      if (table) {
+        table.add(wanted);
+        continue;
+      }
+      const added = new Addresses();
+      if (!added.fits(wanted)) {
+        throw new RangeError(`a lookup table cannot hold ${wanted.length} addresses`);
+      }
+      added.add(wanted);
+      fresh.push(added);
+    }
+    for (const { table, plan } of plans) {
+      const more = table.missing(plan.list);
+      if (more.length > 0) await this.extend(table.account.key, more);
+    }
+    for (const { list } of fresh) await this.create(list);
+  }
+
+  private async create(addresses: readonly PublicKey[]): Promise<void> {
+    const { connection, authority, onCreated, signal } = this.options;
+    let recentSlot: number;
+    try {
+      // A table's address is derived from a slot that the chain must still remember. A finalized one is on
+      // every fork, and the chain remembers 512.
+      recentSlot = await connection.getSlot('finalized');
+    } catch (error) {
+      throw toChainError(error);
+    }
+    const [instruction, key] = AddressLookupTableProgram.createLookupTable({
+      authority: authority.publicKey,
+      payer: authority.publicKey,
+      recentSlot,
+    });
+    await onCreated?.(key.toBase58());
+    await sendAndConfirm(connection, {
+      payer: authority,
+      instructions: [instruction],
+      // The recorded slot outlives a transaction (512 slots against 150), so a second signature still works.
+      ...(signal ? { signal } : {}),
+    });
+    await this.extend(key, addresses);
+  }
+
+  private async extend(key: PublicKey, addresses: readonly PublicKey[]): Promise<void> {
+    const { connection, authority, signal } = this.options;
+    for (let start = 0; start < addresses.length; start += EXTEND_CHUNK) {
+      await sendAndConfirm(connection, {
+        payer: authority,
+        instructions: [
+          AddressLookupTableProgram.extendLookupTable({
+            lookupTable: key,
+            authority: authority.publicKey,
+            payer: authority.publicKey,
+            addresses: addresses.slice(start, start + EXTEND_CHUNK),
+          }),
+        ],
+        ...(signal ? { signal } : {}),
+      });
+    }
+    const table = await this.usable(key);
+    this.tables = [...this.tables.filter(({ account }) => !account.key.equals(key)), new Table(table)];
+  }
+
+  /** Waits until the last entries are usable: they are from the slot after the one in which they were added. */
+  private async usable(key: PublicKey): Promise<AddressLookupTableAccount> {
+    const { connection, signal } = this.options;
+    const deadline = Date.now() + ACTIVATION_TIMEOUT_MS;
+    for (;;) {
+      const table = await fetchTable(connection, key);
+      let slot: number;
+      try {
+        slot = await connection.getSlot('confirmed');
+      } catch (error) {
+        throw toChainError(error);
+      }
+      if (table && slot > table.state.lastExtendedSlot) return table;
+      if (Date.now() >= deadline) {
+        throw new GtxError(
+          'CHAIN_UNAVAILABLE',
+          'the chain makes no new slots: a lookup table stays unusable',
+          {
+            table: key.toBase58(),
+            slot,
+          },
+        );
+      }
+      await sleep(POLL_MS, undefined, signal ? { signal } : {});
+    }
+  }
+}
+
+async function fetchTable(
+  connection: Connection,
+  key: PublicKey,
+): Promise<AddressLookupTableAccount | undefined> {
+  try {
+    const { value } = await connection.getAddressLookupTable(key, { commitment: 'confirmed' });
+    return value ?? undefined;
+  } catch (error) {
+    throw toChainError(error);
+  }
+}
+
+/**
+ * Finds all active tables of an authority: a way back when their addresses were lost. Public nodes often refuse
+ * this request, so it is no substitute for writing them down.
+ *
+ * @throws GtxError CHAIN_UNAVAILABLE when the node refuses or does not answer.
+ */
+export async function findLookupTables(connection: Connection, authority: PublicKey): Promise<PublicKey[]> {
+  try {
+    const found = await connection.getProgramAccounts(AddressLookupTableProgram.programId, {
+      commitment: 'confirmed',
+      filters: [
+        {
+          memcmp: {
+            offset: AUTHORITY_TAG_OFFSET,
+            encoding: 'base64',
+            bytes: Buffer.concat([Buffer.of(1), authority.toBytes()]).toString('base64'),
+          },
+        },
+      ],
+    });
+    return found
+      .filter(({ account, pubkey }) =>
+        new AddressLookupTableAccount({
+          key: pubkey,
+          state: AddressLookupTableAccount.deserialize(account.data),
+        }).isActive(),
+      )
+      .map(({ pubkey }) => pubkey);
+  } catch (error) {
+    throw toChainError(error);
+  }
+}

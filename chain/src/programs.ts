@@ -1,0 +1,37 @@
+import { PublicKey } from '@solana/web3.js';
+import { ProgramCodec } from './codec.js';
+import {
+  type EnergyTokenAccounts,
+  type EnergyTokenArgs,
+  type EnergyTokenEvents,
+  type EnergyTokenKeys,
+  energyTokenIdl,
+} from './idl/energy-token.js';
+import {
+  type RegistryAccounts,
+  type RegistryArgs,
+  type RegistryEvents,
+  type RegistryKeys,
+  registryIdl,
+} from './idl/registry.js';
+
+/** Reads and writes the registry's accounts, events and instructions. */
+export const registry = new ProgramCodec<RegistryAccounts, RegistryEvents, RegistryArgs, RegistryKeys>(
+  registryIdl,
+);
+/** Reads and writes energy-token's accounts, events and instructions. */
+export const energyToken = new ProgramCodec<
+  EnergyTokenAccounts,
+  EnergyTokenEvents,
+  EnergyTokenArgs,
+  EnergyTokenKeys
+>(energyTokenIdl);
+
+/** The registry program: users, meters, their readings and what may be minted for them. */
+export const REGISTRY_PROGRAM_ID = registry.programId;
+/** The energy-token program: the GRID mint, which only the registry's PDA can make mint. */
+export const ENERGY_TOKEN_PROGRAM_ID = energyToken.programId;
+/** The loader that owns upgradeable programs and names their upgrade authority in a ProgramData account. */
+export const UPGRADEABLE_LOADER_ID = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
+/** The precompile that checks Ed25519 signatures (RFC 8032, strict) before a transaction runs. */
+export const ED25519_PROGRAM_ID = new PublicKey('Ed25519SigVerify111111111111111111111111111');

@@ -1,0 +1,325 @@
+import { encodeOwnerMessage, GtxError, networkId } from '@gridtokenx/protocol';
+import { type Connection, type Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js';
+import { fetchConfig, fetchMeter, fetchTokenConfig, fetchUpgradeAuthority, fetchUser } from './accounts.js';
+import { ed25519Instruction } from './ed25519.js';
+import { toChainError } from './failure.js';
+import type { RegistryConfig } from './idl/registry.js';
+import * as instructions from './instructions.js';
+import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
+import { type SendAndConfirmOptions, sendAndConfirm } from './send.js';
+import { ensureTokenAccounts } from './settlement.js';
+
+/** What the helpers here pass on to {@link sendAndConfirm}. */
+export type ActionOptions = Omit<
+  SendAndConfirmOptions,
+  'payer' | 'signers' | 'instructions' | 'lookupTables'
+>;
+
+/** What a helper did: `changed` is false, and there is no signature, when everything was so already. */
+export interface ActionResult {
+  changed: boolean;
+  signature?: string;
+}
+
+const UNCHANGED: ActionResult = { changed: false };
+
+/**
+ * The 32 bytes that name this network in meters' consents: sha256(genesis hash, registry program id).
+ * @throws GtxError CHAIN_UNAVAILABLE
+ */
+export async function networkIdOf(connection: Connection): Promise<Uint8Array> {
+  try {
+    return networkId(await connection.getGenesisHash(), REGISTRY_PROGRAM_ID.toBase58());
+  } catch (error) {
+    throw toChainError(error);
+  }
+}
+
+export interface ChainInitOptions extends ActionOptions {
+  /** The programs' upgrade authority: signs and pays. Not needed when everything is initialised already. */
+  upgradeAuthority: Keypair;
+  registrar: PublicKey;
+  guardian: PublicKey;
+  /** Interval surplus unless given. Cannot be changed later. */
+  policy?: instructions.Policy;
+  /** No meter can be registered with more than this; 100 kW unless given. */
+  maxRatedWatts?: number;
+}
+
+export interface ChainInitResult extends ActionResult {
+  /** What was created by this call. */
+  initialized: ('registry' | 'energy-token')[];
+  config: RegistryConfig;
+  /** Settings on the chain that differ from the wanted ones. They are left as they are. */
+  differences: { setting: string; wanted: string; actual: string }[];
+}
+
+const DEFAULT_MAX_RATED_WATTS = 100_000;
+
+/**
+ * Initialises the registry and energy-token on any cluster where they are deployed. What is initialised already
+ * stays as it is, so that running it twice changes nothing; settings that differ are reported.
+ *
+ * @throws GtxError NOT_FOUND when a program is not deployed, FORBIDDEN when the key is not its upgrade
+ * authority, CONFLICT when the registry was initialised for another network, CHAIN_REFUSED, CHAIN_UNAVAILABLE.
+ */
+export async function chainInit(connection: Connection, options: ChainInitOptions): Promise<ChainInitResult> {
+  const { upgradeAuthority, registrar, guardian, policy, maxRatedWatts, ...send } = options;
+  const wanted = {
+    network: await networkIdOf(connection),
+    policy: policy ?? instructions.Policy.IntervalSurplus,
+    registrar,
+    guardian,
+    maxRatedWatts: maxRatedWatts ?? DEFAULT_MAX_RATED_WATTS,
+  };
+  const authority = upgradeAuthority.publicKey;
+  const initialized: ChainInitResult['initialized'] = [];
+  const needed: TransactionInstruction[] = [];
+  if (!(await fetchConfig(connection))) {
+    await assertUpgradeAuthority(connection, 'registry', REGISTRY_PROGRAM_ID, authority);
+    needed.push(instructions.initializeRegistry({ authority, ...wanted }));
+    initialized.push('registry');
+  }
+  if (!(await fetchTokenConfig(connection))) {
+    await assertUpgradeAuthority(connection, 'energy-token', ENERGY_TOKEN_PROGRAM_ID, authority);
+    needed.push(instructions.initializeEnergyToken({ authority }));
+    initialized.push('energy-token');
+  }
+  const sent =
+    needed.length > 0
+      ? await sendAndConfirm(connection, { ...send, payer: upgradeAuthority, instructions: needed })
+      : undefined;
+
+  const config = await fetchConfig(connection);
+  if (!config) {
+    throw new GtxError(
+      'CHAIN_UNAVAILABLE',
+      'the registry was initialised, but the node does not show it yet',
+    );
+  }
+  const differences = Object.entries({
+    network: [Buffer.from(wanted.network).toString('hex'), Buffer.from(config.network).toString('hex')],
+    policy: [String(wanted.policy), String(config.policy)],
+    registrar: [wanted.registrar.toBase58(), config.registrar.toBase58()],
+    guardian: [wanted.guardian.toBase58(), config.guardian.toBase58()],
+    max_rated_watts: [String(wanted.maxRatedWatts), String(config.maxRatedWatts)],
+  })
+    .map(([setting, [want = '', actual = '']]) => ({ setting, wanted: want, actual }))
+    .filter(({ wanted: want, actual }) => want !== actual);
+  if (differences.some(({ setting }) => setting === 'network')) {
+    throw new GtxError(
+      'CONFLICT',
+      'the registry was initialised for another network: no meter could ever consent to this one',
+      { differences },
+    );
+  }
+  return {
+    changed: sent !== undefined,
+    ...(sent ? { signature: sent.signature } : {}),
+    initialized,
+    config,
+    differences,
+  };
+}
+
+async function assertUpgradeAuthority(
+  connection: Connection,
+  name: string,
+  programId: PublicKey,
+  authority: PublicKey,
+): Promise<void> {
+  const details = { program: name, program_id: programId.toBase58() };
+  const deployed = await fetchUpgradeAuthority(connection, programId);
+  if (!deployed) {
+    throw new GtxError('NOT_FOUND', `the program ${name} is not deployed at ${details.program_id}`, details);
+  }
+  if (!deployed.upgradeAuthority?.equals(authority)) {
+    const actual = deployed.upgradeAuthority?.toBase58() ?? 'none';
+    throw new GtxError(
+      'FORBIDDEN',
+      `only the upgrade authority of ${name} (${actual}) can initialise it, not ${authority.toBase58()}`,
+      { ...details, upgrade_authority: actual },
+    );
+  }
+}
+
+/** Registers a wallet; nothing when it is registered. */
+export async function registerUser(
+  connection: Connection,
+  { payer, wallet, ...send }: ActionOptions & { payer: Keypair; wallet: Keypair },
+): Promise<ActionResult> {
+  if (await fetchUser(connection, wallet.publicKey)) return UNCHANGED;
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer,
+    signers: [wallet],
+    instructions: [instructions.registerUser({ payer: payer.publicKey, wallet: wallet.publicKey })],
+  });
+  return { changed: true, signature };
+}
+
+/**
+ * Attests a registered wallet's owner, or withdraws it; nothing when it is so already.
+ * @throws GtxError NOT_FOUND when the wallet is not registered.
+ */
+export async function verifyUser(
+  connection: Connection,
+  {
+    payer,
+    registrar,
+    wallet,
+    verified = true,
+    ...send
+  }: ActionOptions & { payer: Keypair; registrar: Keypair; wallet: PublicKey; verified?: boolean },
+): Promise<ActionResult> {
+  const user = await fetchUser(connection, wallet);
+  if (!user) throw new GtxError('NOT_FOUND', `the wallet ${wallet.toBase58()} is not registered`);
+  if (user.verified === verified) return UNCHANGED;
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer,
+    signers: [registrar],
+    instructions: [instructions.verifyUser({ registrar: registrar.publicKey, wallet, verified })],
+  });
+  return { changed: true, signature };
+}
+
+export interface RegisterMeterOptions extends ActionOptions {
+  payer: Keypair;
+  owner: Keypair;
+  /** Attests that the key sits in a real meter of this power. */
+  registrar: Keypair;
+  meterId: string;
+  /** The meter's Ed25519 key, 32 bytes. */
+  publicKey: Uint8Array;
+  /** The meter key's signature of {@link ownerMessageFor}: 64 bytes. */
+  consent: Uint8Array;
+  ratedWatts: number;
+}
+
+/** The `GTXM` message (100 bytes) with which a meter's key gives its meter to a wallet, on this network. */
+export async function ownerMessageFor(
+  connection: Connection,
+  meterId: string,
+  owner: PublicKey,
+): Promise<Uint8Array> {
+  return encodeOwnerMessage({ network: await networkIdOf(connection), meterId, owner: owner.toBase58() });
+}
+
+/**
+ * Registers a meter with its owner's, its key's and the registrar's consent, and opens the owner's GRID account
+ * if it is missing; nothing when the meter is registered like this.
+ *
+ * @throws GtxError CONFLICT when the id is registered with another owner, key or power; CHAIN_REFUSED.
+ */
+export async function registerMeter(
+  connection: Connection,
+  options: RegisterMeterOptions,
+): Promise<ActionResult> {
+  const { payer, owner, registrar, meterId, publicKey, consent, ratedWatts, ...send } = options;
+  const key = new PublicKey(publicKey);
+  const meter = await fetchMeter(connection, meterId);
+  if (meter) {
+    const same =
+      meter.owner.equals(owner.publicKey) && meter.publicKey.equals(key) && meter.ratedWatts === ratedWatts;
+    if (same) return UNCHANGED;
+    throw new GtxError('CONFLICT', `the meter ${meterId} is registered with another owner, key or power`, {
+      meter_id: meterId,
+      owner: meter.owner.toBase58(),
+      public_key: meter.publicKey.toBase58(),
+      rated_watts: meter.ratedWatts,
+    });
+  }
+  const message = await ownerMessageFor(connection, meterId, owner.publicKey);
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer,
+    signers: [owner, registrar],
+    instructions: [
+      ed25519Instruction([{ publicKey, signature: consent, message }]),
+      instructions.registerMeter({
+        payer: payer.publicKey,
+        owner: owner.publicKey,
+        registrar: registrar.publicKey,
+        meterId,
+        publicKey,
+        ratedWatts,
+      }),
+    ],
+  });
+  await ensureTokenAccounts(connection, payer, [owner.publicKey]);
+  return { changed: true, signature };
+}
+
+/**
+ * Gives a meter a new key, with the owner's, the new key's and the registrar's consent; nothing when it has it.
+ * @throws GtxError METER_NOT_REGISTERED; CHAIN_REFUSED, for instance when the key was used before.
+ */
+export async function rotateMeterKey(
+  connection: Connection,
+  options: Omit<RegisterMeterOptions, 'ratedWatts'>,
+): Promise<ActionResult> {
+  const { payer, owner, registrar, meterId, publicKey, consent, ...send } = options;
+  const meter = await fetchMeter(connection, meterId);
+  if (!meter) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
+  if (meter.publicKey.equals(new PublicKey(publicKey))) return UNCHANGED;
+  const message = await ownerMessageFor(connection, meterId, owner.publicKey);
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer,
+    signers: [owner, registrar],
+    instructions: [
+      ed25519Instruction([{ publicKey, signature: consent, message }]),
+      instructions.rotateMeterKey({
+        payer: payer.publicKey,
+        owner: owner.publicKey,
+        registrar: registrar.publicKey,
+        meterId,
+        oldPublicKey: meter.publicKey,
+        newPublicKey: publicKey,
+      }),
+    ],
+  });
+  return { changed: true, signature };
+}
+
+/**
+ * Gives a meter to another registered wallet; what is due is minted to the old owner first. Nothing when it
+ * belongs to the new owner already.
+ *
+ * @param options.consent the meter key's signature of the `GTXM` message that names the new owner.
+ * @throws GtxError METER_NOT_REGISTERED; CHAIN_REFUSED, for instance while energy is held.
+ */
+export async function transferMeter(
+  connection: Connection,
+  options: ActionOptions & {
+    payer: Keypair;
+    oldOwner: Keypair;
+    newOwner: PublicKey;
+    registrar: Keypair;
+    meterId: string;
+    consent: Uint8Array;
+  },
+): Promise<ActionResult> {
+  const { payer, oldOwner, newOwner, registrar, meterId, consent, ...send } = options;
+  const meter = await fetchMeter(connection, meterId);
+  if (!meter) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
+  if (meter.owner.equals(newOwner)) return UNCHANGED;
+  await ensureTokenAccounts(connection, payer, [oldOwner.publicKey, newOwner]);
+  const message = await ownerMessageFor(connection, meterId, newOwner);
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer,
+    signers: [oldOwner, registrar],
+    instructions: [
+      ed25519Instruction([{ publicKey: meter.publicKey.toBytes(), signature: consent, message }]),
+      instructions.transferMeter({
+        oldOwner: oldOwner.publicKey,
+        newOwner,
+        registrar: registrar.publicKey,
+        meterId,
+      }),
+    ],
+  });
+  return { changed: true, signature };
+}

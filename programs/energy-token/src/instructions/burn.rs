@@ -1,0 +1,36 @@
+use {
+    crate::{log_event, spl, Config, EnergyTokenError, TokensBurned},
+    anchor_lang::prelude::*,
+    gridtokenx_shared::addresses::{GRID_MINT, TOKEN_CONFIG},
+};
+
+#[derive(Accounts)]
+pub struct Burn {
+    pub owner: Signer,
+    #[account(mut, address = TOKEN_CONFIG @ EnergyTokenError::WrongConfig)]
+    pub config: Account<Config>,
+    #[account(mut, address = GRID_MINT @ EnergyTokenError::WrongMint)]
+    pub mint: UncheckedAccount,
+    /// A GRID account of the signer; the token program checks mint, owner and balance.
+    #[account(mut)]
+    pub token_account: UncheckedAccount,
+    pub token_program: Program<Token>,
+}
+
+impl Burn {
+    pub fn run(ctx: &mut Context<Self>, amount: u64) -> Result<()> {
+        require!(amount > 0, EnergyTokenError::ZeroAmount);
+        let accounts = &mut ctx.accounts;
+        spl::burn(&accounts.token_account, &accounts.mint, &accounts.owner, amount);
+        let total_burned =
+            accounts.config.total_burned.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;
+        accounts.config.total_burned = total_burned;
+        log_event(TokensBurned {
+            owner: *accounts.owner.address(),
+            token_account: *accounts.token_account.address(),
+            amount,
+            total_burned,
+        });
+        accounts.config.invariant()
+    }
+}

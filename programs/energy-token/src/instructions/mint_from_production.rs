@@ -1,0 +1,38 @@
+use {
+    crate::{log_event, spl, Config, EnergyTokenError, ProductionMinted},
+    anchor_lang::prelude::*,
+    gridtokenx_shared::addresses::{GRID_MINT, MINT_AUTHORITY, TOKEN_CONFIG},
+};
+
+#[derive(Accounts)]
+pub struct MintFromProduction {
+    /// The registry's program-derived signer: no key exists for it, only that program can sign with it.
+    #[account(address = MINT_AUTHORITY @ EnergyTokenError::NotRegistry)]
+    pub mint_authority: Signer,
+    #[account(mut, address = TOKEN_CONFIG @ EnergyTokenError::WrongConfig)]
+    pub config: Account<Config>,
+    #[account(mut, address = GRID_MINT @ EnergyTokenError::WrongMint)]
+    pub mint: UncheckedAccount,
+    /// The owner's GRID account; the token program checks that it is one.
+    #[account(mut)]
+    pub destination: UncheckedAccount,
+    pub token_program: Program<Token>,
+}
+
+impl MintFromProduction {
+    pub fn run(ctx: &mut Context<Self>, meter: Address, amount: u64) -> Result<()> {
+        require!(amount > 0, EnergyTokenError::ZeroAmount);
+        let accounts = &mut ctx.accounts;
+        let total_minted =
+            accounts.config.total_minted.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;
+        accounts.config.total_minted = total_minted;
+        spl::mint_to(&accounts.mint, &accounts.destination, accounts.config.view(), amount);
+        log_event(ProductionMinted {
+            meter,
+            owner_token_account: *accounts.destination.address(),
+            amount,
+            total_minted,
+        });
+        accounts.config.invariant()
+    }
+}

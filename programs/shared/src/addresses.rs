@@ -1,0 +1,6 @@
+//! Program ids and fixed program-derived addresses, worked out by `build.rs` from `GTX_REGISTRY_ID` and
+//! `GTX_ENERGY_TOKEN_ID` (defaults in that file).
+
+use solana_address::Address;
+
+include!(concat!(env!("OUT_DIR"), "/addresses.rs"));

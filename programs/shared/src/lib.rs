@@ -1,0 +1,11 @@
+//! What the registry and energy-token must agree on: addresses, seeds, signed messages, energy arithmetic.
+//! Pure: no syscalls, no account access; tested on the host.
+#![cfg_attr(not(test), no_std)]
+
+pub mod addresses;
+pub mod energy;
+pub mod limits;
+pub mod message;
+pub mod meter_layout;
+pub mod program_data;
+pub mod seeds;

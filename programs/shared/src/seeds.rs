@@ -1,0 +1,14 @@
+//! Every seed of a program-derived address, in one place.
+
+/// Registry and energy-token each have one configuration account under this seed.
+pub const CONFIG: &[u8] = b"config";
+/// The registry's signer towards energy-token; it holds no data.
+pub const MINT_AUTHORITY: &[u8] = b"mint-authority";
+/// energy-token's SPL mint.
+pub const MINT: &[u8] = b"mint";
+/// `[USER, wallet]`
+pub const USER: &[u8] = b"user";
+/// `[METER, meter id, zero-padded to 32 bytes]`
+pub const METER: &[u8] = b"meter";
+/// `[METER_KEY, Ed25519 public key]`
+pub const METER_KEY: &[u8] = b"meter-key";

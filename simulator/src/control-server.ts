@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { errorBody, GtxError, parseJsonWith, u64Text } from '@gridtokenx/protocol';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { Fault } from './bus.js';
+import type { Simulator } from './simulator.js';
+
+type Controls = Pick<Simulator, 'state' | 'setPower' | 'setEnergy' | 'setFault'>;
+
+const MAX_BODY = 10_000;
+const watts = z.number().min(0).max(1_000_000).optional();
+const Power = z.strictObject({ solar_watts: watts, household_watts: watts });
+const Energy = z.strictObject({ import_nkwh: u64Text.optional(), export_nkwh: u64Text.optional() });
+
+/**
+ * HTTP control: `GET /state`, `GET /healthz`, `GET /metrics`, `PUT /units/{unit}/power|energy|fault`,
+ * `DELETE /units/{unit}/fault|power`. For one machine: it listens on loopback unless told otherwise.
+ */
+export class ControlServer {
+  readonly #controls: Controls;
+  readonly #has: (unit: number) => boolean;
+  readonly #logger: Logger;
+  readonly #server: Server;
+
+  constructor(controls: Controls, has: (unit: number) => boolean, logger: Logger) {
+    this.#controls = controls;
+    this.#has = has;
+    this.#logger = logger;
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((error: unknown) => {
+        if (!(error instanceof GtxError)) this.#logger.error({ err: error }, 'control');
+        const known = error instanceof GtxError ? error : new GtxError('INTERNAL');
+        send(response, known.status, errorBody(known));
+      });
+    });
+  }
+
+  /** Listens; resolves to the URL. @throws GtxError PORT_IN_USE */
+  async start(host: string, port: number): Promise<string> {
+    this.#server.listen(port, host);
+    try {
+      await once(this.#server, 'listening');
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+      throw new GtxError('PORT_IN_USE', `the simulator's control port ${port} is taken`, undefined, {
+        cause,
+      });
+    }
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new GtxError('INTERNAL', 'no TCP address');
+    return `http://${host}:${address.port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    if (request.method === 'GET') {
+      if (path === '/healthz') return send(response, 200, { status: 'ok' });
+      if (path === '/state') return send(response, 200, { units: this.#controls.state() });
+      if (path === '/metrics') {
+        response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(this.#metrics());
+        return;
+      }
+    }
+    const match = /^\/units\/(\d{1,3})\/(power|energy|fault)$/.exec(path);
+    const unit = Number(match?.[1]);
+    if (match === null || !this.#has(unit)) throw new GtxError('NOT_FOUND', `nothing at ${path}`);
+    if (request.method === 'PUT') {
+      const body = await readBody(request);
+      if (match[2] === 'power') this.#controls.setPower(unit, parseJsonWith(Power, body));
+      else if (match[2] === 'fault') this.#controls.setFault(unit, parseJsonWith(Fault, body));
+      else {
+        const energy = parseJsonWith(Energy, body);
+        this.#controls.setEnergy(unit, {
+          ...(energy.import_nkwh === undefined ? {} : { importNkwh: BigInt(energy.import_nkwh) }),
+          ...(energy.export_nkwh === undefined ? {} : { exportNkwh: BigInt(energy.export_nkwh) }),
+        });
+      }
+    } else if (request.method === 'DELETE' && match[2] !== 'energy') {
+      if (match[2] === 'power') this.#controls.setPower(unit, {});
+      else this.#controls.setFault(unit, undefined);
+    } else {
+      throw new GtxError('METHOD_NOT_ALLOWED', `${request.method} ${path}`);
+    }
+    send(response, 200, { unit: this.#controls.state().find((state) => state.unit === unit) });
+  }
+
+  /** Prometheus text format 0.0.4. Energy leaves as kWh because Prometheus has only floats. */
+  #metrics(): string {
+    const lines: string[] = [];
+    const states = this.#controls.state();
+    const metric = (
+      name: string,
+      type: string,
+      help: string,
+      value: (state: (typeof states)[number]) => unknown,
+    ) => {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      for (const state of states) lines.push(`${name}{unit="${state.unit}"} ${value(state)}`);
+    };
+    metric(
+      'gtx_simulator_power_watts',
+      'gauge',
+      'Power, positive while drawing',
+      (state) => state.power_watts,
+    );
+    metric('gtx_simulator_import_kwh', 'counter', 'Energy drawn', (state) => state.import_kwh);
+    metric('gtx_simulator_export_kwh', 'counter', 'Energy given', (state) => state.export_kwh);
+    metric('gtx_simulator_requests_total', 'counter', 'Modbus requests', (state) => state.requests);
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_BODY) throw new GtxError('PAYLOAD_TOO_LARGE');
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,74 @@
+/**
+ * Modbus application protocol, server side, as far as these meters go: reading holding (03) and input
+ * registers (04). Source: MODBUS Application Protocol Specification V1.1b3, sections 6.3, 6.4 and 7.
+ */
+import { type MeterProfile, REGISTER_TYPES } from '@gridtokenx/firmware-profiles';
+
+/** Exception codes, V1.1b3 section 7. */
+export const ModbusException = {
+  IllegalFunction: 0x01,
+  IllegalDataAddress: 0x02,
+  IllegalDataValue: 0x03,
+  ServerDeviceFailure: 0x04,
+  ServerDeviceBusy: 0x06,
+  GatewayTargetFailedToRespond: 0x0b,
+} as const;
+
+/** Quantity limit of a read, V1.1b3 sections 6.3 and 6.4. */
+const MAX_QUANTITY = 0x7d;
+
+export function exceptionPdu(functionCode: number, code: number): Buffer {
+  return Buffer.from([(functionCode | 0x80) & 0xff, code]);
+}
+
+/**
+ * Answers a request PDU from a meter's registers, with the checks in the order of V1.1b3 figures 13 and 14:
+ * function, quantity, address.
+ * @param registers words of one function code; addresses inside a readable range without a word are zero
+ */
+export function answerPdu(
+  request: Buffer,
+  profile: MeterProfile,
+  registers: (functionCode: number) => Map<number, number>,
+): Buffer {
+  const functionCode = request[0] ?? 0;
+  const ranges = profile.readable.filter((range) => range.function_code === functionCode);
+  if (ranges.length === 0) return exceptionPdu(functionCode, ModbusException.IllegalFunction);
+  if (request.length !== 5) return exceptionPdu(functionCode, ModbusException.IllegalDataValue);
+  const start = request.readUInt16BE(1);
+  const quantity = request.readUInt16BE(3);
+  if (quantity < 1 || quantity > MAX_QUANTITY) {
+    return exceptionPdu(functionCode, ModbusException.IllegalDataValue);
+  }
+  const last = start + quantity - 1;
+  const inside = ranges.some((range) => Number(range.first) <= start && last <= Number(range.last));
+  if (
+    !inside ||
+    quantity > profile.modbus.max_registers_per_request ||
+    !wholeValues(profile, functionCode, start, quantity)
+  ) {
+    return exceptionPdu(functionCode, ModbusException.IllegalDataAddress);
+  }
+  const words = registers(functionCode);
+  const answer = Buffer.alloc(2 + 2 * quantity);
+  answer[0] = functionCode;
+  answer[1] = 2 * quantity;
+  for (let index = 0; index < quantity; index++) {
+    answer.writeUInt16BE(words.get(start + index) ?? 0, 2 + 2 * index);
+  }
+  return answer;
+}
+
+/** These meters give two-register values only whole: start and count must be even, but for a lone 16-bit register. */
+function wholeValues(profile: MeterProfile, functionCode: number, start: number, quantity: number): boolean {
+  if (!profile.modbus.even_requests || (start % 2 === 0 && quantity % 2 === 0)) return true;
+  return (
+    quantity === 1 &&
+    Object.values(profile.registers).some(
+      (register) =>
+        REGISTER_TYPES[register.type] === 1 &&
+        Number(register.address) === start &&
+        (register.function_code ?? profile.modbus.function_code) === functionCode,
+    )
+  );
+}

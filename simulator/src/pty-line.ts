@@ -1,0 +1,152 @@
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { GtxError } from '@gridtokenx/protocol';
+import type { Logger } from 'pino';
+import { type Bus, spoilFrame } from './bus.js';
+import { RtuRequestParser, rtuFrame } from './rtu-framing.js';
+
+/** Silence after which bytes belong to no frame. Far above 3.5 characters at 2400 baud (16 ms). */
+const IDLE_MS = 50;
+const RESTART_MS = 500;
+const START_TIMEOUT_MS = 10_000;
+
+type Socat = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** True where the program that makes pseudo-terminals is installed. */
+export function socatInstalled(): boolean {
+  return spawnSync('socat', ['-V'], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * A serial line without hardware: socat holds the master of a pseudo-terminal pair and passes its bytes
+ * to this process; a gateway opens the other end by the link like any serial device. Since socat hangs on
+ * this process's pipes, a killed simulator leaves nothing behind.
+ */
+export class PtyLine {
+  readonly #bus: Bus;
+  readonly #logger: Logger;
+  readonly #link: string;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #child: Socat | undefined;
+  #stopping = false;
+
+  constructor(bus: Bus, logger: Logger, link: string) {
+    this.#bus = bus;
+    this.#logger = logger;
+    this.#link = resolve(link);
+  }
+
+  get link(): string {
+    return this.#link;
+  }
+
+  /**
+   * Makes the line; resolves when a gateway can open it.
+   * @throws GtxError DEPENDENCY_MISSING without socat, CONFIG_INVALID when the path is taken by a real file,
+   *   START_FAILED when socat ends
+   */
+  async start(): Promise<void> {
+    if (!socatInstalled()) {
+      throw new GtxError(
+        'DEPENDENCY_MISSING',
+        'socat is not installed (apt-get install socat); or use Modbus TCP',
+      );
+    }
+    mkdirSync(dirname(this.#link), { recursive: true });
+    const stat = lstatSync(this.#link, { throwIfNoEntry: false });
+    if (stat !== undefined && !stat.isSymbolicLink()) {
+      throw new GtxError('CONFIG_INVALID', `${this.#link} exists and is not a link to a serial line`);
+    }
+    await this.#spawn();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGTERM');
+      await ended;
+    }
+    rmSync(this.#link, { force: true });
+  }
+
+  async #spawn(): Promise<void> {
+    rmSync(this.#link, { force: true });
+    const child = spawn('socat', ['-d', '-d', `PTY,rawer,link=${this.#link},mode=600`, 'STDIO'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#serve(child);
+    let log = '';
+    let timer: NodeJS.Timeout | undefined;
+    const ready = new Promise<void>((done, fail) => {
+      timer = setTimeout(() => fail(new Error('no answer from socat')), START_TIMEOUT_MS);
+      child.once('error', fail);
+      child.once('exit', (code) => fail(new Error(`socat ended with ${code}: ${log.trim()}`)));
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-2000);
+        // socat has made pty and link before it begins to pass data.
+        if (log.includes('starting data transfer') && existsSync(this.#link)) done();
+      });
+    });
+    try {
+      await ready;
+    } catch (cause) {
+      child.kill('SIGKILL');
+      const message = `cannot make the serial line ${this.#link}: ${(cause as Error).message}`;
+      throw new GtxError('START_FAILED', message, undefined, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+    child.on('error', (error) => this.#logger.error({ err: error }, 'socat'));
+    child.once('exit', (code) => {
+      if (this.#stopping) return;
+      this.#logger.error({ code, log }, 'socat ended: making the serial line again');
+      this.#later(RESTART_MS, () => this.#restart());
+    });
+  }
+
+  #restart(): void {
+    this.#spawn().catch((error: unknown) => {
+      if (this.#stopping) return;
+      this.#logger.error({ err: error }, 'serial line');
+      this.#later(RESTART_MS, () => this.#restart());
+    });
+  }
+
+  #serve(child: Socat): void {
+    const parser = new RtuRequestParser();
+    let idle: NodeJS.Timeout | undefined;
+    const answer = (unit: number, pdu: Buffer) => {
+      const reply = this.#bus.answer(unit, pdu);
+      if (reply === undefined) return;
+      const frame = rtuFrame(unit, reply.pdu);
+      const bytes = reply.spoil === undefined ? frame : spoilFrame(frame, reply.spoil);
+      if (reply.delayMs === 0) child.stdin.write(bytes);
+      else this.#later(reply.delayMs, () => child.stdin.write(bytes));
+    };
+    child.stdin.on('error', (error) => this.#logger.debug({ err: error }, 'line is gone'));
+    child.stdout.on('data', (bytes: Buffer) => {
+      clearTimeout(idle);
+      for (const request of parser.push(bytes)) answer(request.unit, request.pdu);
+      if (!parser.pending) return;
+      idle = setTimeout(() => {
+        const request = parser.idle();
+        if (request !== undefined) answer(request.unit, request.pdu);
+      }, IDLE_MS);
+    });
+    child.once('exit', () => clearTimeout(idle));
+  }
+
+  #later(delayMs: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+}

@@ -33,6 +33,23 @@ function isMeterIdField({ name, type }: Field): boolean {
 
 /** Anchor 2's zero-copy structs have no bool: these integers are 0 or 1. */
 const FLAGS = new Set(['verified', 'paused', 'active', 'rebased']);
+/** Bytes of the simple types; those of varying length count with their length prefix. */
+const SIZES: Record<string, number> = {
+  bool: 1,
+  u8: 1,
+  i8: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  u64: 8,
+  i64: 8,
+  u128: 16,
+  i128: 16,
+  pubkey: 32,
+  string: 4,
+  bytes: 4,
+};
 /** What only fills space. */
 const FILLERS = new Set(['padding', 'reserved']);
 
@@ -92,6 +109,7 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
    */
   decodeAccount<Name extends keyof Accounts & string>(name: Name, data: Uint8Array): Accounts[Name] {
     try {
+      this.assertSize(name, data.length, this.accountDiscriminator(name).length);
       const raw: unknown = this.coder.accounts.decode(name, Buffer.from(data));
       return this.fromBorsh({ defined: { name } }, raw) as Accounts[Name];
     } catch (error) {
@@ -118,6 +136,9 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
     try {
       const event = this.coder.events.decode(Buffer.from(bytes).toString('base64'));
       if (!event) return undefined;
+      const discriminator =
+        this.idl.events?.find(({ name }) => name === event.name)?.discriminator.length ?? 0;
+      this.assertSize(event.name, bytes.length, discriminator);
       const data = this.fromBorsh({ defined: { name: event.name } }, event.data);
       return { name: event.name, data } as never;
     } catch {
@@ -181,6 +202,27 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
   /** The program's error of this code. */
   error(code: number): { name: string; message: string } | undefined {
     return this.errors.get(code);
+  }
+
+  /** Anchor's coder reads what is cut short as if its missing fields were short or zero: nothing may be missing. */
+  private assertSize(name: string, length: number, discriminator: number): void {
+    const size = discriminator + this.sizeOf({ defined: { name } });
+    if (length < size) throw new RangeError(`${name} has ${size} bytes, not ${length}`);
+  }
+
+  /** The bytes that a value of this type takes at least. */
+  private sizeOf(type: unknown): number {
+    if (typeof type === 'string') return SIZES[type] ?? 0;
+    if (typeof type !== 'object' || type === null) return 0;
+    if ('array' in type) {
+      const [item, length] = type.array as [unknown, number];
+      return this.sizeOf(item) * length;
+    }
+    if ('defined' in type) {
+      const fields = this.structs.get((type.defined as { name: string }).name) ?? [];
+      return fields.reduce((sum, field) => sum + this.sizeOf(field.type), 0);
+    }
+    return 'vec' in type ? 4 : 1;
   }
 
   private definition(name: string): Idl['instructions'][number] {

@@ -1,1 +1,1 @@
-export {};
+export { type Localnet, type LocalnetOptions, type LocalnetProgram, startLocalnet } from './localnet.js';

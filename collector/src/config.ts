@@ -5,10 +5,13 @@ import { z } from 'zod';
 const port = z.coerce.number().int().min(0).max(65535);
 const seconds = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const url = (...protocols: string[]) =>
-  z.string().refine((text) => {
-    const protocol = URL.canParse(text) ? new URL(text).protocol : '';
-    return protocols.includes(protocol);
-  }, `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+  z.string().refine(
+    (text) => {
+      const protocol = URL.canParse(text) ? new URL(text).protocol : '';
+      return protocols.includes(protocol);
+    },
+    `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
 
 interface Setting {
   /** Environment variable; the flag is the same in small letters with dashes, without a GTX_ prefix. */
@@ -193,7 +196,10 @@ export const CollectorConfig = z.strictObject(shape).superRefine((config, contex
     issue('mqttTlsCert', 'certificate and key go together');
   }
   if (config.mqttUrl === undefined && config.mqttTlsCert === undefined && !isLoopback(config.mqttHost)) {
-    issue('mqttHost', 'the broker needs TLS (GTX_MQTT_TLS_CERT, GTX_MQTT_TLS_KEY) on any address but loopback');
+    issue(
+      'mqttHost',
+      'the broker needs TLS (GTX_MQTT_TLS_CERT, GTX_MQTT_TLS_KEY) on any address but loopback',
+    );
   }
   if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
     issue('operatorUsername', 'operator name and password go together');
@@ -210,10 +216,7 @@ export type CollectorConfig = z.infer<typeof CollectorConfig>;
 
 /** `GTX_HTTP_PORT` → `http-port`. */
 export function flagOf(env: string): string {
-  return env
-    .replace(/^GTX_/, '')
-    .toLowerCase()
-    .replaceAll('_', '-');
+  return env.replace(/^GTX_/, '').toLowerCase().replaceAll('_', '-');
 }
 
 /**

@@ -14,12 +14,18 @@ import { storageFailure } from '../store/errors.js';
 import { monthOf, type Partitions } from '../store/partitions.js';
 import {
   type MeterProgress,
-  type ReadingSource,
   REGISTRY_CODES,
+  type ReadingSource,
   type StoreItem,
   storeBatch,
 } from '../store/readings.js';
-import { DEFAULT_RULES, type Judgement, type Refusal, type Rules, type StoredStatus } from '../validate/rules.js';
+import {
+  DEFAULT_RULES,
+  type Judgement,
+  type Refusal,
+  type Rules,
+  type StoredStatus,
+} from '../validate/rules.js';
 import { isSigned } from '../validate/signature.js';
 import type { Submission } from '../validate/submission.js';
 
@@ -241,7 +247,10 @@ export class Ingest {
     }
     const item = batch[0] as Item;
     const { meterId, reading } = item.submission;
-    logger.error({ err: error, meterId, sequence: reading.sequence.toString() }, 'a reading cannot be stored');
+    logger.error(
+      { err: error, meterId, sequence: reading.sequence.toString() },
+      'a reading cannot be stored',
+    );
     void alerts.raise({
       kind: 'reading_not_storable',
       key: `${meterId}/${reading.sequence}`,
@@ -281,11 +290,7 @@ export class Ingest {
         if (outcome.status === 'pending' && outcome.amountNkwh > 0n) settles = true;
         if (outcome.status === 'held') void this.alertHeld(submission, outcome.amountNkwh);
       }
-      if (
-        outcome.kind === 'refused' &&
-        outcome.refusal.code === 'SEQUENCE_CONFLICT' &&
-        outcome.authentic
-      ) {
+      if (outcome.kind === 'refused' && outcome.refusal.code === 'SEQUENCE_CONFLICT' && outcome.authentic) {
         void alerts.raise({
           kind: 'sequence_conflict',
           key: submission.meterId,
@@ -336,7 +341,8 @@ export class Ingest {
         return;
       }
       // The chain did not answer, so nothing final may be said.
-      const later = judgement.refusal.code === 'USER_NOT_VERIFIED' || judgement.refusal.code === 'METER_SUSPENDED';
+      const later =
+        judgement.refusal.code === 'USER_NOT_VERIFIED' || judgement.refusal.code === 'METER_SUSPENDED';
       const answer: Answer = {
         submission: item.submission,
         outcome: later ? outcomeOf(judgement) : { kind: 'unavailable', reason: 'chain' },

@@ -146,7 +146,13 @@ async function storeInTransaction(
     const meter = meters.get(submission.meterId);
     const { sequence } = submission.reading;
     const known = existing.get(keyOf(submission.meterId, sequence));
-    const judgement = judge(submission, item.signed, contextOf(meter, sequence, known), item.rules, nowSeconds);
+    const judgement = judge(
+      submission,
+      item.signed,
+      contextOf(meter, sequence, known),
+      item.rules,
+      nowSeconds,
+    );
     judgements[index] = judgement;
     if (meter === undefined) continue;
     if (judgement.kind === 'duplicate') {
@@ -273,7 +279,9 @@ async function loadNeighbourhood(
     });
   }
 
-  const isNew = late.filter(({ submission }) => !existing.has(keyOf(submission.meterId, submission.reading.sequence)));
+  const isNew = late.filter(
+    ({ submission }) => !existing.has(keyOf(submission.meterId, submission.reading.sequence)),
+  );
   if (isNew.length === 0) return existing;
   const near = await client.query(
     `SELECT q.meter_id, n.* FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::numeric[])) AS q (meter_id, wanted)
@@ -518,10 +526,7 @@ async function updateMeters(client: pg.ClientBase, meters: ReadonlyMap<string, L
 
 /** A reading that the chain has accepted and this database does not hold. */
 export interface ImportedReading {
-  submission: Pick<
-    Submission,
-    'meterId' | 'publicKey' | 'signature' | 'reading' | 'message' | 'messageHash'
-  >;
+  submission: Pick<Submission, 'meterId' | 'publicKey' | 'signature' | 'reading' | 'message' | 'messageHash'>;
   /** Surplus that it added, nkWh. */
   amountNkwh: Nkwh;
   status: 'pending' | 'covered' | 'minted';

@@ -23,7 +23,9 @@ export function numberArray(values: readonly (number | bigint)[]): string {
 /** A PostgreSQL array literal of byte strings, for a bytea[] parameter. */
 export function bytesArray(values: readonly Uint8Array[]): string {
   if (values.length === 0) return '{}';
-  const hex = values.map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex'));
+  const hex = values.map((bytes) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex'),
+  );
   return `{"\\\\x${hex.join('","\\\\x')}"}`;
 }
 

@@ -104,7 +104,11 @@ export function checkSignature(signed: boolean): Refusal | undefined {
 }
 
 /** Rule 2: the interval is one, ends at the timestamp, is not over and not ahead of its time. */
-export function checkFreshness(submission: Submission, rules: Rules, nowSeconds: number): Refusal | undefined {
+export function checkFreshness(
+  submission: Submission,
+  rules: Rules,
+  nowSeconds: number,
+): Refusal | undefined {
   const { intervalStart, intervalEnd } = submission.reading;
   if (intervalStart >= intervalEnd) {
     return refusal('INTERVAL_INVALID', 'the interval ends before it begins');
@@ -262,11 +266,15 @@ export function checkAmount(
   const claimed = submission.claimedNkwh;
   if (lenient ? claimed > surplus : claimed !== surplus) {
     return {
-      refusal: refusal('AMOUNT_MISMATCH', 'kwh_amount is not the surplus since the previous accepted reading', {
-        kwh_amount: nkwhToKwh(claimed),
-        expected: nkwhToKwh(surplus),
-        previous_sequence: previous.sequence.toString(),
-      }),
+      refusal: refusal(
+        'AMOUNT_MISMATCH',
+        'kwh_amount is not the surplus since the previous accepted reading',
+        {
+          kwh_amount: nkwhToKwh(claimed),
+          expected: nkwhToKwh(surplus),
+          previous_sequence: previous.sequence.toString(),
+        },
+      ),
     };
   }
   return { amountNkwh: unknownBase ? claimed : surplus };

@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { type Ack, ERRORS } from '@gridtokenx/protocol';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Answer } from '../ingest/ingest.js';
+import type { Metrics } from '../metrics.js';
+import { walk } from '../store/readings.js';
+import type { MqttBus } from './bus.js';
+import type { EnvelopeSigner } from './envelope.js';
+
+const MAX_LISTED = 1000;
+/** A hole may only be readings that overtook each other: it is asked for when it has lasted this long. */
+const RESEND_AFTER_MILLIS = 30_000;
+/** And not again before this. */
+const RESEND_AGAIN_MILLIS = 600_000;
+const RESEND_CHECK_MILLIS = 10_000;
+const MAX_HOLES_WATCHED = 100_000;
+
+export interface AcksDeps {
+  pool: pg.Pool;
+  signer: EnvelopeSigner;
+  bus: Pick<MqttBus, 'publish'>;
+  metrics: Metrics;
+  logger: Logger;
+  now: () => number;
+  maxAgeSeconds: number;
+}
+
+/**
+ * Tells gateways what is stored: one signed acknowledgement for each meter of a batch, the present state
+ * when a gateway comes back, and a request to resend when readings are missing in between.
+ */
+export class Acks {
+  private readonly holes = new Map<string, { since: number; askedAt: number | undefined }>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly deps: AcksDeps) {}
+
+  start(): void {
+    this.timer = setInterval(() => void this.askForMissing(), RESEND_CHECK_MILLIS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Acknowledges a batch's answers. What was neither stored nor refused is left out: it comes again. */
+  acknowledge(answers: readonly Answer[]): void {
+    const byMeter = new Map<string, Answer[]>();
+    for (const answer of answers) {
+      if (answer.outcome.kind === 'unavailable') continue;
+      const { meterId } = answer.submission;
+      const list = byMeter.get(meterId);
+      if (list === undefined) byMeter.set(meterId, [answer]);
+      else list.push(answer);
+    }
+    for (const [meterId, list] of byMeter) {
+      const ack = this.empty(meterId);
+      for (const { submission, outcome, progress } of list) {
+        const sequence = submission.reading.sequence.toString();
+        if (progress !== undefined) {
+          ack.through = progress.through.toString();
+          this.watchHole(meterId, progress.lastSequence > progress.through);
+        }
+        if (outcome.kind === 'stored') {
+          ack.stored.push(sequence);
+          if (outcome.status === 'held') ack.held.push({ sequence });
+        } else if (outcome.kind === 'refused') {
+          const { code } = outcome.refusal;
+          ack.refused.push({ sequence, code, retry: ERRORS[code].retry });
+        }
+      }
+      this.send(ack);
+    }
+  }
+
+  /** Refuses a payload whose sequence could be made out although the rest could not be taken. */
+  refuse(meterId: string, sequence: string, code: 'INVALID_BODY', through: bigint): void {
+    const ack = this.empty(meterId);
+    ack.through = through.toString();
+    ack.refused.push({ sequence, code, retry: ERRORS[code].retry });
+    this.send(ack);
+  }
+
+  /** Publishes how far the meter has come, for a gateway that has just come back. */
+  async sendCurrent(meterId: string): Promise<void> {
+    try {
+      const ack = await this.current(meterId);
+      if (ack !== undefined) this.send(ack);
+    } catch (error) {
+      this.deps.logger.warn({ err: error, meterId }, 'the present acknowledgement could not be read');
+    }
+  }
+
+  private async current(meterId: string): Promise<Ack | undefined> {
+    const { pool } = this.deps;
+    const meter = await pool.query<{ through: string; last_sequence: string }>(
+      'SELECT through, last_sequence FROM meters WHERE meter_id = $1',
+      [meterId],
+    );
+    const row = meter.rows[0];
+    if (row === undefined) return undefined;
+    const ack = this.empty(meterId);
+    ack.through = row.through;
+    this.watchHole(meterId, BigInt(row.last_sequence) > BigInt(row.through));
+    const [stored, refused, held] = await Promise.all([
+      pool.query<{ sequence: string }>(
+        'SELECT sequence FROM reading_keys WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
+        [meterId, row.through, MAX_LISTED],
+      ),
+      pool.query<{ sequence: string; code: string }>(
+        'SELECT sequence, code FROM refused_readings WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
+        [meterId, row.through, MAX_LISTED],
+      ),
+      pool.query<{ sequence: string }>(
+        `SELECT sequence FROM reviews WHERE meter_id = $1 AND kind = 'held_amount' AND status = 'open'
+         ORDER BY sequence LIMIT $2`,
+        [meterId, MAX_LISTED],
+      ),
+    ]);
+    ack.stored = stored.rows.map(({ sequence }) => sequence);
+    ack.refused = refused.rows.map(({ sequence, code }) => ({ sequence, code, retry: 'never' }));
+    ack.held = held.rows;
+    return ack;
+  }
+
+  private empty(meterId: string): Ack {
+    const time = Math.floor(this.deps.now() / 1000);
+    return { meter_id: meterId, time, through: '0', stored: [], refused: [], held: [] };
+  }
+
+  private send(ack: Ack): void {
+    const { topic, payload } = this.deps.signer.ack(ack);
+    this.deps.metrics.acks.inc();
+    void this.deps.bus.publish(topic, payload);
+  }
+
+  private watchHole(meterId: string, hole: boolean): void {
+    if (!hole) this.holes.delete(meterId);
+    else if (!this.holes.has(meterId) && this.holes.size < MAX_HOLES_WATCHED) {
+      this.holes.set(meterId, { since: this.deps.now(), askedAt: undefined });
+    }
+  }
+
+  /** Looks at the meters with readings missing in between: closes holes that are too old, asks for the others. */
+  async askForMissing(): Promise<void> {
+    const { now, logger } = this.deps;
+    for (const [meterId, hole] of this.holes) {
+      const time = now();
+      const due =
+        hole.askedAt === undefined
+          ? time - hole.since >= RESEND_AFTER_MILLIS
+          : time - hole.askedAt >= RESEND_AGAIN_MILLIS;
+      if (!due) continue;
+      try {
+        const missing = await this.firstMissing(meterId, Math.floor(time / 1000));
+        if (missing === undefined) {
+          this.holes.delete(meterId);
+          continue;
+        }
+        hole.askedAt = time;
+        const { topic, payload } = this.deps.signer.command(meterId, {
+          id: randomUUID(),
+          time: Math.floor(time / 1000),
+          type: 'resend',
+          from_sequence: missing.toString(),
+        });
+        logger.info({ meterId, fromSequence: missing.toString() }, 'readings are missing, asking for them');
+        void this.deps.bus.publish(topic, payload);
+      } catch (error) {
+        logger.warn({ err: error, meterId }, 'missing readings could not be looked up');
+        return;
+      }
+    }
+  }
+
+  private async firstMissing(meterId: string, nowSeconds: number): Promise<bigint | undefined> {
+    const client = await this.deps.pool.connect();
+    try {
+      await client.query('BEGIN');
+      const { rows } = await client.query<{ through: string; last_sequence: string }>(
+        'SELECT through, last_sequence FROM meters WHERE meter_id = $1 FOR UPDATE',
+        [meterId],
+      );
+      const row = rows[0];
+      let missing: bigint | undefined;
+      if (row !== undefined) {
+        const before = BigInt(row.through);
+        const through = await walk(client, meterId, before, nowSeconds - this.deps.maxAgeSeconds);
+        if (through > before) {
+          await client.query('UPDATE meters SET through = $2 WHERE meter_id = $1', [
+            meterId,
+            through.toString(),
+          ]);
+        }
+        if (BigInt(row.last_sequence) > through) missing = through + 1n;
+      }
+      await client.query('COMMIT');
+      return missing;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+}

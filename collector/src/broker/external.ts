@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseTopic, READINGS_FILTER, TOPIC_ROOT } from '@gridtokenx/protocol';
+import mqtt, { type MqttClient } from 'mqtt';
+import type { Logger } from 'pino';
+import type { MqttBus, MqttHandlers } from './bus.js';
+
+export interface ExternalBrokerOptions {
+  url: string;
+  username: string | undefined;
+  password: string | undefined;
+  caFile: string | undefined;
+  /** Shared subscription (MQTT 5, 4.8.2): several collectors divide the readings between them. */
+  shareGroup: string | undefined;
+}
+
+/** The collector as a client of somebody else's broker, which then has to keep the topics apart. */
+export class ExternalBroker implements MqttBus {
+  private client: MqttClient | undefined;
+
+  constructor(
+    private readonly options: ExternalBrokerOptions,
+    private readonly deps: { handlers: MqttHandlers; logger: Logger },
+  ) {}
+
+  get url(): string {
+    return this.options.url;
+  }
+
+  get connected(): boolean {
+    return this.client?.connected ?? false;
+  }
+
+  /** Begins to connect and goes on trying: a broker that is away does not keep the collector from starting. */
+  async start(): Promise<void> {
+    const { url, username, password, caFile, shareGroup } = this.options;
+    const { logger } = this.deps;
+    const client = mqtt.connect(url, {
+      // Unique, so that two collectors never throw each other out [MQTT-3.1.4-2].
+      clientId: `gtx-collector-${randomBytes(8).toString('hex')}`,
+      protocolVersion: shareGroup === undefined ? 4 : 5,
+      // What arrives while the collector is away is not kept by the broker: gateways send again.
+      clean: true,
+      reconnectPeriod: 2_000,
+      connectTimeout: 10_000,
+      queueQoSZero: false,
+      ...(username !== undefined && { username }),
+      ...(password !== undefined && { password }),
+      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+    });
+    this.client = client;
+    const readings = shareGroup === undefined ? READINGS_FILTER : `$share/${shareGroup}/${READINGS_FILTER}`;
+    client.on('connect', () => {
+      logger.info({ url }, 'connected to the broker');
+      client.subscribe(
+        { [readings]: { qos: 1 }, [`${TOPIC_ROOT}/+/status`]: { qos: 1 } },
+        (error, granted) => {
+          const refused = granted?.filter((grant) => grant.qos >= 128);
+          if (error || (refused && refused.length > 0)) {
+            logger.error({ err: error, refused }, 'the broker refuses the subscription to readings');
+          }
+        },
+      );
+    });
+    client.on('error', (error) => logger.warn({ reason: error.message, url }, 'broker connection error'));
+    client.on('offline', () => logger.warn({ url }, 'the broker is away'));
+    // Replaces the default handler, which would take messages without bound: the next packet of the
+    // stream is read when `done` is called.
+    client.handleMessage = (packet, done) => {
+      const target = parseTopic(packet.topic);
+      if (target?.kind === 'reading') {
+        const wait = this.deps.handlers.onReading(target.meterId, bytesOf(packet.payload));
+        if (wait === undefined) done();
+        else void wait.then(() => done());
+        return;
+      }
+      if (target?.kind === 'status' && !packet.retain) this.status(target.meterId, packet.payload);
+      done();
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.client?.endAsync();
+  }
+
+  publish(topic: string, payload: string, options: { retain?: boolean } = {}): Promise<void> {
+    const { client } = this;
+    // Not queued for later: by then it is out of date, and gateways ask again.
+    if (client === undefined || !client.connected) return Promise.resolve();
+    return new Promise((resolve) => {
+      client.publish(topic, payload, { qos: 1, retain: options.retain ?? false }, (error) => {
+        if (error)
+          this.deps.logger.warn({ reason: error.message, topic }, 'a message could not be published');
+        resolve();
+      });
+    });
+  }
+
+  private status(meterId: string, payload: string | Buffer): void {
+    let state: unknown;
+    try {
+      state = (JSON.parse(payload.toString()) as { state?: unknown } | null)?.state;
+    } catch {
+      this.deps.logger.debug({ meterId }, 'a status is not JSON');
+      return;
+    }
+    if (state === 'online') this.deps.handlers.onListening(meterId);
+  }
+}
+
+function bytesOf(payload: string | Buffer): Buffer {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload;
+}

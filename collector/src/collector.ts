@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { Alerts } from './alerts.js';
+import { Acks } from './broker/acks.js';
+import type { MqttBus, MqttHandlers } from './broker/bus.js';
+import { EmbeddedBroker } from './broker/embedded.js';
+import { EnvelopeSigner } from './broker/envelope.js';
+import { ExternalBroker } from './broker/external.js';
+import { Logins } from './broker/login.js';
+import type { CollectorConfig } from './config.js';
+import type { Health } from './http/schemas.js';
+import { HttpServer } from './http/server.js';
+import { Ingest } from './ingest/ingest.js';
+import { Receiver } from './ingest/receive.js';
+import { Metrics } from './metrics.js';
+import type { ChainMirrorPort, SettlementPort } from './ports.js';
+import { storageFailure } from './store/errors.js';
+import { migrate } from './store/migrate.js';
+import { Partitions } from './store/partitions.js';
+import { createPool } from './store/pool.js';
+
+/** The parts that talk to the chain; made when the database is ready. */
+export interface ChainParts {
+  mirror: ChainMirrorPort;
+  settlement: SettlementPort;
+  /** Whether the chain answers. */
+  chainUp(): Promise<boolean>;
+}
+
+export interface ChainPartsDeps {
+  pool: pg.Pool;
+  alerts: Alerts;
+  metrics: Metrics;
+  logger: Logger;
+  now: () => number;
+}
+
+export interface CollectorOptions {
+  logger: Logger;
+  now?: () => number;
+  /** 64 bytes of the key that signs acknowledgements: seed and public key. */
+  ackSecretKey: Uint8Array;
+  chainParts: (deps: ChainPartsDeps) => ChainParts | Promise<ChainParts>;
+  /** How long to wait for the database at start. */
+  databaseWaitMillis?: number;
+}
+
+/** A running collector. */
+export interface RunningCollector {
+  httpUrl: string;
+  /** Where gateways connect: the embedded broker, or the external one. */
+  mqttUrl: string;
+  /** Base58 of the public key that gateways pin. */
+  ackPublicKey: string;
+  stop(): Promise<void>;
+}
+
+const PARTITION_CHECK_MILLIS = 6 * 3600 * 1000;
+const HEALTH_TIMEOUT_MILLIS = 2_000;
+
+export const VERSION: string = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+).version;
+
+/**
+ * Starts a collector: database, mirror of the chain, ingestion, broker, HTTP, settlement, in this order.
+ * @throws GtxError STORAGE_UNAVAILABLE when the database does not answer in time; PORT_IN_USE; what the
+ *   chain's parts throw
+ */
+export async function runCollector(
+  config: CollectorConfig,
+  options: CollectorOptions,
+): Promise<RunningCollector> {
+  const { logger, now = Date.now } = options;
+  // What has been started, newest last; stopping goes backwards, and so does a start that fails half-way.
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async () => {
+    for (const undo of stops.splice(0).reverse()) await undo();
+  };
+  try {
+    return await assemble(config, { ...options, now }, stops, stop);
+  } catch (error) {
+    await stop().catch((failure: unknown) => logger.error({ err: failure }, 'cleaning up failed'));
+    throw error;
+  }
+}
+
+async function assemble(
+  config: CollectorConfig,
+  options: CollectorOptions & { now: () => number },
+  stops: (() => Promise<void> | void)[],
+  stop: () => Promise<void>,
+): Promise<RunningCollector> {
+  const { logger, now } = options;
+  const startedAt = now();
+  const metrics = new Metrics();
+  metrics.collectProcess();
+  const pool = createPool(config.databaseUrl, config.databaseConnections, logger);
+  stops.push(() => pool.end());
+  await prepareDatabase(pool, logger, options.databaseWaitMillis ?? 30_000);
+  const partitions = new Partitions(pool);
+  await partitions.ensureAround(Math.floor(now() / 1000));
+  const partitionTimer = setInterval(() => {
+    partitions
+      .ensureAround(Math.floor(now() / 1000))
+      .catch((error: unknown) => logger.warn({ err: error }, 'partitions could not be made ahead'));
+  }, PARTITION_CHECK_MILLIS);
+  partitionTimer.unref();
+  stops.push(() => clearInterval(partitionTimer));
+
+  const alerts = new Alerts(pool, logger);
+  const { mirror, settlement, chainUp } = await options.chainParts({ pool, alerts, metrics, logger, now });
+  await mirror.start();
+  stops.push(() => mirror.stop());
+
+  const signer = new EnvelopeSigner(options.ackSecretKey);
+  const operator =
+    config.operatorUsername !== undefined && config.operatorPassword !== undefined
+      ? { username: config.operatorUsername, password: config.operatorPassword }
+      : undefined;
+  // The bus hands messages to ingestion and acknowledgements go out over the bus: a circle, closed here.
+  const handlers: MqttHandlers = {
+    onReading: (meterId, payload) => receiver.receive(meterId, payload),
+    onListening: (meterId) => void acks.sendCurrent(meterId),
+  };
+  const bus = makeBus(config, {
+    handlers,
+    metrics,
+    logger,
+    now,
+    logins: new Logins({ pool, mirror, now, operator }),
+  });
+  const acks = new Acks({ pool, signer, bus, metrics, logger, now, maxAgeSeconds: MAX_READING_AGE_SECONDS });
+  const ingest = new Ingest({
+    pool,
+    partitions,
+    mirror,
+    alerts,
+    metrics,
+    logger,
+    now,
+    limits: {
+      intervalSeconds: config.intervalSeconds,
+      batchRows: config.batchRows,
+      batchMillis: config.batchMillis,
+      maxQueued: config.maxQueued,
+      maxQueuedPerMeter: Math.min(1000, config.maxQueued),
+    },
+    onAnswers: (answers, source) => {
+      if (source === 'mqtt') acks.acknowledge(answers);
+    },
+    onStored: () => settlement.wake(),
+  });
+  const receiver = new Receiver({ ingest, acks, pool, metrics, logger, now });
+  ingest.start();
+  stops.push(() => ingest.stop());
+  acks.start();
+  stops.push(() => acks.stop());
+  await settlement.start();
+  stops.push(() => settlement.stop());
+  await bus.start();
+  stops.push(() => bus.stop());
+
+  const http = new HttpServer({
+    ingest,
+    pool,
+    metrics,
+    logger,
+    now,
+    version: VERSION,
+    facts: () => ({ mqttUrl: bus.url, ackPublicKey: signer.publicKey }),
+    health: async (): Promise<Health> => {
+      const [database, chain] = await Promise.all([
+        inTime(pool.query('SELECT 1').then(() => true)),
+        inTime(chainUp()),
+      ]);
+      const word = (good: boolean) => (good ? 'ok' : 'unavailable');
+      const good = database && ingest.storageUp && chain && bus.connected;
+      return {
+        status: good ? 'ok' : 'degraded',
+        component: 'collector',
+        version: VERSION,
+        time: Math.floor(now() / 1000),
+        uptime_seconds: Math.floor((now() - startedAt) / 1000),
+        checks: {
+          database: word(database && ingest.storageUp),
+          broker: word(bus.connected),
+          chain: word(chain),
+        },
+      };
+    },
+    options: {
+      host: config.httpHost,
+      port: config.httpPort,
+      burst: config.httpBurst,
+      windowSeconds: config.httpWindowSeconds,
+      trustProxy: config.httpTrustProxy,
+      operator,
+    },
+  });
+  await http.start();
+  stops.push(() => http.stop());
+  logger.info(
+    { httpUrl: http.url, mqttUrl: bus.url, ackPublicKey: signer.publicKey },
+    'the collector is ready',
+  );
+  let stopping: Promise<void> | undefined;
+  return {
+    httpUrl: http.url,
+    mqttUrl: bus.url,
+    ackPublicKey: signer.publicKey,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+function makeBus(
+  config: CollectorConfig,
+  deps: { handlers: MqttHandlers; metrics: Metrics; logger: Logger; now: () => number; logins: Logins },
+): MqttBus {
+  if (config.mqttUrl !== undefined) {
+    return new ExternalBroker(
+      {
+        url: config.mqttUrl,
+        username: config.mqttUsername,
+        password: config.mqttPassword,
+        caFile: config.mqttCaFile,
+        shareGroup: config.mqttShareGroup,
+      },
+      deps,
+    );
+  }
+  return new EmbeddedBroker(
+    {
+      host: config.mqttHost,
+      port: config.mqttPort,
+      maxConnections: config.mqttMaxConnections,
+      tls:
+        config.mqttTlsCert !== undefined && config.mqttTlsKey !== undefined
+          ? { certFile: config.mqttTlsCert, keyFile: config.mqttTlsKey }
+          : undefined,
+    },
+    deps,
+  );
+}
+
+/** Waits for the database and brings its schema up to date. */
+async function prepareDatabase(pool: pg.Pool, logger: Logger, waitMillis: number): Promise<void> {
+  const deadline = Date.now() + waitMillis;
+  for (;;) {
+    try {
+      const applied = await migrate(pool, logger);
+      if (applied.length > 0) logger.info({ applied }, 'database schema brought up to date');
+      return;
+    } catch (error) {
+      if (!isConnectionTrouble(error)) throw error;
+      if (Date.now() >= deadline) {
+        throw new GtxError('STORAGE_UNAVAILABLE', 'the database does not answer', undefined, {
+          cause: error,
+        });
+      }
+      logger.warn({ reason: (error as Error).message }, 'the database does not answer yet');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** Errors that waiting can cure: no server yet, or one that is starting or stopping (SQLSTATE classes 08, 57, 53). */
+function isConnectionTrouble(error: unknown): boolean {
+  if (storageFailure(error) !== 'unavailable') return false;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code === '' || !/^[0-9A-Z]{5}$/.test(code) || /^(08|53|57)/.test(code);
+}
+
+async function inTime(check: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), HEALTH_TIMEOUT_MILLIS);
+  });
+  try {
+    return await Promise.race([check, timeout]);
+  } catch {
+    // The answer of a health check: no.
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,85 @@
+import { ERRORS } from '@gridtokenx/protocol';
+import { z } from 'zod';
+import { ErrorBodySchema, errorsByStatus, ROUTES, type Route } from './schemas.js';
+
+type Json = Record<string, unknown>;
+
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Json;
+  return rest;
+}
+
+function parameters(route: Route): Json[] {
+  const list: Json[] = [];
+  for (const [place, shape] of [
+    ['path', route.params],
+    ['query', route.query],
+  ] as const) {
+    if (shape === undefined) continue;
+    const schema = jsonSchema(shape) as { properties: Record<string, Json>; required?: string[] };
+    for (const [name, property] of Object.entries(schema.properties)) {
+      const required = place === 'path' || (schema.required ?? []).includes(name);
+      list.push({ name, in: place, required, schema: property });
+    }
+  }
+  return list;
+}
+
+function responses(route: Route): Json {
+  const result: Json = {};
+  for (const [status, answer] of Object.entries(route.answers)) {
+    const contentType = answer.contentType ?? 'application/json';
+    result[status] = {
+      description: answer.description,
+      content: { [contentType]: { schema: answer.schema ? jsonSchema(answer.schema) : {} } },
+    };
+  }
+  for (const [status, codes] of errorsByStatus(route)) {
+    if (result[status] !== undefined) continue;
+    result[status] = {
+      description: codes.map((code) => `${code}: ${ERRORS[code].meaning}`).join('\n\n'),
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      ...(status === 429 && {
+        headers: { 'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer' } } },
+      }),
+    };
+  }
+  return result;
+}
+
+/** The OpenAPI 3.1 document of the collector, made from the schemas that requests are validated with. */
+export function openApiDocument(version: string): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of ROUTES) {
+    const path = paths[route.path] ?? {};
+    paths[route.path] = path;
+    path[route.method] = {
+      summary: route.summary,
+      description: route.description,
+      ...(route.operator && { security: [{ operator: [] }] }),
+      ...((route.params || route.query) && { parameters: parameters(route) }),
+      ...(route.body && {
+        requestBody: {
+          required: true,
+          content: { 'application/json': { schema: jsonSchema(route.body) } },
+        },
+      }),
+      responses: responses(route),
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'gridtokenx collector',
+      version,
+      description:
+        'Signed meter readings in, figures out. Amounts are decimal text with the unit in the name.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths,
+    components: {
+      schemas: { Error: jsonSchema(ErrorBodySchema) },
+      securitySchemes: { operator: { type: 'http', scheme: 'basic' } },
+    },
+  };
+}

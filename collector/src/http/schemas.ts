@@ -1,0 +1,260 @@
+/** Schemas of the HTTP interface: requests are validated, the OpenAPI document and docs/http.md generated from them. */
+import { ERRORS, type ErrorCode, isMeterId, SubmitReading, SubmitReadingResult } from '@gridtokenx/protocol';
+import { z } from 'zod';
+
+export const Health = z.strictObject({
+  status: z.enum(['ok', 'degraded']),
+  component: z.literal('collector'),
+  version: z.string(),
+  /** Unix seconds. */
+  time: z.number().int(),
+  uptime_seconds: z.number().int(),
+  checks: z.strictObject({
+    database: z.enum(['ok', 'unavailable']),
+    broker: z.enum(['ok', 'unavailable']),
+    chain: z.enum(['ok', 'unavailable']),
+  }),
+});
+export type Health = z.infer<typeof Health>;
+
+export const ServerTime = z.strictObject({
+  time: z
+    .number()
+    .int()
+    .meta({ description: 'Unix seconds', examples: [1700001000] }),
+  iso: z.string().meta({ examples: ['2023-11-14T22:30:00Z'] }),
+});
+
+const meterId = z
+  .string()
+  .refine(isMeterId, 'must be a meter id')
+  .meta({ examples: ['MTR-001'] });
+const kwh = z.string().meta({ description: 'kWh as decimal text', examples: ['15.3'] });
+const isoTime = z.string().meta({ examples: ['2023-11-14T22:30:00Z'] });
+
+export const StoredReading = z.strictObject({
+  id: z.string(),
+  meter_id: meterId,
+  wallet_address: z.string(),
+  sequence: z.string(),
+  flags: z.number().int(),
+  interval_start: z.number().int(),
+  interval_end: z.number().int(),
+  produced_total: z.string().meta({ description: 'nkWh as decimal text' }),
+  consumed_total: z.string(),
+  surplus_total: z.string(),
+  kwh_amount: kwh,
+  reading_timestamp: isoTime,
+  submitted_at: isoTime,
+  status: z.enum(['pending', 'covered', 'held', 'minted', 'review', 'written_off']),
+  minted: z.boolean(),
+  mint_tx_signature: z.string().nullable(),
+  meter_signature: z.string(),
+  public_key: z.string(),
+});
+export type StoredReading = z.infer<typeof StoredReading>;
+
+export const ReadingsPage = z.strictObject({
+  readings: z.array(StoredReading),
+  next_cursor: z.string().nullable().meta({ description: 'Give it as `cursor` for the next page' }),
+});
+
+export const ReadingsQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: z
+    .string()
+    .regex(/^[1-9][0-9]{0,19}$/, 'must be a cursor from an earlier page')
+    .optional(),
+});
+
+export const MeterParams = z.strictObject({ meter_id: meterId });
+
+export const MeterState = z.strictObject({
+  meter_id: meterId,
+  wallet_address: z.string(),
+  public_key: z.string(),
+  rated_watts: z.number(),
+  status: z.enum(['active', 'suspended', 'rebase']),
+  user_verified: z.boolean(),
+  last_sequence: z.string(),
+  through: z.string(),
+  last_reading_at: isoTime.nullable(),
+  surplus_kwh: kwh,
+  minted_grid: kwh.meta({ description: 'GRID minted on chain' }),
+  holds: z.number().int().meta({ description: 'Readings held for review; nothing settles while above 0' }),
+});
+
+export const CollectorStatus = z.strictObject({
+  time: z.number().int(),
+  meters: z.number().int(),
+  users: z.number().int(),
+  readings: z.strictObject({
+    stored: z.number().int(),
+    pending: z.number().int(),
+    covered: z.number().int(),
+    held: z.number().int(),
+    minted: z.number().int(),
+    review: z.number().int(),
+    written_off: z.number().int(),
+  }),
+  minted_grid: kwh,
+  open_alerts: z.number().int(),
+  open_reviews: z.number().int(),
+  mqtt_url: z.string(),
+  ack_public_key: z.string(),
+});
+
+export const ErrorBodySchema = z.strictObject({
+  error: z.strictObject({
+    code: z.string().meta({ examples: ['INVALID_SIGNATURE'] }),
+    message: z.string(),
+    retry: z.enum(['never', 'later']),
+    details: z.record(z.string(), z.unknown()),
+  }),
+});
+
+interface Answer {
+  description: string;
+  schema?: z.ZodType;
+  contentType?: string;
+}
+
+export interface Route {
+  method: 'get' | 'post';
+  /** With OpenAPI's `{name}` parameters. */
+  path: string;
+  summary: string;
+  description: string;
+  body?: z.ZodType;
+  query?: z.ZodObject;
+  params?: z.ZodObject;
+  /** Needs the operator's login (HTTP Basic), where one is configured. */
+  operator?: boolean;
+  answers: Record<number, Answer>;
+  errors: ErrorCode[];
+}
+
+/** Every route of the collector. */
+export const ROUTES: Route[] = [
+  {
+    method: 'post',
+    path: '/api/meters/submit-reading',
+    summary: 'Submit a signed reading',
+    description:
+      'Stores a reading signed by its meter. Checked in this order: signature, freshness, duplicates, amount; then ' +
+      "meter, owner, wallet and key. `kwh_amount` must equal the surplus since the meter's previous accepted reading, " +
+      "and `reading_timestamp` the interval's end. The answer is given when the reading is durable, not before.",
+    body: SubmitReading,
+    answers: {
+      200: { description: 'The identical reading is stored already.', schema: SubmitReadingResult },
+      201: {
+        description: 'Stored; `covered` when a later reading already carries its energy.',
+        schema: SubmitReadingResult,
+      },
+      202: {
+        description: 'Stored, and held for review: above 100 kWh. Nothing of the meter settles until then.',
+        schema: SubmitReadingResult,
+      },
+    },
+    errors: [
+      'INVALID_BODY',
+      'INVALID_SIGNATURE',
+      'METER_NOT_REGISTERED',
+      'METER_SUSPENDED',
+      'USER_NOT_VERIFIED',
+      'WALLET_MISMATCH',
+      'KEY_MISMATCH',
+      'DUPLICATE_READING',
+      'SEQUENCE_CONFLICT',
+      'PAYLOAD_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'READING_TOO_OLD',
+      'READING_IN_FUTURE',
+      'INTERVAL_INVALID',
+      'SEQUENCE_INVALID',
+      'AMOUNT_MISMATCH',
+      'TOTALS_DECREASED',
+      'TOTALS_INCONSISTENT',
+      'RATE_LIMITED',
+      'STORAGE_UNAVAILABLE',
+      'CHAIN_UNAVAILABLE',
+      'SERVICE_STOPPING',
+      'INTERNAL',
+    ],
+  },
+  {
+    method: 'get',
+    path: '/api/time',
+    summary: "The collector's clock",
+    description: 'For a gateway whose login was refused as stale.',
+    answers: { 200: { description: 'The time.', schema: ServerTime } },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/api/meters/{meter_id}',
+    summary: 'A meter',
+    description: 'What the collector knows of a meter, and how far it has come.',
+    params: MeterParams,
+    operator: true,
+    answers: { 200: { description: 'The meter.', schema: MeterState } },
+    errors: ['NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+  },
+  {
+    method: 'get',
+    path: '/api/meters/{meter_id}/readings',
+    summary: "A meter's readings",
+    description: 'Newest first, in pages.',
+    params: MeterParams,
+    query: ReadingsQuery,
+    operator: true,
+    answers: { 200: { description: 'A page.', schema: ReadingsPage } },
+    errors: ['INVALID_BODY', 'NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+  },
+  {
+    method: 'get',
+    path: '/api/status',
+    summary: 'Figures',
+    description: 'How many meters, readings and mints there are, and what waits for a person.',
+    operator: true,
+    answers: { 200: { description: 'The figures.', schema: CollectorStatus } },
+    errors: ['UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+  },
+  {
+    method: 'get',
+    path: '/healthz',
+    summary: 'Health',
+    description: '200 while readings can be stored, 503 otherwise; the body says what is wrong.',
+    answers: {
+      200: { description: 'Readings can be stored.', schema: Health },
+      503: { description: 'They cannot.', schema: Health },
+    },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/metrics',
+    summary: 'Figures for Prometheus',
+    description: 'Text format.',
+    answers: { 200: { description: 'The figures.', contentType: 'text/plain' } },
+    errors: [],
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This interface as OpenAPI 3.1',
+    description: 'Generated from the schemas that requests are validated with.',
+    answers: { 200: { description: 'The document.', contentType: 'application/json' } },
+    errors: [],
+  },
+];
+
+/** Refusals of a route grouped by HTTP status, in the order of the status. */
+export function errorsByStatus(route: Route): Map<number, ErrorCode[]> {
+  const groups = new Map<number, ErrorCode[]>();
+  for (const code of route.errors) {
+    const { status } = ERRORS[code];
+    groups.set(status, [...(groups.get(status) ?? []), code]);
+  }
+  return new Map([...groups].sort(([a], [b]) => a - b));
+}

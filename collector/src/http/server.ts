@@ -1,0 +1,248 @@
+import type { AddressInfo } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import {
+  errorBody,
+  formatTimestamp,
+  GtxError,
+  MAX_PAYLOAD_BYTES,
+  nkwhToKwh,
+  parseWith,
+  type SubmitReadingResult,
+} from '@gridtokenx/protocol';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { sameText } from '../broker/login.js';
+import { type Answer, type Ingest, unavailableError } from '../ingest/ingest.js';
+import type { Metrics } from '../metrics.js';
+import { refusalError, type StoredStatus } from '../validate/rules.js';
+import { toSubmission } from '../validate/submission.js';
+import { openApiDocument } from './openapi.js';
+import { collectorFigures, meterState, readingsPage } from './queries.js';
+import { type Health, MeterParams, ReadingsQuery } from './schemas.js';
+
+export interface HttpDeps {
+  ingest: Ingest;
+  pool: pg.Pool;
+  metrics: Metrics;
+  logger: Logger;
+  now: () => number;
+  version: string;
+  health: () => Promise<Health>;
+  facts: () => { mqttUrl: string; ackPublicKey: string };
+  options: {
+    host: string;
+    port: number;
+    burst: number;
+    windowSeconds: number;
+    trustProxy: string | undefined;
+    operator: { username: string; password: string } | undefined;
+  };
+}
+
+/** The collector's HTTP interface. */
+export class HttpServer {
+  private app: FastifyInstance | undefined;
+
+  constructor(private readonly deps: HttpDeps) {}
+
+  get url(): string {
+    const { host, port } = this.deps.options;
+    const address = this.app?.server.address() as AddressInfo | null | undefined;
+    const name = host.includes(':') ? `[${host}]` : host;
+    return `http://${name}:${address?.port ?? port}`;
+  }
+
+  async start(): Promise<void> {
+    const app = await buildHttp(this.deps);
+    this.app = app;
+    const { host, port } = this.deps.options;
+    try {
+      await app.listen({ host, port });
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+        throw new GtxError('PORT_IN_USE', `the HTTP port ${port} on ${host} is taken`);
+      }
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.app?.close();
+  }
+}
+
+/** The fastify application, not yet listening. */
+export async function buildHttp(deps: HttpDeps): Promise<FastifyInstance> {
+  const { options, logger, now, ingest, pool, metrics } = deps;
+  const app = Fastify({
+    bodyLimit: MAX_PAYLOAD_BYTES,
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    ...(options.trustProxy !== undefined && {
+      trustProxy: options.trustProxy.split(',').map((part) => part.trim()),
+    }),
+  });
+  // A __proto__ key is data like any other unknown key: the schema refuses it.
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    try {
+      done(null, JSON.parse(text as string));
+    } catch {
+      // The parser's own message would quote the body.
+      done(new GtxError('INVALID_BODY', 'the body is not valid JSON', { issues: [] }));
+    }
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const known = knownError(error);
+    if (known.code === 'INTERNAL') logger.error({ err: error, url: request.url }, 'a request failed');
+    return sendError(reply, known);
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, new GtxError('NOT_FOUND', 'there is nothing at this path')),
+  );
+
+  await app.register(rateLimit, {
+    global: false,
+    max: options.burst,
+    timeWindow: options.windowSeconds * 1000,
+    cache: 10_000,
+    errorResponseBuilder: (_request, context) =>
+      new GtxError('RATE_LIMITED', undefined, { retry_after_seconds: Math.ceil(context.ttl / 1000) }),
+  });
+
+  app.post(
+    '/api/meters/submit-reading',
+    { config: { rateLimit: {} } },
+    async (request: FastifyRequest, reply: FastifyReply) => {
+      const submission = toSubmission(request.body);
+      const answer = await ingest.submitAndWait(submission, 'http');
+      const { status, body } = submitAnswer(answer);
+      return reply.code(status).send(body);
+    },
+  );
+
+  app.get('/api/time', () => {
+    const time = Math.floor(now() / 1000);
+    return { time, iso: formatTimestamp(time) };
+  });
+
+  const operatorOnly = { onRequest: operatorGuard(options) };
+  app.get('/api/meters/:meter_id', operatorOnly, (request) => {
+    const { meter_id } = parseWith(MeterParams, request.params, 'NOT_FOUND');
+    return meterState(pool, meter_id);
+  });
+  app.get('/api/meters/:meter_id/readings', operatorOnly, (request) => {
+    const { meter_id } = parseWith(MeterParams, request.params, 'NOT_FOUND');
+    const { limit, cursor } = parseWith(ReadingsQuery, request.query);
+    return readingsPage(pool, meter_id, limit, cursor);
+  });
+  app.get('/api/status', operatorOnly, async () => {
+    const { mqttUrl, ackPublicKey } = deps.facts();
+    const figures = await collectorFigures(pool);
+    return { time: Math.floor(now() / 1000), ...figures, mqtt_url: mqttUrl, ack_public_key: ackPublicKey };
+  });
+
+  app.get('/healthz', async (_request, reply) => {
+    const health = await deps.health();
+    return reply.code(health.checks.database === 'ok' ? 200 : 503).send(health);
+  });
+  app.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', metrics.registry.contentType);
+    return reply.send(await metrics.registry.metrics());
+  });
+  const document = openApiDocument(deps.version);
+  app.get('/openapi.json', () => document);
+  return app;
+}
+
+/** What a stored or refused submission is answered with. @throws GtxError for everything but stored */
+function submitAnswer({ submission, outcome }: Answer): { status: number; body: SubmitReadingResult } {
+  if (outcome.kind === 'unavailable') throw unavailableError(outcome.reason);
+  if (outcome.kind === 'refused') throw refusalError(outcome.refusal);
+  const status = publicStatus(outcome.status);
+  return {
+    status: outcome.duplicate ? 200 : status === 'held' ? 202 : 201,
+    body: {
+      meter_id: submission.meterId,
+      sequence: submission.reading.sequence.toString(),
+      status,
+      kwh_amount: nkwhToKwh(outcome.amountNkwh),
+      duplicate: outcome.duplicate,
+    },
+  };
+}
+
+/** A sender need not know why a person looks at a reading. */
+function publicStatus(status: StoredStatus): SubmitReadingResult['status'] {
+  if (status === 'review') return 'pending';
+  return status === 'written_off' ? 'held' : status;
+}
+
+/**
+ * Readings tell when somebody is at home. Without an operator's login they are shown on loopback only.
+ */
+function operatorGuard(options: HttpDeps['options']) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { operator } = options;
+    if (operator === undefined) {
+      const loopback = /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '');
+      if (loopback && request.headers['x-forwarded-for'] === undefined) return;
+      throw new GtxError('FORBIDDEN', 'configure an operator login to read this from another machine');
+    }
+    const [scheme, encoded] = (request.headers.authorization ?? '').split(' ');
+    const text =
+      scheme?.toLowerCase() === 'basic' ? Buffer.from(encoded ?? '', 'base64').toString('utf8') : '';
+    const colon = text.indexOf(':');
+    const username = text.slice(0, Math.max(colon, 0));
+    const password = text.slice(colon + 1);
+    const nameOk = sameText(username, operator.username);
+    const passwordOk = sameText(password, operator.password);
+    if (nameOk && passwordOk) return;
+    reply.header('www-authenticate', 'Basic realm="gridtokenx", charset="UTF-8"');
+    throw new GtxError('UNAUTHENTICATED', 'the operator login is needed');
+  };
+}
+
+function sendError(reply: FastifyReply, error: GtxError): FastifyReply {
+  if (error.code === 'RATE_LIMITED' && reply.getHeader('retry-after') === undefined) {
+    reply.header('retry-after', String(error.details?.retry_after_seconds ?? 1));
+  }
+  if (error.status === 503) reply.header('retry-after', '5');
+  return reply.code(error.status).type('application/json; charset=utf-8').send(errorBody(error));
+}
+
+/** Errors of fastify and of the database as errors of the catalogue. */
+function knownError(error: unknown): GtxError {
+  if (error instanceof GtxError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const statusCode = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new GtxError('PAYLOAD_TOO_LARGE');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new GtxError('UNSUPPORTED_MEDIA_TYPE');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new GtxError('INVALID_BODY', 'the body is empty or its length is wrong', { issues: [] });
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new GtxError('INVALID_BODY', 'the request cannot be understood', { issues: [] });
+  }
+  // Errors of the database driver: a SQLSTATE, a socket error, or a pool that gave up waiting.
+  if (/^(08|53|57|ECONN|ETIMEDOUT|EPIPE)/.test(code) || isPoolTimeout(error)) {
+    return new GtxError('STORAGE_UNAVAILABLE');
+  }
+  return new GtxError('INTERNAL');
+}
+
+function isPoolTimeout(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
+  );
+}

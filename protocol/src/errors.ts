@@ -325,6 +325,12 @@ export const ERRORS = define({
     meaning: 'The MQTT broker cannot be reached or does not acknowledge.',
     action: 'Check mqtt.url and the network. Readings are kept and sent later.',
   },
+  COLLECTOR_UNAVAILABLE: {
+    status: 503,
+    retry: 'later',
+    meaning: 'The collector cannot be reached or does not answer properly.',
+    action: 'Check that it runs (gtx status) and its address.',
+  },
 
   // Chain and settlement.
   CHAIN_UNAVAILABLE: {

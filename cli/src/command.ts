@@ -25,7 +25,7 @@ export interface CommandDefinition<Options> {
   readonly options: readonly Option[];
   readonly examples: readonly [Example, ...Example[]];
   /** Returns the exit code; nothing means 0. */
-  action(options: Options, context: Context): Promise<number | void>;
+  action(options: Options, context: Context): Promise<number | undefined>;
 }
 
 export interface ProgramEnvironment {

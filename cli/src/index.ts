@@ -2,6 +2,7 @@
 
 export * from './data-dir.js';
 export * from './exit-codes.js';
+export * from './key-files.js';
 export * from './keys.js';
 export * from './output.js';
 export * from './postgres/server.js';

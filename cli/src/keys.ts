@@ -1,8 +1,6 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { readKeypairFile, writeKeypairFile } from '@gridtokenx/chain';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { assertMeterId } from '@gridtokenx/protocol';
-import { Keypair } from '@solana/web3.js';
 import type { DataLayout } from './data-dir.js';
 
 /** The key files of a data folder: who each belongs to, and what it can do. One file each, mode 0600. */
@@ -29,25 +27,6 @@ export function meterKeyPath(layout: DataLayout, meterId: string): string {
 
 export const postgresPasswordPath = (layout: DataLayout): string => join(layout.keys, 'postgres-password');
 export const operatorPasswordPath = (layout: DataLayout): string => join(layout.keys, 'operator-password');
-
-/**
- * The key pair in a file, made first when there is none. Written aside and linked into place: a kill in between
- * leaves no half a key, and a key that is there is never replaced.
- */
-export function ensureKey(path: string): { keypair: Keypair; created: boolean } {
-  if (existsSync(path)) return { keypair: readKeypairFile(path), created: false };
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const keypair = Keypair.generate();
-  const aside = `${path}.${process.pid}.new`;
-  rmSync(aside, { force: true });
-  writeKeypairFile(aside, keypair);
-  try {
-    linkSync(aside, path);
-  } finally {
-    rmSync(aside, { force: true });
-  }
-  return { keypair, created: true };
-}
 
 /** Meters whose key files lie in the data folder. */
 export function metersWithKeys(layout: DataLayout): string[] {

@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { type ProgramEnvironment, processEnvironment } from './command.js';
+import { addAgent } from './commands/agent.js';
+import { addAudit } from './commands/audit.js';
+import { addChainCommands } from './commands/chain.js';
+import { addCollector } from './commands/collector.js';
+import { addKeygen } from './commands/keygen.js';
+import { addLocalnet } from './commands/localnet.js';
 import { addPostgres } from './commands/postgres.js';
+import { addSim } from './commands/sim.js';
+import { addStatus } from './commands/status.js';
+import { addUp } from './commands/up.js';
+import { addWatch } from './commands/watch.js';
 import { EXIT_MEANINGS } from './exit-codes.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -25,6 +35,20 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
       'after',
       `\nExamples:\n  $ gtx up\n      Everything on this machine, with one live view.\n  $ gtx status --json\n      What runs, where, how it is.\n\nExit codes:\n${EXIT_MEANINGS.map(({ code, meaning }) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}\n`,
     );
-  addPostgres(program, environment);
+  for (const add of [
+    addUp,
+    addStatus,
+    addWatch,
+    addAudit,
+    addKeygen,
+    addChainCommands,
+    addPostgres,
+    addLocalnet,
+    addSim,
+    addCollector,
+    addAgent,
+  ]) {
+    add(program, environment);
+  }
   return program;
 }

@@ -3,7 +3,6 @@ import { addCommand, integerOption, type ProgramEnvironment } from '../command.j
 import { dataLayout, prepareDataDir, resolveDataDir } from '../data-dir.js';
 import { postgresPasswordPath } from '../keys.js';
 import { serviceLogger } from '../logger.js';
-import { startPostgres } from '../postgres/server.js';
 import { runService } from '../process/service.js';
 
 export function addPostgres(program: Command, environment: ProgramEnvironment): void {
@@ -27,6 +26,7 @@ As root it runs as the system account "postgres".`,
         prepareDataDir(layout);
         const logger = serviceLogger('postgres', env);
         return await runService('postgres', async () => {
+          const { startPostgres } = await import('../postgres/server.js');
           const server = await startPostgres({
             dataDir: layout.postgres,
             passwordFile: postgresPasswordPath(layout),

@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { addCommand, addGroup, type ProgramEnvironment, valueOption } from '../command.js';
+import { serviceLogger } from '../logger.js';
+import { runService } from '../process/service.js';
+
+export function addAgent(program: Command, environment: ProgramEnvironment): void {
+  const group = addGroup(program, 'agent', 'The gateway beside the meters.');
+  addCommand<{ config: string }>(
+    group,
+    {
+      name: 'run',
+      summary: 'Run the gateway in the foreground.',
+      description: `Reads the meters over Modbus, signs one reading per interval, keeps it until the collector has acknowledged
+it, and publishes live values. Prints one JSON line when it is ready. Stops on Ctrl-C, SIGTERM.`,
+      options: [valueOption('--config <file>', 'the gateway’s configuration (YAML)').makeOptionMandatory()],
+      examples: [
+        {
+          command: 'gtx agent run --config /etc/gridtokenx/agent.yaml',
+          shows: 'The gateway, logging to stderr.',
+        },
+      ],
+      async action({ config: path }, { env }) {
+        const logger = serviceLogger('agent', env);
+        return await runService('agent', async () => {
+          const { loadAgentConfig, startAgent } = await import('@gridtokenx/agent');
+          const config = await loadAgentConfig(path);
+          const agent = await startAgent(config, { logger });
+          return {
+            info: {
+              ...(agent.httpUrl === undefined ? {} : { http_url: agent.httpUrl }),
+              data_dir: config.data_dir,
+            },
+            stop: () => agent.stop(),
+          };
+        });
+      },
+    },
+    environment,
+  );
+}

@@ -1,0 +1,872 @@
+/*
+ * A small world for the program tests: the real virtual machine (LiteSVM) with the compiled programs under the
+ * upgradeable loader. It builds transactions by hand from the IDLs, on purpose without the project's own client: a
+ * mistake there must not hide one here.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { BorshCoder, type Idl } from '@coral-xyz/anchor';
+import {
+  address,
+  type EncodedAccount,
+  getTransactionDecoder,
+  lamports,
+  type MaybeEncodedAccount,
+} from '@solana/kit';
+import {
+  AccountLayout,
+  createAssociatedTokenAccountInstruction,
+  getAssociatedTokenAddressSync,
+  MintLayout,
+  TOKEN_PROGRAM_ID,
+} from '@solana/spl-token';
+import {
+  type AccountMeta,
+  ComputeBudgetProgram,
+  Ed25519Program,
+  Keypair,
+  PublicKey,
+  SYSVAR_INSTRUCTIONS_PUBKEY,
+  SystemProgram,
+  TransactionInstruction,
+  TransactionMessage,
+  VersionedTransaction,
+} from '@solana/web3.js';
+import { Clock, FailedTransactionMetadata, LiteSVM, type TransactionMetadata } from 'litesvm';
+import { expect } from 'vitest';
+import { sign } from './ed25519.js';
+
+/** Where the compiled programs and IDLs lie; `GTX_ARTIFACTS` names another folder to test a fresh build. */
+export const ARTIFACTS = process.env.GTX_ARTIFACTS || fileURLToPath(new URL('../artifacts', import.meta.url));
+
+const readIdl = (name: string): Idl => JSON.parse(readFileSync(`${ARTIFACTS}/${name}.idl.json`, 'utf8'));
+export const registryIdl = readIdl('registry');
+export const tokenIdl = readIdl('energy_token');
+export const REGISTRY = new PublicKey(registryIdl.address);
+export const TOKEN = new PublicKey(tokenIdl.address);
+export const UPGRADEABLE_LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
+export { SYSVAR_INSTRUCTIONS_PUBKEY, SystemProgram, TOKEN_PROGRAM_ID };
+
+const coders = { registry: new BorshCoder(registryIdl), token: new BorshCoder(tokenIdl) };
+type ProgramName = keyof typeof coders;
+const idls: Record<ProgramName, Idl> = { registry: registryIdl, token: tokenIdl };
+const programIds: Record<ProgramName, PublicKey> = { registry: REGISTRY, token: TOKEN };
+
+const find = (program: PublicKey, ...seeds: (string | Uint8Array)[]): PublicKey =>
+  PublicKey.findProgramAddressSync(
+    seeds.map((seed) => Buffer.from(seed as string)),
+    program,
+  )[0];
+
+/** Program-derived addresses. */
+export const pda = {
+  config: find(REGISTRY, 'config'),
+  mintAuthority: find(REGISTRY, 'mint-authority'),
+  tokenConfig: find(TOKEN, 'config'),
+  mint: find(TOKEN, 'mint'),
+  user: (wallet: PublicKey) => find(REGISTRY, 'user', wallet.toBytes()),
+  meter: (id: Uint8Array) => find(REGISTRY, 'meter', id),
+  meterKey: (key: Uint8Array) => find(REGISTRY, 'meter-key', key),
+  programData: (program: PublicKey) => find(UPGRADEABLE_LOADER, program.toBytes()),
+  tokenAccount: (wallet: PublicKey) => getAssociatedTokenAddressSync(find(TOKEN, 'mint'), wallet, true),
+};
+
+/** A meter id as the programs keep it: UTF-8, zero-padded to 32 bytes. */
+export function meterIdBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(32);
+  bytes.set(Buffer.from(text));
+  return bytes;
+}
+
+export interface Reading {
+  flags: number;
+  sequence: bigint;
+  start: number;
+  end: number;
+  produced: bigint;
+  consumed: bigint;
+  surplus: bigint;
+}
+
+/** The 48 bytes that a meter signs. */
+export function readingBytes(reading: Reading, magic = 'GTX1'): Buffer {
+  const bytes = Buffer.alloc(48);
+  bytes.write(magic, 0, 'latin1');
+  bytes.writeUInt32LE(reading.flags, 4);
+  bytes.writeBigUInt64LE(reading.sequence, 8);
+  bytes.writeUInt32LE(reading.start, 16);
+  bytes.writeUInt32LE(reading.end, 20);
+  bytes.writeBigUInt64LE(reading.produced, 24);
+  bytes.writeBigUInt64LE(reading.consumed, 32);
+  bytes.writeBigUInt64LE(reading.surplus, 40);
+  return bytes;
+}
+
+/** The 100 bytes with which a meter key consents to an owner. */
+export function consentBytes(
+  network: Uint8Array,
+  meterId: Uint8Array,
+  owner: PublicKey,
+  magic = 'GTXM',
+): Buffer {
+  return Buffer.concat([Buffer.from(magic, 'latin1'), network, meterId, owner.toBytes()]);
+}
+
+export interface Signed {
+  key: Uint8Array;
+  signature: Uint8Array;
+  message: Uint8Array;
+}
+
+export function signed(key: Keypair, message: Uint8Array): Signed {
+  return { key: key.publicKey.toBytes(), signature: sign(message, key.secretKey), message };
+}
+
+/** Overrides for one entry of an Ed25519 instruction, to forge it. */
+export interface Offsets {
+  signatureOffset: number;
+  signatureInstruction: number;
+  keyOffset: number;
+  keyInstruction: number;
+  messageOffset: number;
+  messageBytes: number;
+  messageInstruction: number;
+}
+
+/** An Ed25519 instruction laid out as the runtime documents it; `forge` changes an entry's offsets. */
+export function ed25519(
+  entries: Signed[],
+  options: { count?: number; forge?: (entry: Offsets, index: number) => Partial<Offsets> } = {},
+): TransactionInstruction {
+  const header = Buffer.alloc(2 + 14 * entries.length);
+  header[0] = options.count ?? entries.length;
+  const parts: Uint8Array[] = [];
+  let at = header.length;
+  entries.forEach((entry, index) => {
+    const honest: Offsets = {
+      keyOffset: at,
+      keyInstruction: 0xffff,
+      signatureOffset: at + 32,
+      signatureInstruction: 0xffff,
+      messageOffset: at + 96,
+      messageBytes: entry.message.length,
+      messageInstruction: 0xffff,
+    };
+    const offsets = { ...honest, ...options.forge?.(honest, index) };
+    const fields = [
+      offsets.signatureOffset,
+      offsets.signatureInstruction,
+      offsets.keyOffset,
+      offsets.keyInstruction,
+      offsets.messageOffset,
+      offsets.messageBytes,
+      offsets.messageInstruction,
+    ];
+    fields.forEach((field, i) => {
+      header.writeUInt16LE(field, 2 + 14 * index + 2 * i);
+    });
+    parts.push(entry.key, entry.signature, entry.message);
+    at += 96 + entry.message.length;
+  });
+  return new TransactionInstruction({
+    programId: Ed25519Program.programId,
+    keys: [],
+    data: Buffer.concat([header, ...parts]),
+  });
+}
+
+/** What an account of a call can be replaced with: another address, or other flags. */
+export type AccountOverride = PublicKey | { pubkey?: PublicKey; isSigner?: boolean; isWritable?: boolean };
+
+/** Builds an instruction from the IDL. Names are those of the IDL; `accounts` must name each of its accounts. */
+export function call(
+  program: ProgramName,
+  name: string,
+  args: Record<string, unknown>,
+  accounts: Record<string, AccountOverride>,
+  remaining: AccountMeta[] = [],
+): TransactionInstruction {
+  const definition = idls[program].instructions.find((instruction) => instruction.name === name);
+  if (!definition) throw new Error(`no instruction ${name}`);
+  const unknown = new Set(Object.keys(accounts));
+  const keys = definition.accounts.map((item) => {
+    if ('accounts' in item) throw new Error('composite accounts are not used');
+    const given = accounts[item.name];
+    if (!given) throw new Error(`${name} lacks the account ${item.name}`);
+    unknown.delete(item.name);
+    const meta: AccountMeta = {
+      pubkey: SystemProgram.programId,
+      isSigner: item.signer === true,
+      isWritable: item.writable === true,
+    };
+    return given instanceof PublicKey ? { ...meta, pubkey: given } : { ...meta, ...given };
+  });
+  if (unknown.size > 0) throw new Error(`${name} has no accounts ${[...unknown].join(', ')}`);
+  const data = coders[program].instruction.encode(name, args);
+  return new TransactionInstruction({ programId: programIds[program], keys: [...keys, ...remaining], data });
+}
+
+export interface ChainEvent {
+  name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the fields are the IDL's, each test knows its own
+  data: any;
+}
+
+export interface Result {
+  ok: boolean;
+  /** `Name` of a program's own error, or the runtime's, e.g. `InvalidSeeds` or `Custom(17)`; undefined when ok. */
+  error: string | undefined;
+  /** The instruction that failed, Ed25519 and compute budget ones counted. */
+  failedAt: number | undefined;
+  logs: string[];
+  events: ChainEvent[];
+  /** Compute units of each top-level call of our programs, in order. */
+  units: number[];
+  returned: Buffer;
+  /** Bytes of the transaction on the wire. */
+  bytes: number;
+}
+
+const RUNTIME_ERRORS: Record<number, string> = {
+  1: 'InvalidArgument',
+  2: 'InvalidInstructionData',
+  3: 'InvalidAccountData',
+  4: 'AccountDataTooSmall',
+  5: 'InsufficientFunds',
+  6: 'IncorrectProgramId',
+  7: 'MissingRequiredSignature',
+  9: 'UninitializedAccount',
+  13: 'ExternalAccountDataModified',
+  15: 'ReadonlyDataModified',
+  19: 'NotEnoughAccountKeys',
+  22: 'AccountBorrowFailed',
+  31: 'MissingAccount',
+  34: 'InvalidSeeds',
+  37: 'PrivilegeEscalation',
+  39: 'ProgramFailedToComplete',
+  44: 'InvalidAccountOwner',
+  47: 'IllegalOwner',
+};
+/** Anchor's own codes that the programs can return. */
+const ANCHOR_ERRORS: Record<number, string> = {
+  2000: 'ConstraintMut',
+  2007: 'ConstraintExecutable',
+  2012: 'ConstraintAddress',
+  2040: 'ConstraintDuplicateMutableAccount',
+};
+
+function eventsIn(logs: string[]): ChainEvent[] {
+  const stack: string[] = [];
+  const events: ChainEvent[] = [];
+  for (const line of logs) {
+    const [, program, what] = /^Program (\S+) (invoke|success|failed)/.exec(line) ?? [];
+    if (what === 'invoke') stack.push(program as string);
+    else if (what) stack.pop();
+    const data = /^Program data: (\S+)$/.exec(line)?.[1];
+    if (!data) continue;
+    const coder = stack.at(-1) === REGISTRY.toBase58() ? coders.registry : coders.token;
+    const event = coder.events.decode(data);
+    if (event) events.push(event);
+  }
+  return events;
+}
+
+function unitsIn(logs: string[]): number[] {
+  const units: number[] = [];
+  let depth = 0;
+  for (const line of logs) {
+    if (/^Program \S+ invoke/.test(line)) depth++;
+    const consumed = /^Program (\S+) consumed (\d+) of/.exec(line);
+    if (consumed && depth === 1 && [REGISTRY, TOKEN].some((id) => id.toBase58() === consumed[1])) {
+      units.push(Number(consumed[2]));
+    }
+    if (/^Program \S+ (success|failed)/.test(line)) depth--;
+  }
+  return units;
+}
+
+/** A meter of the tests: its names, keys, and how far it has counted. */
+export interface TestMeter {
+  id: Uint8Array;
+  address: PublicKey;
+  key: Keypair;
+  owner: Keypair;
+  last: Reading;
+}
+
+export interface WorldOptions {
+  policy?: number;
+  maxRatedWatts?: number;
+  /** Leaves both programs uninitialised. */
+  bare?: boolean;
+}
+
+export const START = 1_700_000_100;
+const METER_WATTS = 5_000;
+/** What a meter of `METER_WATTS` may count in 15 minutes: 1.25 kWh and a tenth. */
+export const ALLOWED_IN_900_S = 1_375_000_000n;
+
+export class World {
+  readonly svm = new LiteSVM();
+  readonly payer = Keypair.generate();
+  readonly upgradeAuthority = Keypair.generate();
+  readonly registrar = Keypair.generate();
+  readonly guardian = Keypair.generate();
+  readonly network = new Uint8Array(randomBytes(32));
+  #unique = 1;
+  #meters = 0;
+
+  constructor(options: WorldOptions = {}) {
+    this.setClock(START);
+    for (const wallet of [this.payer, this.upgradeAuthority]) this.fund(wallet.publicKey);
+    this.deploy(REGISTRY, 'registry');
+    this.deploy(TOKEN, 'energy_token');
+    if (options.bare) return;
+    this.must([this.initializeToken()], [this.upgradeAuthority]);
+    this.must([this.initializeRegistry(options)], [this.upgradeAuthority]);
+  }
+
+  // --- chain
+
+  /** Puts a compiled program under the upgradeable loader, as a deployment leaves it. */
+  deploy(id: PublicKey, name: string, authority: PublicKey | undefined = this.upgradeAuthority.publicKey): void {
+    const elf = readFileSync(`${ARTIFACTS}/${name}.so`);
+    const header = Buffer.alloc(45);
+    header.writeUInt32LE(3, 0);
+    if (authority) {
+      header[12] = 1;
+      header.set(authority.toBytes(), 13);
+    }
+    const program = Buffer.alloc(36);
+    program.writeUInt32LE(2, 0);
+    program.set(pda.programData(id).toBytes(), 4);
+    this.setAccount(pda.programData(id), UPGRADEABLE_LOADER, Buffer.concat([header, elf]));
+    this.setAccount(id, UPGRADEABLE_LOADER, program, true);
+  }
+
+  setClock(unixSeconds: number): void {
+    const clock = this.svm.getClock();
+    this.svm.setClock(
+      new Clock(
+        clock.slot + 1n,
+        clock.epochStartTimestamp,
+        clock.epoch,
+        clock.leaderScheduleEpoch,
+        BigInt(unixSeconds),
+      ),
+    );
+  }
+
+  now(): number {
+    return Number(this.svm.getClock().unixTimestamp);
+  }
+
+  fund(wallet: PublicKey): void {
+    this.svm.airdrop(address(wallet.toBase58()), lamports(100_000_000_000n));
+  }
+
+  account(key: PublicKey): { owner: PublicKey; data: Buffer; lamports: bigint } | undefined {
+    const found: MaybeEncodedAccount = this.svm.getAccount(address(key.toBase58()));
+    if (!found.exists) return undefined;
+    return {
+      owner: new PublicKey(found.programAddress),
+      data: Buffer.from(found.data),
+      lamports: found.lamports,
+    };
+  }
+
+  setAccount(key: PublicKey, owner: PublicKey, data: Uint8Array, executable = false): void {
+    const account: EncodedAccount = {
+      address: address(key.toBase58()),
+      programAddress: address(owner.toBase58()),
+      data: new Uint8Array(data),
+      executable,
+      lamports: lamports(this.svm.minimumBalanceForRentExemption(BigInt(data.length))),
+      space: BigInt(data.length),
+    };
+    this.svm.setAccount(account);
+  }
+
+  /** The same bytes at a random address, under another owner: what a forger could bring. */
+  forgedCopy(original: PublicKey, owner = SystemProgram.programId): PublicKey {
+    const key = Keypair.generate().publicKey;
+    this.setAccount(key, owner, this.account(original)?.data ?? Buffer.alloc(0));
+    return key;
+  }
+
+  send(instructions: TransactionInstruction[], signers: Keypair[] = [], payer = this.payer): Result {
+    // A price that differs each time makes each transaction another one: twins are dropped.
+    const unique = ComputeBudgetProgram.setComputeUnitPrice({ microLamports: this.#unique++ });
+    const message = new TransactionMessage({
+      payerKey: payer.publicKey,
+      recentBlockhash: this.svm.latestBlockhash(),
+      instructions: [unique, ...instructions],
+    }).compileToV0Message();
+    const transaction = new VersionedTransaction(message);
+    const needed = message.staticAccountKeys.slice(0, message.header.numRequiredSignatures);
+    transaction.sign(
+      [payer, ...signers].filter(
+        (signer, i, all) =>
+          needed.some((key) => key.equals(signer.publicKey)) &&
+          all.findIndex((other) => other.publicKey.equals(signer.publicKey)) === i,
+      ),
+    );
+    const wire = transaction.serialize();
+    const outcome = this.svm.sendTransaction(getTransactionDecoder().decode(wire));
+    const failed = outcome instanceof FailedTransactionMetadata;
+    const meta: TransactionMetadata = failed ? outcome.meta() : outcome;
+    const logs = meta.logs();
+    return {
+      ok: !failed,
+      ...(failed ? describe(outcome, instructions) : { error: undefined, failedAt: undefined }),
+      logs,
+      events: failed ? [] : eventsIn(logs),
+      units: unitsIn(logs),
+      returned: Buffer.from(meta.returnData().data()),
+      bytes: wire.length,
+    };
+  }
+
+  /** Sends what has to succeed. */
+  must(instructions: TransactionInstruction[], signers: Keypair[] = []): Result {
+    const result = this.send(instructions, signers);
+    expect(result.error, result.logs.join('\n')).toBeUndefined();
+    return result;
+  }
+
+  /** Sends what has to be refused with exactly this error, by one of our programs unless `error` is the runtime's. */
+  refused(error: string, instructions: TransactionInstruction[], signers: Keypair[] = []): Result {
+    const before = this.svm.toBytes === undefined ? undefined : this.fingerprint();
+    const result = this.send(instructions, signers);
+    expect(result.error, result.logs.join('\n')).toBe(error);
+    expect(this.fingerprint()).toBe(before);
+    return result;
+  }
+
+  /** Changes when any account of our programs or of GRID changes. */
+  fingerprint(): string {
+    const hash = createHash('sha256');
+    for (const program of [REGISTRY, TOKEN, TOKEN_PROGRAM_ID]) {
+      const accounts = this.svm
+        .getProgramAccounts(address(program.toBase58()))
+        .map((account) => `${account.address}:${account.lamports}:${Buffer.from(account.data).toString('base64')}`);
+      hash.update(accounts.sort().join('\n'));
+    }
+    return hash.digest('hex');
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the fields are the IDL's, each test knows its own
+  decode(program: ProgramName, type: string, key: PublicKey): any {
+    const account = this.account(key);
+    if (!account) throw new Error(`no account ${key.toBase58()}`);
+    return coders[program].accounts.decode(type, account.data);
+  }
+
+  /** Overwrites one number of an account of our programs, to reach states that would take centuries. */
+  patch(key: PublicKey, offset: number, value: bigint): void {
+    const account = this.account(key);
+    if (!account) throw new Error(`no account ${key.toBase58()}`);
+    account.data.writeBigUInt64LE(value, offset);
+    this.setAccount(key, account.owner, account.data);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  config(): any {
+    return this.decode('registry', 'Config', pda.config);
+  }
+
+  /** A meter's numbers, as bigint where they are u64. */
+  meter(meter: TestMeter) {
+    const raw = this.decode('registry', 'Meter', meter.address);
+    const big = (name: string) => BigInt(raw[name].toString());
+    return {
+      raw,
+      owner: raw.owner as PublicKey,
+      publicKey: raw.public_key as PublicKey,
+      tokenAccount: raw.token_account as PublicKey,
+      status: raw.status as number,
+      lastEnd: raw.last_end as number,
+      lastSequence: big('last_sequence'),
+      produced: big('produced_total'),
+      consumed: big('consumed_total'),
+      surplus: big('surplus_total'),
+      basis: big('basis'),
+      eligible: big('eligible'),
+      settled: big('settled'),
+      minted: big('minted'),
+      held: big('held'),
+      holds: (raw.holds as { sequence: unknown; amount: unknown }[]).map((hold) => ({
+        sequence: BigInt(String(hold.sequence)),
+        amount: BigInt(String(hold.amount)),
+      })),
+    };
+  }
+
+  /** GRID base units in a token account; 0 when it does not exist. */
+  balance(tokenAccount: PublicKey): bigint {
+    const account = this.account(tokenAccount);
+    return account && account.data.length === AccountLayout.span ? AccountLayout.decode(account.data).amount : 0n;
+  }
+
+  supply(): bigint {
+    return MintLayout.decode(this.account(pda.mint)?.data ?? Buffer.alloc(0)).supply;
+  }
+
+  // --- instructions
+
+  initializeToken(accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('token', 'initialize', {}, {
+      authority: this.upgradeAuthority.publicKey,
+      config: pda.tokenConfig,
+      mint: pda.mint,
+      program_data: pda.programData(TOKEN),
+      token_program: TOKEN_PROGRAM_ID,
+      system_program: SystemProgram.programId,
+      ...accounts,
+    });
+  }
+
+  initializeRegistry(
+    options: WorldOptions & { registrar?: PublicKey; guardian?: PublicKey } = {},
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call(
+      'registry',
+      'initialize',
+      {
+        network: [...this.network],
+        policy: options.policy ?? 0,
+        registrar: options.registrar ?? this.registrar.publicKey,
+        guardian: options.guardian ?? this.guardian.publicKey,
+        max_rated_watts: options.maxRatedWatts ?? 100_000,
+      },
+      {
+        authority: this.upgradeAuthority.publicKey,
+        config: pda.config,
+        program_data: pda.programData(REGISTRY),
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
+  }
+
+  registerUser(wallet: PublicKey, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'register_user', {}, {
+      payer: this.payer.publicKey,
+      wallet,
+      config: pda.config,
+      user: pda.user(wallet),
+      system_program: SystemProgram.programId,
+      ...accounts,
+    });
+  }
+
+  verifyUser(
+    wallet: PublicKey,
+    verified = true,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', 'verify_user', { verified }, {
+      registrar: this.registrar.publicKey,
+      config: pda.config,
+      user: pda.user(wallet),
+      ...accounts,
+    });
+  }
+
+  /** The Ed25519 instruction with a key's consent to an owner. */
+  consent(key: Keypair, meterId: Uint8Array, owner: PublicKey): TransactionInstruction {
+    return ed25519([signed(key, consentBytes(this.network, meterId, owner))]);
+  }
+
+  registerMeter(
+    meter: { id: Uint8Array; key: PublicKey; owner: PublicKey; watts?: number },
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call(
+      'registry',
+      'register_meter',
+      { meter_id: [...meter.id], public_key: meter.key, rated_watts: meter.watts ?? METER_WATTS },
+      {
+        payer: this.payer.publicKey,
+        owner: meter.owner,
+        registrar: this.registrar.publicKey,
+        config: pda.config,
+        user: pda.user(meter.owner),
+        meter: pda.meter(meter.id),
+        meter_key: pda.meterKey(meter.key.toBytes()),
+        instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
+  }
+
+  rotate(
+    meter: TestMeter,
+    newKey: PublicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', 'rotate_meter_key', { new_public_key: newKey }, {
+      payer: this.payer.publicKey,
+      owner: meter.owner.publicKey,
+      registrar: this.registrar.publicKey,
+      config: pda.config,
+      meter: meter.address,
+      old_meter_key: pda.meterKey(meter.key.publicKey.toBytes()),
+      new_meter_key: pda.meterKey(newKey.toBytes()),
+      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+      system_program: SystemProgram.programId,
+      ...accounts,
+    });
+  }
+
+  transfer(
+    meter: TestMeter,
+    newOwner: PublicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', 'transfer_meter', {}, {
+      old_owner: meter.owner.publicKey,
+      registrar: this.registrar.publicKey,
+      config: pda.config,
+      meter: meter.address,
+      old_user: pda.user(meter.owner.publicKey),
+      new_user: pda.user(newOwner),
+      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+      owner_token_account: pda.tokenAccount(meter.owner.publicKey),
+      ...this.minting(),
+      ...accounts,
+    });
+  }
+
+  minting(): Record<string, PublicKey> {
+    return {
+      mint_authority: pda.mintAuthority,
+      token_config: pda.tokenConfig,
+      grid_mint: pda.mint,
+      energy_token_program: TOKEN,
+      token_program: TOKEN_PROGRAM_ID,
+    };
+  }
+
+  setStatus(
+    meter: TestMeter,
+    status: number,
+    authority: PublicKey = this.registrar.publicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', 'set_meter_status', { status }, {
+      authority,
+      config: pda.config,
+      meter: meter.address,
+      ...accounts,
+    });
+  }
+
+  submit(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'submit_meter_reading', {}, {
+      config: pda.config,
+      user: pda.user(meter.owner.publicKey),
+      meter: meter.address,
+      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+      ...accounts,
+    });
+  }
+
+  /** The three accounts that a meter brings to a batch. */
+  batchAccounts(meter: TestMeter): AccountMeta[] {
+    return [
+      { pubkey: meter.address, isSigner: false, isWritable: true },
+      { pubkey: pda.user(meter.owner.publicKey), isSigner: false, isWritable: false },
+      { pubkey: pda.tokenAccount(meter.owner.publicKey), isSigner: false, isWritable: true },
+    ];
+  }
+
+  submitAndMint(
+    meters: TestMeter[],
+    accounts: Record<string, AccountOverride> = {},
+    remaining: AccountMeta[] = meters.flatMap((meter) => this.batchAccounts(meter)),
+  ): TransactionInstruction {
+    return call(
+      'registry',
+      'submit_and_mint',
+      {},
+      { config: pda.config, instructions: SYSVAR_INSTRUCTIONS_PUBKEY, ...this.minting(), ...accounts },
+      remaining,
+    );
+  }
+
+  settle(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'settle_meter_balance', {}, { config: pda.config, meter: meter.address, ...accounts });
+  }
+
+  settleAndMint(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'settle_and_mint_tokens', {}, {
+      config: pda.config,
+      meter: meter.address,
+      owner_token_account: pda.tokenAccount(meter.owner.publicKey),
+      ...this.minting(),
+      ...accounts,
+    });
+  }
+
+  getUnsettled(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'get_unsettled_balance', {}, { meter: meter.address, ...accounts });
+  }
+
+  review(
+    name: 'release_held' | 'write_off_held',
+    meter: TestMeter,
+    sequence: bigint,
+    authority: PublicKey = this.registrar.publicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', name, { sequence: bn(sequence) }, {
+      authority,
+      config: pda.config,
+      meter: meter.address,
+      ...accounts,
+    });
+  }
+
+  setPaused(
+    paused: boolean,
+    authority: PublicKey = this.upgradeAuthority.publicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', 'set_paused', { paused }, { authority, config: pda.config, ...accounts });
+  }
+
+  admin(
+    name: 'propose_admin' | 'set_registrar' | 'set_guardian' | 'set_limits',
+    args: Record<string, unknown>,
+    admin: PublicKey = this.upgradeAuthority.publicKey,
+    accounts: Record<string, AccountOverride> = {},
+  ): TransactionInstruction {
+    return call('registry', name, args, { admin, config: pda.config, ...accounts });
+  }
+
+  acceptAdmin(newAdmin: PublicKey, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+    return call('registry', 'accept_admin', {}, { new_admin: newAdmin, config: pda.config, ...accounts });
+  }
+
+  // --- stories
+
+  /** A funded wallet, registered, and verified unless told otherwise, with a GRID account unless told otherwise. */
+  user(options: { verified?: boolean; tokenAccount?: boolean } = {}): Keypair {
+    const wallet = Keypair.generate();
+    this.fund(wallet.publicKey);
+    this.must([this.registerUser(wallet.publicKey)], [wallet]);
+    if (options.verified !== false) this.must([this.verifyUser(wallet.publicKey)], [this.registrar]);
+    if (options.tokenAccount !== false) this.createTokenAccount(wallet.publicKey);
+    return wallet;
+  }
+
+  createTokenAccount(wallet: PublicKey): PublicKey {
+    const account = pda.tokenAccount(wallet);
+    this.must([createAssociatedTokenAccountInstruction(this.payer.publicKey, account, wallet, pda.mint)]);
+    return account;
+  }
+
+  /** A registered meter of a verified user. */
+  newMeter(options: { owner?: Keypair; watts?: number; id?: string } = {}): TestMeter {
+    const owner = options.owner ?? this.user();
+    const key = Keypair.generate();
+    const id = meterIdBytes(options.id ?? `METER-${++this.#meters}`);
+    this.must(
+      [
+        this.consent(key, id, owner.publicKey),
+        this.registerMeter({
+          id,
+          key: key.publicKey,
+          owner: owner.publicKey,
+          ...(options.watts ? { watts: options.watts } : {}),
+        }),
+      ],
+      [owner, this.registrar],
+    );
+    return {
+      id,
+      address: pda.meter(id),
+      key,
+      owner,
+      last: { flags: 0, sequence: 0n, start: 0, end: this.now(), produced: 0n, consumed: 0n, surplus: 0n },
+    };
+  }
+
+  /** The meter's next reading: `produced` and `consumed` in nkWh since the last one. Moves the chain's clock along. */
+  next(meter: TestMeter, change: Partial<Reading> & { made?: bigint; used?: bigint } = {}): Reading {
+    const { made = 1_000_000_000n, used = 250_000_000n, ...fields } = change;
+    const { last } = meter;
+    const reading: Reading = {
+      flags: 0,
+      sequence: last.sequence + 1n,
+      start: last.end,
+      end: last.end + 900,
+      produced: last.produced + made,
+      consumed: last.consumed + used,
+      surplus: last.surplus + (made > used ? made - used : 0n),
+      ...fields,
+    };
+    if (this.now() < last.end + 900) this.setClock(last.end + 900);
+    return reading;
+  }
+
+  /** Ed25519 instruction and submission of one reading, signed by the meter. */
+  reading(meter: TestMeter, reading: Reading): TransactionInstruction[] {
+    return [ed25519([signed(meter.key, readingBytes(reading))]), this.submit(meter)];
+  }
+
+  /** Submits the meter's next reading, which has to be accepted. */
+  accept(meter: TestMeter, change: Parameters<World['next']>[1] = {}): Result {
+    const reading = this.next(meter, change);
+    const result = this.must(this.reading(meter, reading));
+    meter.last = reading;
+    return result;
+  }
+
+  /** Submits next readings of several meters and mints. */
+  batch(meters: TestMeter[], change: Parameters<World['next']>[1] = {}): TransactionInstruction[] {
+    const readings = meters.map((meter) => this.next(meter, change));
+    return [
+      ed25519(meters.map((meter, i) => signed(meter.key, readingBytes(readings[i] as Reading)))),
+      this.submitAndMint(meters),
+    ];
+  }
+}
+
+function describe(
+  outcome: FailedTransactionMetadata,
+  instructions: TransactionInstruction[],
+): { error: string; failedAt: number | undefined } {
+  const error = outcome.err();
+  if (typeof error !== 'object' || !('err' in error)) return { error: outcome.toString(), failedAt: undefined };
+  // One compute budget instruction stands before those of the test.
+  const failedAt = error.index - 1;
+  const inner = error.err();
+  if (typeof inner === 'number') return { error: RUNTIME_ERRORS[inner] ?? `Runtime(${inner})`, failedAt };
+  if (!('code' in inner)) return { error: inner.toString(), failedAt };
+  const failing = /^Program (\S+) failed/.exec(
+    outcome
+      .meta()
+      .logs()
+      .find((line) => /^Program \S+ failed/.test(line)) ?? '',
+  )?.[1];
+  const idl = [registryIdl, tokenIdl].find((candidate) => candidate.address === failing);
+  const name =
+    idl?.errors?.find(({ code }) => code === inner.code)?.name ?? (idl ? ANCHOR_ERRORS[inner.code] : undefined);
+  const top = instructions[failedAt]?.programId.toBase58();
+  const where = failing && failing !== top && failing === TOKEN.toBase58() ? 'energy_token:' : '';
+  return { error: name ? `${where}${name}` : `Custom(${inner.code})`, failedAt };
+}
+
+/** anchor's coder wants u64 arguments as BN. */
+export function bn(value: bigint): unknown {
+  return new BN(value.toString());
+}
+
+import anchor from '@coral-xyz/anchor';
+
+const { BN } = anchor;

@@ -332,14 +332,6 @@ export const ERRORS = define({
     action: 'Check that it runs (gtx status) and its address.',
   },
 
-  // Collector, seen from a sender.
-  COLLECTOR_UNAVAILABLE: {
-    status: 503,
-    retry: 'later',
-    meaning: 'The collector cannot be reached over HTTP or does not answer properly.',
-    action: 'Start it (gtx up or gtx collector) or check its address; what was to be sent is kept.',
-  },
-
   // Chain and settlement.
   CHAIN_UNAVAILABLE: {
     status: 503,

@@ -1,0 +1,428 @@
+/** The gateway: lines, meters, store and the way to the collector, put together. */
+import { loadProfile } from '@gridtokenx/firmware-profiles';
+import type { Logger } from 'pino';
+import { Alerts } from './alerts.js';
+import { ClockGuard, readNtpStatus } from './clock.js';
+import type { AgentConfig, DeviceConfig } from './config.js';
+import { DeviceReader } from './measure.js';
+import { Metering } from './metering.js';
+import { type Metric, renderMetrics } from './metrics.js';
+import { type LineSettings, lineKey, ModbusLine } from './modbus-line.js';
+import { Outbox } from './outbox.js';
+import { Publisher } from './publish.js';
+import { MeterSigner } from './sign.js';
+import { StatusServer } from './status.js';
+import { AGENT_VERSION } from './version.js';
+
+export interface AgentDeps {
+  logger: Logger;
+  /** Wall clock in ms. Default: Date.now. */
+  now?: () => number;
+  /** Milliseconds that never step. Default: performance.now. */
+  monotonic?: () => number;
+  /** Whether the system's clock is synchronised. Default: asks timedatectl. */
+  ntpStatus?: () => Promise<boolean | undefined>;
+}
+
+export interface RunningAgent {
+  /** Address of the status page. */
+  url: string;
+  /** What `/api/status` answers. */
+  status(): AgentStatus;
+  stop(): Promise<void>;
+}
+
+/** Body of `/api/status`. */
+export interface AgentStatus {
+  version: string;
+  time_ms: number;
+  started_ms: number;
+  broker: { url: string; connected: boolean };
+  clock: { trusted: boolean; reason?: string; offsetMs?: number };
+  store: { bytes: number; maxBytes: number; folder: string };
+  meters: ReturnType<Metering['view']>[];
+  alerts: ReturnType<Alerts['list']>;
+}
+
+const NTP_EVERY_MS = 60_000;
+const HOUSEKEEPING_MS = 10_000;
+const DAY_MS = 86_400_000;
+
+/**
+ * Starts the gateway. It measures at once, whether or not the broker can be reached.
+ * @throws GtxError KEY_FILE_INVALID, KEY_FILE_PERMISSIONS, DATA_DIR_IN_USE, OUTBOX_FULL, PROFILE_INVALID,
+ *   CONFIG_INVALID, PORT_IN_USE; then nothing is left running
+ */
+export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<RunningAgent> {
+  const now = deps.now ?? Date.now;
+  const monotonic = deps.monotonic ?? (() => performance.now());
+  const ntpStatus = deps.ntpStatus ?? readNtpStatus;
+  const logger = deps.logger.child({ component: 'agent' });
+  const startedMs = now();
+
+  // Keys and profiles first: what is wrong with them is found before anything is opened.
+  const signers = new Map(config.meters.map((meter) => [meter.id, MeterSigner.fromFile(meter.key_file)]));
+  const clock = new ClockGuard(
+    { ntp: config.clock.ntp, maxOffsetMs: config.clock.max_offset_seconds * 1000 },
+    now,
+    monotonic,
+  );
+  const alerts = new Alerts(logger, now);
+  const lines = new Map<string, ModbusLine>();
+  const readersOf = new Map(
+    config.meters.map((meter) => [
+      meter.id,
+      meter.devices.map((device) => {
+        const profile = loadProfile(device.profile);
+        const settings = lineSettings(device, profile.modbus.serial);
+        const key = lineKey(settings);
+        const line = lines.get(key) ?? new ModbusLine(settings, monotonic);
+        lines.set(key, line);
+        return new DeviceReader(device, profile, line, now, monotonic);
+      }),
+    ]),
+  );
+  if (config.clock.ntp !== 'off') clock.setNtp(await ntpStatus());
+
+  const outbox = Outbox.open(config.data_dir, {
+    maxBytes: config.max_outbox_bytes,
+    keepMs: config.keep_days * DAY_MS,
+    recordKeepMs: config.record_days * DAY_MS,
+  });
+  const meters: Metering[] = [];
+  const lookAtClock = () => {
+    const stepMs = clock.look();
+    if (stepMs === 0) return;
+    logger.warn({ step_ms: Math.round(stepMs) }, 'the clock was set');
+    for (const meter of meters) meter.noteClockSet();
+  };
+  let publisher: Publisher | undefined;
+  let server: StatusServer | undefined;
+  const timers: NodeJS.Timeout[] = [];
+  const stop = async () => {
+    for (const timer of timers) clearInterval(timer);
+    await Promise.all([...lines.values()].map((line) => line.close()));
+    await Promise.all(meters.map((meter) => meter.stop()));
+    await publisher?.stop();
+    await server?.stop();
+    outbox.close();
+  };
+
+  try {
+    for (const meter of config.meters) {
+      meters.push(
+        new Metering({
+          config,
+          meter,
+          devices: readersOf.get(meter.id) ?? [],
+          signer: signers.get(meter.id) as MeterSigner,
+          outbox,
+          clock,
+          alerts,
+          logger,
+          now,
+          lookAtClock,
+          onReading: (meterId) => publisher?.wake(meterId),
+        }),
+      );
+    }
+    const sender = new Publisher({
+      config,
+      meters: meters.map((metering, index) => ({
+        id: metering.id,
+        wallet: config.meters[index]?.wallet as string,
+        signer: signers.get(metering.id) as MeterSigner,
+        telemetry: () => metering.telemetry(),
+        status: (state) => metering.status(state),
+        setSampleSeconds: (seconds) => metering.setSampleSeconds(seconds),
+      })),
+      outbox,
+      clock,
+      alerts,
+      logger,
+      now,
+      monotonic,
+    });
+    publisher = sender;
+
+    const status = (): AgentStatus => ({
+      version: AGENT_VERSION,
+      time_ms: now(),
+      started_ms: startedMs,
+      broker: { url: config.mqtt.url, connected: sender.connected },
+      clock: clock.verdict(Math.max(...meters.map((meter) => meter.view().last_end))),
+      store: { ...outbox.size(), folder: config.data_dir },
+      meters: meters.map((meter) => meter.view()),
+      alerts: alerts.list(),
+    });
+    server = new StatusServer({
+      // The loops run and the store answers; what does not work beyond is told by alerts.
+      health: () => ({ ok: outbox.size().bytes > 0 }),
+      status,
+      metrics: () => renderMetrics(collect({ meters, readersOf, lines, publisher: sender, outbox, alerts })),
+    });
+    const url = await server.start(config.http.host, config.http.port);
+
+    for (const meter of meters) meter.start();
+    sender.start();
+    if (config.clock.ntp !== 'off') {
+      timers.push(setInterval(() => void ntpStatus().then((value) => clock.setNtp(value)), NTP_EVERY_MS));
+    }
+    timers.push(
+      setInterval(() => {
+        lookAtClock();
+        if (clock.verdict(0).trusted) outbox.prune(now());
+      }, HOUSEKEEPING_MS),
+    );
+    logger.info({ url, meters: config.meters.map((meter) => meter.id) }, 'the gateway measures');
+    let stopped: Promise<void> | undefined;
+    return {
+      url,
+      status,
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function lineSettings(
+  device: DeviceConfig,
+  serial: { baud_rate: number; data_bits: 7 | 8; parity: 'none' | 'even' | 'odd'; stop_bits: 1 | 2 },
+): LineSettings {
+  const { connection } = device;
+  if (connection.type === 'tcp') return { type: 'tcp', host: connection.host, port: connection.port };
+  return {
+    type: 'rtu',
+    path: connection.path,
+    baudRate: connection.baud_rate ?? serial.baud_rate,
+    parity: connection.parity ?? serial.parity,
+    dataBits: connection.data_bits ?? serial.data_bits,
+    stopBits: connection.stop_bits ?? serial.stop_bits,
+  };
+}
+
+interface Collected {
+  meters: readonly Metering[];
+  readersOf: ReadonlyMap<string, readonly DeviceReader[]>;
+  lines: ReadonlyMap<string, ModbusLine>;
+  publisher: Publisher;
+  outbox: Outbox;
+  alerts: Alerts;
+}
+
+/** Everything that the parts count, as metrics. */
+function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collected): Metric[] {
+  const perMeter = (
+    name: string,
+    help: string,
+    type: Metric['type'],
+    value: (meter: Metering) => number,
+  ): Metric => ({
+    name,
+    help,
+    type,
+    samples: meters.map((meter) => ({ labels: { meter: meter.id }, value: value(meter) })),
+  });
+  const perDevice = (
+    name: string,
+    help: string,
+    type: Metric['type'],
+    value: (reader: DeviceReader) => number,
+  ): Metric => ({
+    name,
+    help,
+    type,
+    samples: [...readersOf].flatMap(([meter, readers]) =>
+      readers.map((reader) => ({
+        labels: { meter, role: reader.config.role, unit: reader.config.unit },
+        value: value(reader),
+      })),
+    ),
+  });
+  const perLine = (name: string, help: string, value: (line: ModbusLine) => number): Metric => ({
+    name,
+    help,
+    type: 'counter',
+    samples: [...lines].map(([line, one]) => ({ labels: { line }, value: value(one) })),
+  });
+  const one = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
+    name,
+    help,
+    type,
+    samples: [{ value }],
+  });
+  const size = outbox.size();
+  const cpu = process.cpuUsage();
+  const sent = publisher.counters;
+  return [
+    perMeter('gtx_agent_samples_total', 'Samples of a meter begun.', 'counter', (m) => m.counters.cycles),
+    perMeter(
+      'gtx_agent_readings_total',
+      'Readings signed and stored.',
+      'counter',
+      (m) => m.counters.readings,
+    ),
+    perMeter(
+      'gtx_agent_intervals_missed_total',
+      'Interval ends without a reading; the next covers them.',
+      'counter',
+      (m) => m.counters.missed,
+    ),
+    perMeter(
+      'gtx_agent_meter_resets_total',
+      'Meter resets and exchanges noticed.',
+      'counter',
+      (m) => m.counters.resets,
+    ),
+    perMeter(
+      'gtx_agent_frozen_samples_total',
+      'Samples with a register that stands still while power flows.',
+      'counter',
+      (m) => m.counters.frozen,
+    ),
+    {
+      name: 'gtx_agent_doubtful_values_total',
+      help: 'Register values not believed at first sight, by reason.',
+      type: 'counter',
+      samples: meters.flatMap((meter) =>
+        Object.entries(meter.counters.doubts).map(([reason, value]) => ({
+          labels: { meter: meter.id, reason },
+          value,
+        })),
+      ),
+    },
+    perMeter('gtx_agent_sequence', 'Sequence of the last reading.', 'gauge', (m) => m.view().sequence),
+    perMeter(
+      'gtx_agent_last_interval_end_seconds',
+      'End of the last reading.',
+      'gauge',
+      (m) => m.view().last_end,
+    ),
+    perMeter('gtx_agent_outbox_depth', 'Readings that the collector has not decided upon.', 'gauge', (m) =>
+      outbox.depth(m.id),
+    ),
+    {
+      name: 'gtx_agent_outbox_readings',
+      help: 'Readings in the store, by state.',
+      type: 'gauge',
+      samples: meters.flatMap((meter) =>
+        Object.entries(outbox.counts(meter.id)).map(([state, value]) => ({
+          labels: { meter: meter.id, state },
+          value,
+        })),
+      ),
+    },
+    perDevice('gtx_agent_device_online', 'Whether the device answered last.', 'gauge', (r) =>
+      r.health.online ? 1 : 0,
+    ),
+    perDevice('gtx_agent_device_samples_total', 'Samples of a device.', 'counter', (r) => r.counters.samples),
+    perDevice(
+      'gtx_agent_device_failures_total',
+      'Failed reads of a device.',
+      'counter',
+      (r) => r.counters.failures,
+    ),
+    perDevice(
+      'gtx_agent_device_busy_total',
+      'Answers that the device is busy.',
+      'counter',
+      (r) => r.counters.busy,
+    ),
+    perDevice(
+      'gtx_agent_device_invalid_values_total',
+      'Values that are not numbers.',
+      'counter',
+      (r) => r.counters.invalidValues,
+    ),
+    perDevice(
+      'gtx_agent_device_probes_total',
+      'Requests only to get back in step after a time limit.',
+      'counter',
+      (r) => r.counters.probes,
+    ),
+    perLine('gtx_agent_line_requests_total', 'Requests on a line.', (l) => l.counters.requests),
+    perLine(
+      'gtx_agent_line_timeouts_total',
+      'Requests without an answer in time.',
+      (l) => l.counters.timeouts,
+    ),
+    perLine('gtx_agent_line_exceptions_total', 'Modbus exceptions.', (l) => l.counters.exceptions),
+    perLine('gtx_agent_line_stale_frames_total', 'Late answers thrown away.', (l) => l.counters.staleFrames),
+    perLine(
+      'gtx_agent_line_stray_bytes_total',
+      'Bytes that belonged to no answer.',
+      (l) => l.counters.strayBytes,
+    ),
+    perLine(
+      'gtx_agent_line_connect_failures_total',
+      'Failed attempts to open a line.',
+      (l) => l.counters.connectFailures,
+    ),
+    one(
+      'gtx_agent_broker_connected',
+      'Whether the broker is connected.',
+      'gauge',
+      publisher.connected ? 1 : 0,
+    ),
+    one('gtx_agent_published_total', 'Readings published, repeats included.', 'counter', sent.published),
+    one(
+      'gtx_agent_stored_total',
+      'Readings that the collector has acknowledged as stored.',
+      'counter',
+      sent.stored,
+    ),
+    one(
+      'gtx_agent_refused_total',
+      'Readings that the collector has refused for good.',
+      'counter',
+      sent.refused,
+    ),
+    one('gtx_agent_postponed_total', 'Refusals that ask for another try later.', 'counter', sent.postponed),
+    one('gtx_agent_acks_total', 'Acknowledgements accepted.', 'counter', sent.acks),
+    one(
+      'gtx_agent_acks_refused_total',
+      'Acknowledgements refused: forged, malformed, about readings never sent.',
+      'counter',
+      sent.acksRefused,
+    ),
+    one('gtx_agent_commands_total', 'Commands obeyed.', 'counter', sent.commands),
+    one('gtx_agent_commands_refused_total', 'Commands refused.', 'counter', sent.commandsRefused),
+    one('gtx_agent_connects_total', 'Connections to the broker.', 'counter', sent.connects),
+    one(
+      'gtx_agent_connect_failures_total',
+      'Failed or lost connections to the broker.',
+      'counter',
+      sent.connectFailures,
+    ),
+    one('gtx_agent_store_bytes', 'Bytes of the store in use.', 'gauge', size.bytes),
+    one('gtx_agent_store_max_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),
+    {
+      name: 'gtx_agent_alerts',
+      help: 'Open alerts by code.',
+      type: 'gauge',
+      samples: [...alerts.raised.keys()].map((code) => ({
+        labels: { code },
+        value: alerts.list().filter((alert) => alert.code === code).length,
+      })),
+    },
+    {
+      name: 'gtx_agent_alerts_raised_total',
+      help: 'Alerts raised by code.',
+      type: 'counter',
+      samples: [...alerts.raised].map(([code, value]) => ({ labels: { code }, value })),
+    },
+    one('process_resident_memory_bytes', 'Resident memory.', 'gauge', process.memoryUsage.rss()),
+    one('process_cpu_seconds_total', 'Processor time.', 'counter', (cpu.user + cpu.system) / 1e6),
+    one(
+      'process_start_time_seconds',
+      'Start of the process.',
+      'gauge',
+      Math.round(Date.now() / 1000 - process.uptime()),
+    ),
+  ];
+}

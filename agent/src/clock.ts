@@ -1,0 +1,129 @@
+/**
+ * Whether the wall clock may date a reading. A Pi has no battery clock: after a power cut it starts in the
+ * past and jumps when NTP answers. Measuring goes on meanwhile (on the monotonic clock); signing does not.
+ */
+import { execFile } from 'node:child_process';
+
+/** No clock can rightly be before this program was written: 2025-01-01T00:00:00Z. */
+export const SOFTWARE_EPOCH_MS = Date.UTC(2025, 0, 1);
+/** Wall against monotonic: more than this between two looks is a step, less is drift or slewing. */
+export const STEP_MS = 2_000;
+
+export interface ClockSettings {
+  /**
+   * `auto`: the system's word counts where it has one; `required`: without it nothing is signed; `off`:
+   * only steps, the last interval and the collector's time count.
+   */
+  ntp: 'auto' | 'required' | 'off';
+  /** Largest difference to the collector's time. */
+  maxOffsetMs: number;
+}
+
+export interface ClockVerdict {
+  /** Readings may be dated and signed. */
+  trusted: boolean;
+  /** Why not. */
+  reason?: string;
+  /** Wall minus collector's time, where known. */
+  offsetMs?: number;
+}
+
+export class ClockGuard {
+  private lastWallMs: number;
+  private lastSteadyMs: number;
+  private readonly startWallMs: number;
+  private readonly startMonotonicMs: number;
+  /** After a step back, until the wall clock has passed this. */
+  private notBeforeMs = 0;
+  private ntpSynchronised: boolean | undefined;
+  private offset: { ms: number; atSteadyMs: number } | undefined;
+
+  constructor(
+    private readonly settings: ClockSettings,
+    private readonly now: () => number,
+    private readonly monotonic: () => number,
+  ) {
+    this.startWallMs = now();
+    this.startMonotonicMs = monotonic();
+    this.lastWallMs = this.startWallMs;
+    this.lastSteadyMs = this.startWallMs;
+  }
+
+  /** Milliseconds that pass evenly, whatever is done to the wall clock; equal to it at the start. */
+  steadyMs(): number {
+    return this.startWallMs + (this.monotonic() - this.startMonotonicMs);
+  }
+
+  /** What must be added to `steadyMs` to get the wall clock of now. */
+  wallMinusSteadyMs(): number {
+    return this.now() - this.steadyMs();
+  }
+
+  /**
+   * Looks for steps since the last look. Call it often (each sample).
+   * @returns the step in ms (0: none); a step means that the clock was set
+   */
+  look(): number {
+    const wall = this.now();
+    const steady = this.steadyMs();
+    const step = wall - this.lastWallMs - (steady - this.lastSteadyMs);
+    if (step < -STEP_MS) this.notBeforeMs = Math.max(this.notBeforeMs, this.lastWallMs);
+    this.lastWallMs = wall;
+    this.lastSteadyMs = steady;
+    if (Math.abs(step) <= STEP_MS) return 0;
+    // What was known of the old setting says nothing of the new one.
+    this.offset = undefined;
+    return step;
+  }
+
+  /** The system's own word about NTP; undefined where it has none. */
+  setNtp(synchronised: boolean | undefined): void {
+    this.ntpSynchronised = synchronised;
+  }
+
+  /** The collector's time, known to within the request's duration. */
+  setOffset(offsetMs: number): void {
+    this.offset = { ms: offsetMs, atSteadyMs: this.steadyMs() };
+  }
+
+  /** @param lastEnd end of the meter's last reading, Unix seconds */
+  verdict(lastEnd: number): ClockVerdict {
+    const wall = this.now();
+    const known = this.offset === undefined ? {} : { offsetMs: this.offset.ms };
+    const no = (reason: string): ClockVerdict => ({ trusted: false, reason, ...known });
+    if (wall < SOFTWARE_EPOCH_MS) return no('the clock is before 2025');
+    if (wall < lastEnd * 1000) return no('the clock is before the end of the last reading');
+    if (this.offset && Math.abs(this.offset.ms) > this.settings.maxOffsetMs) {
+      return no(`the clock differs from the collector's by ${Math.round(this.offset.ms / 1000)} s`);
+    }
+    const confirmed = this.ntpSynchronised === true && this.settings.ntp !== 'off';
+    if (this.settings.ntp !== 'off' && this.ntpSynchronised === false) {
+      return no('the system says that its clock is not synchronised');
+    }
+    if (this.settings.ntp === 'required' && this.ntpSynchronised === undefined) {
+      return no('the system does not say whether its clock is synchronised');
+    }
+    if (wall < this.notBeforeMs && !confirmed && this.offset === undefined) {
+      return no('the clock was set back');
+    }
+    return { trusted: true, ...known };
+  }
+}
+
+/**
+ * Asks systemd whether the clock is synchronised (timedatectl(1), property NTPSynchronized).
+ * @returns undefined where there is no timedatectl or it does not say
+ */
+export function readNtpStatus(): Promise<boolean | undefined> {
+  return new Promise((resolve) => {
+    execFile(
+      'timedatectl',
+      ['show', '--property=NTPSynchronized', '--value'],
+      { timeout: 5_000 },
+      (error, stdout) => {
+        const text = error ? '' : stdout.trim();
+        resolve(text === 'yes' ? true : text === 'no' ? false : undefined);
+      },
+    );
+  });
+}

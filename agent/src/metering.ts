@@ -1,0 +1,534 @@
+/**
+ * One meter's loop, which is the path of a reading in this process: measure, account, sign, store. What
+ * comes after (publishing) is told that there is something new.
+ */
+import { GtxError, nkwhToKwh, type Status, type Telemetry } from '@gridtokenx/protocol';
+import type { Logger } from 'pino';
+import {
+  closeInterval,
+  doubtOf,
+  dueEnd,
+  type MeterAccount,
+  newAccount,
+  observeMeter,
+  parseAccount,
+  type RegisterSample,
+  rebased,
+  serialiseAccount,
+  totalsOf,
+} from './account.js';
+import type { Alerts } from './alerts.js';
+import type { ClockGuard, ClockVerdict } from './clock.js';
+import type { AgentConfig, MeterConfig } from './config.js';
+import { FrozenWatch } from './frozen.js';
+import type { DeviceReader, DeviceSample } from './measure.js';
+import type { Outbox, SampleRow } from './outbox.js';
+import { DEFAULT_LIMITS, type Doubt, type RegisterLimits } from './plausible.js';
+import type { MeterSigner } from './sign.js';
+import { AGENT_VERSION } from './version.js';
+
+export interface MeteringDeps {
+  config: AgentConfig;
+  meter: MeterConfig;
+  devices: readonly DeviceReader[];
+  signer: MeterSigner;
+  outbox: Outbox;
+  clock: ClockGuard;
+  alerts: Alerts;
+  logger: Logger;
+  now: () => number;
+  /** Looks at the clock and tells every meter about a step. */
+  lookAtClock: () => void;
+  /** A reading has been stored. */
+  onReading: (meterId: string) => void;
+}
+
+/** For metrics; only counts up. */
+export interface MeteringCounters {
+  cycles: number;
+  readings: number;
+  resets: number;
+  doubts: Record<Doubt, number>;
+  /** Samples taken while a register was frozen. */
+  frozen: number;
+  /** Intervals at whose end there was nothing that could be signed. */
+  missed: number;
+}
+
+/** After a doubtful or failed sample the next one is due this soon. */
+const AGAIN_MS = 2_000;
+/** A timer is never set further ahead, so that a stepped clock is noticed. */
+const LONGEST_TIMER_MS = 30_000;
+/** A device that fails so often in a row is worth an alert. */
+const FAILURES_BEFORE_ALERT = 3;
+
+type Side = 'produced' | 'consumed';
+
+interface DeviceState {
+  reader: DeviceReader;
+  sides: Side[];
+  last: DeviceSample | undefined;
+}
+
+export class Metering {
+  readonly id: string;
+  readonly counters: MeteringCounters = {
+    cycles: 0,
+    readings: 0,
+    resets: 0,
+    doubts: { first: 0, silence: 0, fell: 0, jumped: 0 },
+    frozen: 0,
+    missed: 0,
+  };
+  private account: MeterAccount;
+  private readonly devices: DeviceState[];
+  private readonly limits: Record<Side, RegisterLimits>;
+  private readonly watches: Partial<Record<Side, FrozenWatch>> = {};
+  private sampleSeconds: number;
+  private timer: NodeJS.Timeout | undefined;
+  private cycle: Promise<void> | undefined;
+  private stopping = false;
+  private doubtsInRow = 0;
+  private lastRecordMs = Number.NEGATIVE_INFINITY;
+  private lastMissedEnd = 0;
+  private lastSampleMs: number | undefined;
+  /** Up to now every register of the last sample was believed. */
+  private healthy = false;
+
+  constructor(private readonly deps: MeteringDeps) {
+    const { meter, config } = deps;
+    this.id = meter.id;
+    this.sampleSeconds = config.sample_seconds;
+    this.devices = deps.devices.map((reader) => ({
+      reader,
+      sides: sidesOf(meter.mode, reader.config.role),
+      last: undefined,
+    }));
+    this.limits = { produced: this.limitsOf('produced'), consumed: this.limitsOf('consumed') };
+    for (const { reader, sides } of this.devices) {
+      for (const side of sides) {
+        const quantity = reader.quantityOf(side);
+        if (!quantity)
+          throw new GtxError('PROFILE_INVALID', `${reader.config.profile} has no ${side} energy`);
+        this.watches[side] = new FrozenWatch(quantity);
+      }
+    }
+    this.account = newAccount(meter.mode);
+  }
+
+  /** Loads the books and begins to measure. */
+  start(): void {
+    const { outbox, clock, meter, logger, config } = this.deps;
+    const source = this.deps.devices
+      .map(({ config: device }) => `${device.role}:${device.profile}`)
+      .sort()
+      .join(',');
+    const stored = outbox.loadAccount(this.id);
+    if (stored === undefined) this.account = newAccount(meter.mode, source);
+    else {
+      this.account = parseAccount(stored, clock.wallMinusSteadyMs());
+      if (this.account.mode !== meter.mode || this.account.source !== source) {
+        logger.warn({ from: this.account.source, to: source }, 'the devices have changed: a new base is set');
+        this.account = rebased(this.account, meter.mode, source);
+      }
+    }
+    const commanded = outbox.setting(`sampling/${this.id}`);
+    const { min_seconds, max_seconds } = config.sample_limits;
+    if (commanded !== undefined && Number(commanded) >= min_seconds && Number(commanded) <= max_seconds) {
+      this.sampleSeconds = Number(commanded);
+    }
+    this.run();
+  }
+
+  /** Ends the loop after the sample under way and writes the books. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.timer);
+    await this.cycle;
+    if (this.account.startedAt > 0) this.saveAccount();
+  }
+
+  /** The clock was set: the interval under way says so. */
+  noteClockSet(): void {
+    this.account = { ...this.account, clockSet: true };
+    if (!this.cycle && !this.stopping && this.timer) this.schedule(false);
+  }
+
+  /** @throws GtxError COMMAND_INVALID outside the gateway's limits */
+  setSampleSeconds(seconds: number): void {
+    const { min_seconds, max_seconds } = this.deps.config.sample_limits;
+    if (seconds < min_seconds || seconds > max_seconds) {
+      throw new GtxError(
+        'COMMAND_INVALID',
+        `sampling every ${seconds} s is outside ${min_seconds} to ${max_seconds} s`,
+      );
+    }
+    this.deps.outbox.saveSetting(`sampling/${this.id}`, String(seconds));
+    this.sampleSeconds = seconds;
+    if (!this.cycle && !this.stopping) this.schedule(false);
+  }
+
+  private run(): void {
+    this.cycle = this.measure()
+      .catch((error: unknown) => {
+        this.deps.logger.error({ err: error, meter_id: this.id }, 'a sample failed unexpectedly');
+        this.deps.alerts.raise('INTERNAL', `a sample failed: ${(error as Error).message}`, this.id);
+        return false;
+      })
+      .then((good) => {
+        this.cycle = undefined;
+        if (!this.stopping) this.schedule(!good);
+      });
+  }
+
+  /** Samples fall on multiples of the sampling period and of the settlement interval. */
+  private schedule(soon: boolean): void {
+    clearTimeout(this.timer);
+    const now = this.deps.now();
+    const after = (seconds: number) => (Math.floor(now / (seconds * 1000)) + 1) * seconds * 1000;
+    let dueMs = Math.min(after(this.sampleSeconds), after(this.deps.config.interval_seconds));
+    if (soon) dueMs = Math.min(dueMs, now + AGAIN_MS);
+    this.arm(dueMs);
+  }
+
+  private arm(dueMs: number): void {
+    const waitMs = dueMs - this.deps.now();
+    this.timer = setTimeout(
+      () => {
+        this.deps.lookAtClock();
+        // Timers may fire a little early; a sample before the interval's end would miss it.
+        if (this.deps.now() < dueMs && dueMs - this.deps.now() <= this.sampleSeconds * 1000) this.arm(dueMs);
+        else this.run();
+      },
+      Math.min(Math.max(waitMs, 1), LONGEST_TIMER_MS),
+    );
+  }
+
+  /** One sample of all devices. @returns false when it should be repeated soon */
+  private async measure(): Promise<boolean> {
+    const { deps } = this;
+    deps.lookAtClock();
+    const beganMs = deps.now();
+    this.counters.cycles++;
+    const samples = await Promise.all(
+      this.devices.map(async (device) => {
+        try {
+          device.last = await device.reader.sample();
+          this.clearDevice(device);
+          return { device, sample: device.last, atMs: deps.clock.steadyMs() };
+        } catch (error) {
+          device.last = undefined;
+          if (!(error instanceof GtxError)) throw error;
+          this.reportDevice(device, error);
+          return undefined;
+        }
+      }),
+    );
+    const registers: Partial<Record<Side, RegisterSample>> = {};
+    let frozen = false;
+    for (const result of samples) {
+      if (!result) continue;
+      for (const side of result.device.sides) {
+        const register = result.sample[side];
+        if (register === undefined) continue;
+        registers[side] = { register, atMs: result.atMs, limits: this.limits[side] };
+        if (this.watches[side]?.observe(register, result.sample.powerWatts, result.atMs)) frozen = true;
+      }
+    }
+    const before = this.account;
+    const seen = observeMeter(before, registers, Math.floor(deps.now() / 1000));
+    this.account = seen.account;
+    this.lastSampleMs = deps.now();
+    this.countDoubts(seen);
+    this.reportFrozen(frozen);
+    this.healthy = seen.ready && !frozen;
+
+    const reset = seen.produced?.kind === 'reset' || seen.consumed?.kind === 'reset';
+    if (reset) {
+      this.counters.resets++;
+      deps.logger.warn({ meter_id: this.id }, 'the meter was reset or replaced: a new base is set');
+    }
+    if (reset || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
+    this.record(registers);
+    if (this.healthy) this.sign(beganMs);
+    this.noteMissed();
+    return seen.ready;
+  }
+
+  /** Signs the interval that has just ended, if one has and the clock may date it. */
+  private sign(beganMs: number): void {
+    const { deps, account } = this;
+    const interval = deps.config.interval_seconds;
+    const end = dueEnd(account, Math.floor(beganMs / 1000), interval);
+    if (end === undefined) return;
+    // A sample long after the end would put energy into the interval that came later.
+    if (beganMs - end * 1000 > this.toleranceMs()) return;
+    const verdict = this.clockVerdict();
+    if (!verdict.trusted) return;
+    const closed = closeInterval(account, end, interval);
+    const signed = deps.signer.signReading(closed.reading);
+    try {
+      deps.outbox.commitReading({
+        meterId: this.id,
+        reading: closed.reading,
+        bytes: signed.bytes,
+        signature: signed.signature,
+        publicKey: deps.signer.publicKey,
+        amount: closed.amount,
+        account: serialiseAccount(closed.account, deps.clock.wallMinusSteadyMs()),
+        nowMs: deps.now(),
+      });
+    } catch (error) {
+      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
+      // The books stay where they were, so the next reading covers this energy under the same sequence.
+      deps.alerts.raise('OUTBOX_FULL', error.message);
+      return;
+    }
+    deps.alerts.clear('OUTBOX_FULL');
+    this.account = closed.account;
+    this.counters.readings++;
+    deps.logger.info(
+      {
+        meter_id: this.id,
+        sequence: Number(closed.reading.sequence),
+        interval_end: end,
+        kwh_amount: nkwhToKwh(closed.amount),
+        flags: closed.reading.flags,
+      },
+      'reading signed',
+    );
+    deps.onReading(this.id);
+  }
+
+  /** How long after an interval's end a sample may begin that still closes it. */
+  private toleranceMs(): number {
+    const intervalMs = this.deps.config.interval_seconds * 1000;
+    return Math.max(intervalMs / 10, Math.min(AGAIN_MS, intervalMs / 2));
+  }
+
+  private clockVerdict(): ClockVerdict {
+    const verdict = this.deps.clock.verdict(this.account.lastEnd);
+    if (verdict.trusted) this.deps.alerts.clear('CLOCK_UNSYNCHRONISED', this.id);
+    else {
+      this.deps.alerts.raise(
+        'CLOCK_UNSYNCHRONISED',
+        `measuring without signing: ${verdict.reason ?? 'the clock is not trusted'}`,
+        this.id,
+      );
+    }
+    return verdict;
+  }
+
+  /** Counts interval ends that have passed beyond the time in which they could be signed. */
+  private noteMissed(): void {
+    const { now, config } = this.deps;
+    const end = dueEnd(this.account, Math.floor(now() / 1000), config.interval_seconds);
+    if (end === undefined || end <= this.lastMissedEnd || now() - end * 1000 <= this.toleranceMs()) return;
+    this.lastMissedEnd = end;
+    this.counters.missed++;
+  }
+
+  private saveAccount(): void {
+    const { outbox, clock, now, alerts } = this.deps;
+    try {
+      const text = serialiseAccount(this.account, clock.wallMinusSteadyMs());
+      outbox.saveAccount(this.id, text, this.account.sequence, now());
+    } catch (error) {
+      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
+      alerts.raise('OUTBOX_FULL', error.message);
+    }
+  }
+
+  private record(registers: Partial<Record<Side, RegisterSample>>): void {
+    const { outbox, now, config, alerts } = this.deps;
+    const nowMs = now();
+    if (Math.abs(nowMs - this.lastRecordMs) < config.record_seconds * 1000 || !registers.produced) return;
+    this.lastRecordMs = nowMs;
+    const row: SampleRow = {
+      meterId: this.id,
+      atMs: nowMs,
+      producedRegister: registers.produced.register,
+      consumedRegister: registers.consumed?.register,
+      powerWatts: this.devices[0]?.last?.powerWatts,
+    };
+    try {
+      outbox.record([row]);
+    } catch (error) {
+      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
+      alerts.raise('OUTBOX_FULL', error.message);
+    }
+  }
+
+  private countDoubts(seen: ReturnType<typeof observeMeter>): void {
+    const { alerts } = this.deps;
+    const doubts = [doubtOf(seen.produced), doubtOf(seen.consumed)].filter((doubt) => doubt !== undefined);
+    for (const doubt of doubts) this.counters.doubts[doubt]++;
+    const suspicious = !seen.ready && doubts.some((doubt) => doubt === 'fell' || doubt === 'jumped');
+    this.doubtsInRow = suspicious ? this.doubtsInRow + 1 : seen.ready ? 0 : this.doubtsInRow;
+    if (this.doubtsInRow >= 2) {
+      alerts.raise(
+        'METER_VALUE_INVALID',
+        `an energy register ${doubts.includes('fell') ? 'fell' : 'rose faster than rated_watts allows'}; its value is not counted`,
+        this.id,
+      );
+    } else if (seen.ready) alerts.clear('METER_VALUE_INVALID', this.id);
+  }
+
+  private reportFrozen(frozen: boolean): void {
+    const { alerts } = this.deps;
+    if (frozen) {
+      this.counters.frozen++;
+      alerts.raise(
+        'METER_VALUE_INVALID',
+        'an energy register stands still while power flows',
+        this.id,
+        'frozen',
+      );
+    } else alerts.clear('METER_VALUE_INVALID', this.id, 'frozen');
+  }
+
+  private reportDevice({ reader }: DeviceState, error: GtxError): void {
+    if (reader.health.failures < FAILURES_BEFORE_ALERT) return;
+    this.deps.alerts.raise(
+      error.code,
+      `${reader.config.role} device, unit ${reader.config.unit}: ${error.message}`,
+      this.id,
+      `device ${this.deps.devices.indexOf(reader)}`,
+    );
+  }
+
+  private clearDevice({ reader }: DeviceState): void {
+    const key = `device ${this.deps.devices.indexOf(reader)}`;
+    this.deps.alerts.clear('METER_BUS_ERROR', this.id, key);
+    this.deps.alerts.clear('METER_VALUE_INVALID', this.id, key);
+  }
+
+  private limitsOf(side: Side): RegisterLimits {
+    const { meter } = this.deps;
+    const device = this.devices.find(({ sides }) => sides.includes(side));
+    const rolloverNkwh = device?.reader.rolloverOf(side);
+    return {
+      ...DEFAULT_LIMITS,
+      maxWatts: meter.rated_watts,
+      ...(rolloverNkwh === undefined ? {} : { rolloverNkwh }),
+    };
+  }
+
+  /** Power by place: produced, consumed, at the grid (positive is import). */
+  power(): { productionWatts?: number; consumptionWatts?: number; gridWatts?: number } {
+    const result: { productionWatts?: number; consumptionWatts?: number; gridWatts?: number } = {};
+    for (const { reader, last } of this.devices) {
+      if (last?.powerWatts === undefined) continue;
+      const { role } = reader.config;
+      // A production meter that counts what is given as export shows it as negative power.
+      const exported = role === 'production' && reader.quantityOf('produced') === 'energy_export';
+      const watts = exported ? -last.powerWatts : last.powerWatts;
+      if (role === 'grid') result.gridWatts = watts;
+      else if (role === 'production') result.productionWatts = watts;
+      else result.consumptionWatts = watts;
+    }
+    return result;
+  }
+
+  /** The meter's state for the status page. Energy as decimal u64 text, nkWh. */
+  view() {
+    const { account } = this;
+    const totals = totalsOf(account);
+    return {
+      id: this.id,
+      wallet: this.deps.meter.wallet,
+      public_key: this.deps.signer.publicKeyText,
+      mode: account.mode,
+      healthy: this.healthy,
+      sample_seconds: this.sampleSeconds,
+      last_sample_ms: this.lastSampleMs ?? null,
+      power_watts: this.power(),
+      produced_total: totals.produced.toString(),
+      consumed_total: totals.consumed.toString(),
+      surplus_total: totals.surplus.toString(),
+      sequence: Number(account.sequence),
+      last_end: account.lastEnd,
+      outbox: this.deps.outbox.counts(this.id),
+      devices: this.devices.map(({ reader }) => ({
+        role: reader.config.role,
+        profile: reader.config.profile,
+        unit: reader.config.unit,
+        ...reader.health,
+      })),
+    };
+  }
+
+  /** Live values as published; undefined before the first sample. */
+  telemetry(): Telemetry | undefined {
+    if (this.lastSampleMs === undefined) return undefined;
+    const totals = totalsOf(this.account);
+    const power = this.power();
+    return {
+      meter_id: this.id,
+      time: Math.floor(this.lastSampleMs / 1000),
+      ...(power.productionWatts === undefined ? {} : { production_watts: power.productionWatts }),
+      ...(power.consumptionWatts === undefined ? {} : { consumption_watts: power.consumptionWatts }),
+      ...(power.gridWatts === undefined ? {} : { grid_watts: power.gridWatts }),
+      produced_total: totals.produced.toString(),
+      consumed_total: totals.consumed.toString(),
+      surplus_total: totals.surplus.toString(),
+      devices: this.devices.map(({ reader, last }) => ({
+        role: reader.config.role,
+        profile: reader.config.profile,
+        unit: reader.config.unit,
+        online: reader.health.online,
+        ...(last?.powerWatts === undefined ? {} : { power_watts: last.powerWatts }),
+        ...(last?.voltageVolts ? { voltage_volts: last.voltageVolts } : {}),
+        ...(last?.currentAmperes ? { current_amperes: last.currentAmperes } : {}),
+        ...(last?.frequencyHertz === undefined ? {} : { frequency_hertz: last.frequencyHertz }),
+        ...(last?.importTotal === undefined ? {} : { import_total: last.importTotal.toString() }),
+        ...(last?.exportTotal === undefined ? {} : { export_total: last.exportTotal.toString() }),
+      })),
+    };
+  }
+
+  /** The gateway's health as published for this meter. */
+  status(state: 'online' | 'offline'): Status {
+    const { now, outbox, alerts } = this.deps;
+    const time = Math.max(0, Math.floor(now() / 1000));
+    if (state === 'offline') return { state, version: AGENT_VERSION, time };
+    const verdict = this.deps.clock.verdict(this.account.lastEnd);
+    return {
+      state,
+      version: AGENT_VERSION,
+      time,
+      outbox_depth: outbox.depth(this.id),
+      clock: {
+        synchronised: verdict.trusted,
+        ...(verdict.offsetMs === undefined ? {} : { offset_ms: Math.round(verdict.offsetMs) }),
+      },
+      bus: {
+        ok: this.devices.every(({ reader }) => reader.health.online),
+        devices: this.devices.map(({ reader }) => ({
+          role: reader.config.role,
+          unit: reader.config.unit,
+          ok: reader.health.online,
+          failures: reader.health.failures,
+          ...(reader.health.lastSuccessMs === undefined
+            ? {}
+            : { last_success: Math.floor(reader.health.lastSuccessMs / 1000) }),
+          ...(reader.health.lastError === undefined ? {} : { last_error: reader.health.lastError }),
+        })),
+      },
+      alerts: alerts
+        .list(this.id)
+        .slice(0, 32)
+        .map((alert) => ({
+          code: alert.code,
+          message: alert.message.slice(0, 500),
+          since: Math.max(0, Math.floor(alert.sinceMs / 1000)),
+        })),
+    };
+  }
+}
+
+/** Which of the meter's totals a device feeds. */
+function sidesOf(mode: MeterConfig['mode'], role: string): Side[] {
+  if (mode === 'bidirectional') return ['produced', 'consumed'];
+  return role === 'production' ? ['produced'] : ['consumed'];
+}

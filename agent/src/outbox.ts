@@ -1,0 +1,532 @@
+/**
+ * The gateway's store: signed readings until the collector has them (and 30 days longer), the meters'
+ * books, and samples for looking back. SQLite, WAL, synchronous=FULL: what a call has returned from is on
+ * the disk.
+ *
+ * The one rule that everything hangs on: a reading, its sequence and the books after it are written in one
+ * transaction. Whatever happens, a sequence is used once and energy is signed once.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { GtxError, type Nkwh, type Reading } from '@gridtokenx/protocol';
+import Database from 'better-sqlite3';
+
+export type ReadingState = 'pending' | 'sent' | 'stored' | 'held' | 'refused';
+
+/** A reading as it is kept. */
+export interface OutboxReading {
+  meterId: string;
+  sequence: number;
+  intervalEnd: number;
+  bytes: Uint8Array;
+  signature: Uint8Array;
+  publicKey: Uint8Array;
+  /** Rise of the surplus since the previous reading. */
+  amount: Nkwh;
+  state: ReadingState;
+  /** Last refusal's code. */
+  code: string | null;
+  createdMs: number;
+  sentMs: number | null;
+  decidedMs: number | null;
+}
+
+export interface NewReading {
+  meterId: string;
+  reading: Reading;
+  bytes: Uint8Array;
+  signature: Uint8Array;
+  publicKey: Uint8Array;
+  amount: Nkwh;
+  /** The meter's books after this reading, from `serialiseAccount`. */
+  account: string;
+  nowMs: number;
+}
+
+/** A verified acknowledgement. */
+export interface Decision {
+  through: number;
+  stored: readonly number[];
+  held: readonly number[];
+  refused: readonly { sequence: number; code: string; retry: 'never' | 'later' }[];
+}
+
+export interface SampleRow {
+  meterId: string;
+  atMs: number;
+  producedRegister: Nkwh | undefined;
+  consumedRegister: Nkwh | undefined;
+  powerWatts: number | undefined;
+}
+
+export interface OutboxCounts {
+  pending: number;
+  sent: number;
+  stored: number;
+  held: number;
+  refused: number;
+}
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+CREATE TABLE meters (
+  meter_id TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  updated_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE readings (
+  meter_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  interval_end INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  public_key BLOB NOT NULL,
+  amount TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'stored', 'held', 'refused')),
+  code TEXT,
+  later INTEGER NOT NULL DEFAULT 0,
+  retry_ms INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL,
+  sent_ms INTEGER,
+  decided_ms INTEGER,
+  PRIMARY KEY (meter_id, sequence)
+) WITHOUT ROWID;
+CREATE INDEX readings_open ON readings (meter_id, sequence) WHERE state IN ('pending', 'sent');
+CREATE INDEX readings_state ON readings (meter_id, state);
+CREATE TABLE samples (
+  at_ms INTEGER NOT NULL,
+  meter_id TEXT NOT NULL,
+  produced_register TEXT,
+  consumed_register TEXT,
+  power_watts REAL,
+  PRIMARY KEY (at_ms, meter_id)
+) WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`;
+
+const PAGE_BYTES = 4096;
+/** Refused readings tell what went wrong; they are few, and kept longer than delivered ones. */
+const KEEP_REFUSED_MS = 366 * 86_400_000;
+/** Waits of a reading that the collector cannot take yet. */
+const LATER_MS = [30_000, 60_000, 300_000, 900_000, 3_600_000];
+
+type Row = {
+  meter_id: string;
+  sequence: number;
+  interval_end: number;
+  bytes: Buffer;
+  signature: Buffer;
+  public_key: Buffer;
+  amount: string;
+  state: ReadingState;
+  code: string | null;
+  created_ms: number;
+  sent_ms: number | null;
+  decided_ms: number | null;
+};
+
+export interface OutboxOptions {
+  /** Most bytes of the store's file. */
+  maxBytes: number;
+  keepMs: number;
+  recordKeepMs: number;
+}
+
+/**
+ * The store. Methods that write throw GtxError OUTBOX_FULL when disk or quota are full; nothing has been
+ * written then.
+ */
+export class Outbox {
+  private readonly statements;
+  private lastPruneMs = 0;
+  /** Counted again after each write: the status page asks more often than anything changes. */
+  private readonly countCache = new Map<string, OutboxCounts>();
+
+  private constructor(
+    private readonly lock: Database.Database,
+    private readonly db: Database.Database,
+    private readonly options: OutboxOptions,
+  ) {
+    this.statements = prepare(db);
+  }
+
+  /**
+   * Opens or creates the store in a folder.
+   * @throws GtxError DATA_DIR_IN_USE when another agent works with it, OUTBOX_FULL when it cannot be written
+   */
+  static open(folder: string, options: OutboxOptions): Outbox {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const lock = lockFolder(folder);
+    let db: Database.Database | undefined;
+    try {
+      db = new Database(join(folder, 'agent.sqlite'), { timeout: 5_000 });
+      db.pragma(`page_size = ${PAGE_BYTES}`);
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = FULL');
+      db.pragma('wal_autocheckpoint = 256');
+      db.pragma(`journal_size_limit = ${1024 * 1024}`);
+      db.pragma('cache_size = -512');
+      const version = db.pragma('user_version', { simple: true });
+      if (version === 0) {
+        db.transaction(() => {
+          db?.exec(SCHEMA);
+          db?.pragma(`user_version = ${SCHEMA_VERSION}`);
+        })();
+      } else if (version !== SCHEMA_VERSION) {
+        throw new GtxError('CONFIG_INVALID', `the store in ${folder} is of a newer version (${version})`);
+      }
+      // A quota below what is there already only stops growth.
+      db.pragma(`max_page_count = ${Math.floor(options.maxBytes / PAGE_BYTES)}`);
+      return new Outbox(lock, db, options);
+    } catch (error) {
+      db?.close();
+      lock.close();
+      throw asOutboxError(error);
+    }
+  }
+
+  close(): void {
+    this.db.close();
+    this.lock.close();
+  }
+
+  /** The meter's books as `serialiseAccount` wrote them, or undefined for a new meter. */
+  loadAccount(meterId: string): string | undefined {
+    return this.statements.loadAccount.get(meterId)?.account;
+  }
+
+  /** Writes the books without a reading (a new base, a reset, an orderly end). */
+  saveAccount(meterId: string, account: string, sequence: bigint, nowMs: number): void {
+    this.write(() => this.statements.saveAccount.run(meterId, Number(sequence), account, nowMs));
+  }
+
+  /** Stores a signed reading and advances the meter's books: both or neither. */
+  commitReading(item: NewReading): void {
+    const { reading } = item;
+    this.write(() => {
+      const known = this.statements.loadAccount.get(item.meterId);
+      const last = known?.sequence ?? 0;
+      if (Number(reading.sequence) !== last + 1) {
+        throw new GtxError(
+          'INTERNAL',
+          `meter ${item.meterId}: sequence ${reading.sequence} does not follow ${last}`,
+        );
+      }
+      this.statements.insertReading.run(
+        item.meterId,
+        Number(reading.sequence),
+        reading.intervalEnd,
+        item.bytes,
+        item.signature,
+        item.publicKey,
+        item.amount.toString(),
+        item.nowMs,
+      );
+      this.statements.saveAccount.run(item.meterId, Number(reading.sequence), item.account, item.nowMs);
+    });
+  }
+
+  /** The oldest readings that the collector has not decided upon and that may be sent now, in order. */
+  open(meterId: string, nowMs: number, limit: number): OutboxReading[] {
+    return this.statements.open.all(meterId, nowMs, limit).map(fromRow);
+  }
+
+  /** When the next reading that waits for later may be sent again; undefined when none waits. */
+  nextRetryMs(meterId: string, nowMs: number): number | undefined {
+    return this.statements.nextRetry.get(meterId, nowMs)?.retry_ms ?? undefined;
+  }
+
+  /** Notes that readings are about to be published, so that their acknowledgements will be believed. */
+  markSent(meterId: string, sequences: readonly number[], nowMs: number): void {
+    this.write(() => {
+      for (const sequence of sequences) this.statements.markSent.run(nowMs, meterId, sequence);
+    });
+  }
+
+  /** Highest sequence ever published; 0 when none was. */
+  highestSent(meterId: string): number {
+    return this.statements.highestSent.get(meterId)?.sequence ?? 0;
+  }
+
+  /** One reading, or undefined. */
+  reading(meterId: string, sequence: number): OutboxReading | undefined {
+    const row = this.statements.one.get(meterId, sequence);
+    return row && fromRow(row);
+  }
+
+  /** Readings of a meter by sequence, for tools and tests. */
+  readings(meterId: string, fromSequence = 1, limit = 1_000): OutboxReading[] {
+    return this.statements.range.all(meterId, fromSequence, limit).map(fromRow);
+  }
+
+  /** Applies a verified acknowledgement. @returns how many readings were decided for the first time */
+  decide(
+    meterId: string,
+    decision: Decision,
+    nowMs: number,
+  ): { stored: number; refused: number; later: number } {
+    const result = { stored: 0, refused: 0, later: 0 };
+    this.write(() => {
+      const s = this.statements;
+      for (const { sequence, code, retry } of decision.refused) {
+        if (retry === 'never') result.refused += s.refuse.run(code, nowMs, meterId, sequence).changes;
+        else {
+          const row = s.laterCount.get(meterId, sequence);
+          if (!row) continue;
+          const wait = LATER_MS[Math.min(row.later, LATER_MS.length - 1)] as number;
+          result.later += s.postpone.run(code, nowMs + wait, meterId, sequence).changes;
+        }
+      }
+      for (const sequence of decision.held)
+        result.stored += s.settle.run('held', nowMs, meterId, sequence).changes;
+      for (const sequence of decision.stored) {
+        result.stored += s.settle.run('stored', nowMs, meterId, sequence).changes;
+      }
+      result.stored += s.settleThrough.run(nowMs, meterId, decision.through).changes;
+    });
+    return result;
+  }
+
+  /** Puts readings from a sequence on back into the queue. @returns how many */
+  resendFrom(meterId: string, sequence: number): number {
+    return this.write(() => this.statements.resend.run(meterId, sequence).changes);
+  }
+
+  /** Lets a reading that waits for later be sent now. */
+  retryNow(meterId: string, sequence: number): void {
+    this.write(() => this.statements.retryNow.run(meterId, sequence));
+  }
+
+  /** Readings that the collector has not decided upon. */
+  depth(meterId: string): number {
+    const { pending, sent } = this.counts(meterId);
+    return pending + sent;
+  }
+
+  /** Readings by state. */
+  counts(meterId: string): OutboxCounts {
+    const known = this.countCache.get(meterId);
+    if (known) return known;
+    const counts: OutboxCounts = { pending: 0, sent: 0, stored: 0, held: 0, refused: 0 };
+    for (const row of this.statements.counts.all(meterId)) counts[row.state] = row.count;
+    this.countCache.set(meterId, counts);
+    return counts;
+  }
+
+  /** Writes samples. They are the first to go when room is short. */
+  record(rows: readonly SampleRow[]): void {
+    if (rows.length === 0) return;
+    this.write(() => {
+      for (const row of rows) {
+        this.statements.insertSample.run(
+          Math.round(row.atMs),
+          row.meterId,
+          row.producedRegister?.toString() ?? null,
+          row.consumedRegister?.toString() ?? null,
+          row.powerWatts ?? null,
+        );
+      }
+    });
+  }
+
+  sampleCount(): number {
+    return this.statements.sampleCount.get()?.count ?? 0;
+  }
+
+  /** A value that outlives the process. */
+  setting(name: string): string | undefined {
+    return this.statements.setting.get(name)?.value;
+  }
+
+  saveSetting(name: string, value: string): void {
+    this.write(() => this.statements.saveSetting.run(name, value));
+  }
+
+  /**
+   * Removes what is old enough: samples, delivered readings, refused readings. At most once an hour. Call it
+   * only while the clock is trusted: a clock that runs ahead would delete everything.
+   */
+  prune(nowMs: number): void {
+    if (Math.abs(nowMs - this.lastPruneMs) < 3_600_000) return;
+    this.lastPruneMs = nowMs;
+    this.countCache.clear();
+    this.db.transaction(() => this.pruneNow(nowMs))();
+  }
+
+  /** Bytes that the store's file has and may have. */
+  size(): { bytes: number; maxBytes: number } {
+    const pages = this.db.pragma('page_count', { simple: true }) as number;
+    const free = this.db.pragma('freelist_count', { simple: true }) as number;
+    return { bytes: (pages - free) * PAGE_BYTES, maxBytes: this.options.maxBytes };
+  }
+
+  private pruneNow(nowMs: number): void {
+    this.statements.pruneSamples.run(nowMs - this.options.recordKeepMs);
+    this.statements.pruneDelivered.run(nowMs - this.options.keepMs);
+    this.statements.pruneRefused.run(nowMs - Math.max(KEEP_REFUSED_MS, this.options.keepMs));
+  }
+
+  /** Runs a transaction; when there is no room, gives up samples and tries once more. */
+  private write<T>(work: () => T): T {
+    const transaction = this.db.transaction(work).immediate;
+    this.countCache.clear();
+    try {
+      return transaction();
+    } catch (error) {
+      if (!isFull(error)) throw asOutboxError(error);
+      if (!this.makeRoom()) throw asOutboxError(error);
+    }
+    try {
+      return transaction();
+    } catch (error) {
+      throw asOutboxError(error);
+    }
+  }
+
+  /** Samples are worth the least: the older half of them goes. @returns whether there is anything to gain */
+  private makeRoom(): boolean {
+    try {
+      return this.db.transaction(() => this.statements.dropOldSamples.run().changes > 0).immediate();
+    } catch (error) {
+      // A disk so full that not even this can be written: the caller reports OUTBOX_FULL.
+      if (isFull(error)) return false;
+      throw error;
+    }
+  }
+}
+
+function fromRow(row: Row): OutboxReading {
+  return {
+    meterId: row.meter_id,
+    sequence: row.sequence,
+    intervalEnd: row.interval_end,
+    bytes: row.bytes,
+    signature: row.signature,
+    publicKey: row.public_key,
+    amount: BigInt(row.amount),
+    state: row.state,
+    code: row.code,
+    createdMs: row.created_ms,
+    sentMs: row.sent_ms,
+    decidedMs: row.decided_ms,
+  };
+}
+
+/**
+ * Holds the folder for this process with a lock of the operating system (through SQLite's exclusive
+ * transaction), which ends with the process, however it ends.
+ */
+function lockFolder(folder: string): Database.Database {
+  let lock: Database.Database | undefined;
+  try {
+    lock = new Database(join(folder, 'agent.lock'), { timeout: 0 });
+    lock.pragma('journal_mode = DELETE');
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if (String((error as { code?: string }).code).startsWith('SQLITE_BUSY')) {
+      throw new GtxError('DATA_DIR_IN_USE', `another agent works with ${folder}`);
+    }
+    throw asOutboxError(error);
+  }
+}
+
+/** True for errors that say that a disk or quota is full or does not take writes. */
+function isFull(error: unknown): boolean {
+  const code = String((error as { code?: unknown } | undefined)?.code ?? '');
+  return code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CANTOPEN';
+}
+
+function asOutboxError(error: unknown): unknown {
+  if (!isFull(error)) return error;
+  return new GtxError('OUTBOX_FULL', `the store cannot be written: ${(error as Error).message}`, undefined, {
+    cause: error,
+  });
+}
+
+function prepare(db: Database.Database) {
+  const columns =
+    'meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, code, created_ms, sent_ms, decided_ms';
+  return {
+    loadAccount: db.prepare<[string], { account: string; sequence: number }>(
+      'SELECT account, sequence FROM meters WHERE meter_id = ?',
+    ),
+    saveAccount: db.prepare<[string, number, string, number]>(
+      `INSERT INTO meters (meter_id, sequence, account, updated_ms) VALUES (?, ?, ?, ?)
+       ON CONFLICT (meter_id) DO UPDATE SET sequence = excluded.sequence, account = excluded.account,
+         updated_ms = excluded.updated_ms`,
+    ),
+    insertReading: db.prepare<[string, number, number, Uint8Array, Uint8Array, Uint8Array, string, number]>(
+      `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, created_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
+    ),
+    open: db.prepare<[string, number, number], Row>(
+      `SELECT ${columns} FROM readings
+       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms <= ? ORDER BY sequence LIMIT ?`,
+    ),
+    nextRetry: db.prepare<[string, number], { retry_ms: number | null }>(
+      `SELECT min(retry_ms) AS retry_ms FROM readings
+       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms > ?`,
+    ),
+    markSent: db.prepare<[number, string, number]>(
+      `UPDATE readings SET state = 'sent', sent_ms = ? WHERE meter_id = ? AND sequence = ? AND state = 'pending'`,
+    ),
+    highestSent: db.prepare<[string], { sequence: number }>(
+      'SELECT sequence FROM readings WHERE meter_id = ? AND sent_ms IS NOT NULL ORDER BY sequence DESC LIMIT 1',
+    ),
+    one: db.prepare<[string, number], Row>(
+      `SELECT ${columns} FROM readings WHERE meter_id = ? AND sequence = ?`,
+    ),
+    range: db.prepare<[string, number, number], Row>(
+      `SELECT ${columns} FROM readings WHERE meter_id = ? AND sequence >= ? ORDER BY sequence LIMIT ?`,
+    ),
+    refuse: db.prepare<[string, number, string, number]>(
+      `UPDATE readings SET state = 'refused', code = ?, decided_ms = ?
+       WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+    ),
+    laterCount: db.prepare<[string, number], { later: number }>(
+      `SELECT later FROM readings WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+    ),
+    postpone: db.prepare<[string, number, string, number]>(
+      `UPDATE readings SET code = ?, retry_ms = ?, later = later + 1
+       WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+    ),
+    settle: db.prepare<[string, number, string, number]>(
+      `UPDATE readings SET state = ?, code = NULL, decided_ms = ?
+       WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+    ),
+    settleThrough: db.prepare<[number, string, number]>(
+      `UPDATE readings SET state = 'stored', code = NULL, decided_ms = ?
+       WHERE meter_id = ? AND sequence <= ? AND state IN ('pending', 'sent')`,
+    ),
+    resend: db.prepare<[string, number]>(
+      `UPDATE readings SET state = 'pending', code = NULL, later = 0, retry_ms = 0, decided_ms = NULL
+       WHERE meter_id = ? AND sequence >= ? AND state IN ('stored', 'held', 'refused')`,
+    ),
+    retryNow: db.prepare<[string, number]>(
+      `UPDATE readings SET retry_ms = 0 WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+    ),
+    counts: db.prepare<[string], { state: ReadingState; count: number }>(
+      'SELECT state, count(*) AS count FROM readings WHERE meter_id = ? GROUP BY state',
+    ),
+    insertSample: db.prepare<[number, string, string | null, string | null, number | null]>(
+      'INSERT OR REPLACE INTO samples (at_ms, meter_id, produced_register, consumed_register, power_watts) VALUES (?, ?, ?, ?, ?)',
+    ),
+    sampleCount: db.prepare<[], { count: number }>('SELECT count(*) AS count FROM samples'),
+    setting: db.prepare<[string], { value: string }>('SELECT value FROM settings WHERE name = ?'),
+    saveSetting: db.prepare<[string, string]>(
+      'INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    ),
+    pruneSamples: db.prepare<[number]>('DELETE FROM samples WHERE at_ms < ?'),
+    pruneDelivered: db.prepare<[number]>(
+      `DELETE FROM readings WHERE state IN ('stored', 'held') AND decided_ms < ?`,
+    ),
+    pruneRefused: db.prepare<[number]>(`DELETE FROM readings WHERE state = 'refused' AND decided_ms < ?`),
+    dropOldSamples: db.prepare<[]>(
+      `DELETE FROM samples WHERE at_ms <= (
+         SELECT at_ms FROM samples ORDER BY at_ms LIMIT 1 OFFSET (SELECT count(*) / 2 FROM samples))`,
+    ),
+  };
+}

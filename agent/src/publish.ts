@@ -1,0 +1,484 @@
+/**
+ * The way to the collector: one MQTT connection for all meters of the gateway (3.1.1, QoS 1), readings in
+ * order until the collector itself has decided upon them, live values and health beside.
+ *
+ * The MQTT library only carries bytes: it is given no session to keep, no queue and no reconnecting,
+ * because the outbox is the queue and must stay the only one.
+ */
+import { readFileSync } from 'node:fs';
+import {
+  type Command,
+  decodeReading,
+  encodeBase58,
+  fromReading,
+  GtxError,
+  parseTopic,
+  type Status,
+  type Telemetry,
+  topicFor,
+} from '@gridtokenx/protocol';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import type { Logger } from 'pino';
+import { type CommandMark, checkCommand, openEnvelope, readAck, readCommand } from './acknowledge.js';
+import type { Alerts } from './alerts.js';
+import type { ClockGuard } from './clock.js';
+import type { AgentConfig } from './config.js';
+import { DeliveryWindow, reconnectWaitMs, TRIES_BEFORE_ALERT } from './deliver.js';
+import type { Outbox, OutboxReading } from './outbox.js';
+import { readClockOffset } from './server-time.js';
+import type { MeterSigner } from './sign.js';
+
+/** What the publisher needs of one meter. */
+export interface PublishedMeter {
+  id: string;
+  wallet: string;
+  signer: MeterSigner;
+  telemetry(): Telemetry | undefined;
+  status(state: 'online' | 'offline'): Status;
+  /** @throws GtxError COMMAND_INVALID when the command is outside the gateway's limits */
+  setSampleSeconds(seconds: number): void;
+}
+
+/** For metrics; only counts up. */
+export interface PublishCounters {
+  published: number;
+  acks: number;
+  acksRefused: number;
+  commands: number;
+  commandsRefused: number;
+  connects: number;
+  connectFailures: number;
+  stored: number;
+  refused: number;
+  postponed: number;
+}
+
+export interface PublisherDeps {
+  config: AgentConfig;
+  meters: readonly PublishedMeter[];
+  outbox: Outbox;
+  clock: ClockGuard;
+  alerts: Alerts;
+  logger: Logger;
+  now: () => number;
+  monotonic: () => number;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** CONNACK return codes 4 and 5: the login, not the network, is refused (MQTT 3.1.1, table 3.1). */
+const BAD_CREDENTIALS = 4;
+const NOT_AUTHORISED = 5;
+/** How long a forged message keeps its alert open after the last one. */
+const FORGERY_ALERT_MS = 600_000;
+/** How often the collector is asked for the time while connected. */
+const OFFSET_EVERY_MS = 900_000;
+
+export class Publisher {
+  readonly counters: PublishCounters = {
+    published: 0,
+    acks: 0,
+    acksRefused: 0,
+    commands: 0,
+    commandsRefused: 0,
+    connects: 0,
+    connectFailures: 0,
+    stored: 0,
+    refused: 0,
+    postponed: 0,
+  };
+  private client: MqttClient | undefined;
+  /** Connected, logged in and subscribed. */
+  private ready = false;
+  private failures = 0;
+  private stopping = false;
+  private connectTimer: NodeJS.Timeout | undefined;
+  private readonly intervals: NodeJS.Timeout[] = [];
+  private readonly windows = new Map<string, { window: DeliveryWindow; timer: NodeJS.Timeout | undefined }>();
+  /** Collector's time minus own, for logins only. */
+  private loginOffsetMs = 0;
+  private readonly lastLogin = new Map<string, number>();
+  private lastForgeryMs: number | undefined;
+  private outboxFull = false;
+  private ca: string | undefined;
+
+  constructor(private readonly deps: PublisherDeps) {
+    for (const meter of deps.meters) {
+      this.windows.set(meter.id, { window: new DeliveryWindow(), timer: undefined });
+    }
+  }
+
+  get connected(): boolean {
+    return this.ready;
+  }
+
+  start(): void {
+    const { mqtt } = this.deps.config;
+    if (mqtt.ca_file !== undefined) this.ca = readFileSync(mqtt.ca_file, 'utf8');
+    this.intervals.push(setInterval(() => this.publishTelemetry(), mqtt.telemetry_seconds * 1000));
+    this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
+    if (this.deps.config.collector_url !== undefined) {
+      this.intervals.push(setInterval(() => void this.learnOffset(), OFFSET_EVERY_MS));
+    }
+    this.dial();
+  }
+
+  /** Says goodbye and disconnects. What is undelivered stays in the outbox. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.connectTimer);
+    for (const timer of this.intervals) clearInterval(timer);
+    for (const { timer } of this.windows.values()) clearTimeout(timer);
+    const client = this.client;
+    this.client = undefined;
+    if (!client) return;
+    if (this.ready) await this.goodbye(client);
+    await new Promise<void>((resolve) => client.end(true, {}, () => resolve()));
+  }
+
+  /** A reading is in the outbox: send it. */
+  wake(meterId: string): void {
+    const entry = this.windows.get(meterId);
+    const meter = this.deps.meters.find((one) => one.id === meterId);
+    if (!entry || !meter || !this.ready || this.stopping) return;
+    clearTimeout(entry.timer);
+    try {
+      this.send(meter, entry);
+      if (this.outboxFull) {
+        this.outboxFull = false;
+        this.deps.alerts.clear('OUTBOX_FULL', undefined, 'delivery');
+      }
+    } catch (error) {
+      // Without the note that it was sent, the reading's acknowledgement would not be believed: wait.
+      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
+      this.outboxFull = true;
+      this.deps.alerts.raise('OUTBOX_FULL', error.message, undefined, 'delivery');
+      entry.timer = setTimeout(() => this.wake(meterId), 5_000);
+    }
+  }
+
+  private send(
+    meter: PublishedMeter,
+    entry: { window: DeliveryWindow; timer: NodeJS.Timeout | undefined },
+  ): void {
+    const { outbox, now, monotonic, config, alerts } = this.deps;
+    const wall = now();
+    const open = outbox.open(meter.id, wall, config.mqtt.window);
+    const { send, nextMs } = entry.window.plan(
+      open.map((reading) => reading.sequence),
+      monotonic(),
+    );
+    if (entry.window.stalled) {
+      alerts.raise(
+        'BROKER_UNAVAILABLE',
+        `the collector has not acknowledged reading ${open[0]?.sequence} of ${meter.id} after ${TRIES_BEFORE_ALERT} tries`,
+        meter.id,
+        'delivery',
+      );
+    } else if (open.length === 0) {
+      alerts.clear('BROKER_UNAVAILABLE', meter.id, 'delivery');
+    }
+    if (send.length > 0) {
+      const wanted = new Set(send);
+      outbox.markSent(meter.id, send, wall);
+      for (const reading of open) if (wanted.has(reading.sequence)) this.publishReading(meter, reading);
+    }
+    const waits = nextMs === undefined ? [] : [nextMs - monotonic()];
+    const laterMs = outbox.nextRetryMs(meter.id, wall);
+    if (laterMs !== undefined) waits.push(laterMs - wall);
+    if (waits.length > 0) {
+      entry.timer = setTimeout(() => this.wake(meter.id), Math.max(1, Math.min(...waits, 60_000)));
+    }
+  }
+
+  private publishReading(meter: PublishedMeter, row: OutboxReading): void {
+    const body = fromReading({
+      meterId: meter.id,
+      wallet: meter.wallet,
+      reading: decodeReading(row.bytes),
+      amountNkwh: row.amount,
+      signature: row.signature,
+      publicKey: row.publicKey,
+    });
+    this.counters.published++;
+    this.emit(topicFor(meter.id, 'reading'), body, false);
+  }
+
+  /** QoS 1. Whether the broker took it does not matter here: only the collector's word counts. */
+  private emit(topic: string, body: unknown, retain: boolean): void {
+    this.client?.publish(topic, JSON.stringify(body), { qos: 1, retain }, (error) => {
+      if (error) this.deps.logger.debug({ topic, reason: error.message }, 'not taken by the broker');
+    });
+  }
+
+  private publishTelemetry(): void {
+    if (!this.ready) return;
+    for (const meter of this.deps.meters) {
+      const telemetry = meter.telemetry();
+      if (telemetry) this.emit(topicFor(meter.id, 'telemetry'), telemetry, true);
+    }
+  }
+
+  private publishStatus(state: 'online'): void {
+    if (!this.ready) return;
+    for (const meter of this.deps.meters) this.emit(topicFor(meter.id, 'status'), meter.status(state), true);
+  }
+
+  private dial(): void {
+    if (this.stopping) return;
+    const { config, meters, logger } = this.deps;
+    const [first] = meters as [PublishedMeter];
+    const { mqtt } = config;
+    const options: IClientOptions = {
+      clientId: `gtx-agent-${first.id}`,
+      username: first.id,
+      password: this.login(),
+      protocolVersion: 4,
+      clean: true,
+      reconnectPeriod: 0,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      keepalive: mqtt.keepalive_seconds,
+      queueQoSZero: false,
+      rejectUnauthorized: true,
+      will: {
+        topic: topicFor(first.id, 'status'),
+        payload: Buffer.from(JSON.stringify(first.status('offline'))),
+        qos: 1,
+        retain: true,
+      },
+      ...(this.ca === undefined ? {} : { ca: this.ca }),
+      ...(mqtt.cert_file === undefined ? {} : { cert: readFileSync(mqtt.cert_file) }),
+      ...(mqtt.key_file === undefined ? {} : { key: readFileSync(mqtt.key_file) }),
+    };
+    const client = connect(mqtt.url, options);
+    this.client = client;
+    let reason = 'the connection was closed';
+    let refused = false;
+    let over = false;
+    const lost = () => {
+      if (over) return;
+      over = true;
+      client.end(true);
+      this.onLost(client, reason, refused);
+    };
+    client.on('error', (error: Error & { code?: unknown }) => {
+      reason = error.message;
+      refused = error.code === BAD_CREDENTIALS || error.code === NOT_AUTHORISED;
+      lost();
+    });
+    client.on('close', lost);
+    client.on('message', (topic, payload) => this.onMessage(topic, payload));
+    client.on('connect', () => {
+      this.onConnected(client).catch((error: Error) => {
+        reason = error.message;
+        logger.warn({ reason }, 'the broker does not let this gateway subscribe');
+        lost();
+      });
+    });
+  }
+
+  private async onConnected(client: MqttClient): Promise<void> {
+    const { meters, config, alerts, logger } = this.deps;
+    const topics = meters.flatMap((meter) => [topicFor(meter.id, 'ack'), topicFor(meter.id, 'command')]);
+    const granted = await client.subscribeAsync(topics, { qos: 1 });
+    const denied = granted.filter((grant) => grant.qos > 2).map((grant) => grant.topic);
+    for (const meter of meters) {
+      if (denied.includes(topicFor(meter.id, 'ack'))) {
+        alerts.raise('LOGIN_REFUSED', `the broker refuses ${meter.id}'s topics`, meter.id);
+      } else alerts.clear('LOGIN_REFUSED', meter.id);
+    }
+    if (this.client !== client || this.stopping) return;
+    this.failures = 0;
+    this.counters.connects++;
+    this.ready = true;
+    alerts.clear('BROKER_UNAVAILABLE');
+    alerts.clear('LOGIN_REFUSED');
+    logger.info(
+      { broker: config.mqtt.url, meters: meters.map((meter) => meter.id) },
+      'connected to the broker',
+    );
+    // Retained values do not survive every broker's restart: say again what is so.
+    this.publishStatus('online');
+    this.publishTelemetry();
+    for (const [meterId, entry] of this.windows) {
+      entry.window.reconnected();
+      this.wake(meterId);
+    }
+    if (config.collector_url !== undefined) void this.learnOffset();
+  }
+
+  private onLost(client: MqttClient, reason: string, refused: boolean): void {
+    if (this.client !== client || this.stopping) return;
+    const { logger, alerts, config } = this.deps;
+    this.client = undefined;
+    this.ready = false;
+    for (const { timer } of this.windows.values()) clearTimeout(timer);
+    this.failures++;
+    this.counters.connectFailures++;
+    const waitMs = reconnectWaitMs(this.failures - 1, Math.random);
+    logger.warn({ reason, refused, failures: this.failures, wait_ms: waitMs }, 'not connected to the broker');
+    if (this.failures >= TRIES_BEFORE_ALERT) {
+      alerts.raise(
+        'BROKER_UNAVAILABLE',
+        `${this.failures} attempts to connect to ${config.mqtt.url} failed: ${reason}`,
+      );
+    }
+    if (refused && this.failures >= 2)
+      alerts.raise('LOGIN_REFUSED', `the broker refuses the login: ${reason}`);
+    const again = () => {
+      clearTimeout(this.connectTimer);
+      this.connectTimer = setTimeout(() => this.dial(), waitMs);
+    };
+    if (refused && config.collector_url !== undefined) void this.learnOffset().finally(again);
+    else again();
+  }
+
+  /** The password: for each meter a login message of now, signed by its key. */
+  private login(): string {
+    const { meters, now } = this.deps;
+    return JSON.stringify(
+      meters.map(({ id, signer }) => {
+        // Each login must be newer than the last; two within a second would be equal.
+        const wanted = Math.floor((now() + this.loginOffsetMs) / 1000);
+        const last = this.lastLogin.get(id) ?? 0;
+        // A clock that was set back far must not be chased by counting up from the future.
+        const time = wanted <= last && last - wanted < 60 ? last + 1 : Math.max(0, wanted);
+        this.lastLogin.set(id, time);
+        return { meter_id: id, time, signature: encodeBase58(signer.signLogin(id, time)) };
+      }),
+    );
+  }
+
+  private async learnOffset(): Promise<void> {
+    const { config, clock, now, logger } = this.deps;
+    if (config.collector_url === undefined) return;
+    try {
+      const offsetMs = await readClockOffset(config.collector_url, now, this.ca);
+      clock.setOffset(offsetMs);
+      this.loginOffsetMs = Math.abs(offsetMs) > 5_000 ? -offsetMs : 0;
+    } catch (error) {
+      logger.debug({ reason: (error as Error).message }, 'the collector did not tell the time');
+    }
+  }
+
+  private onMessage(topic: string, payload: Uint8Array): void {
+    const parsed = parseTopic(topic);
+    const meter = parsed && this.deps.meters.find((one) => one.id === parsed.meterId);
+    if (!parsed || !meter) return;
+    try {
+      if (parsed.kind === 'ack') this.onAck(meter, topic, payload);
+      else if (parsed.kind === 'command') this.onCommand(meter, topic, payload);
+    } catch (error) {
+      this.refuse(meter, parsed.kind === 'ack' ? 'ack' : 'command', error);
+    }
+  }
+
+  private onAck(meter: PublishedMeter, topic: string, payload: Uint8Array): void {
+    const { config, outbox, now, clock, alerts, logger } = this.deps;
+    const text = openEnvelope(topic, payload, config.collector_key, 'ACK_INVALID');
+    const { decision, timeSeconds } = readAck(text, meter.id, outbox.highestSent(meter.id));
+    // Acknowledgements from before a request to resend speak of readings that the collector has lost since.
+    if (timeSeconds < Number(outbox.setting(`resend-time/${meter.id}`) ?? 0)) return;
+    const result = outbox.decide(meter.id, decision, now());
+    this.counters.acks++;
+    this.counters.stored += result.stored;
+    this.counters.refused += result.refused;
+    this.counters.postponed += result.later;
+    for (const { sequence, code, retry } of decision.refused) {
+      logger.warn({ meter_id: meter.id, sequence, code, retry }, 'the collector refuses a reading');
+    }
+    this.learnFromAck(timeSeconds);
+    if (result.stored + result.refused + result.later > 0) {
+      this.windows.get(meter.id)?.window.answered();
+      alerts.clear('BROKER_UNAVAILABLE', meter.id, 'delivery');
+    }
+    if (this.lastForgeryMs !== undefined && clock.steadyMs() - this.lastForgeryMs > FORGERY_ALERT_MS) {
+      this.lastForgeryMs = undefined;
+      alerts.clear('ACK_INVALID');
+      alerts.clear('COMMAND_INVALID');
+    }
+    this.wake(meter.id);
+  }
+
+  /** A signed time that lies ahead of our clock proves that ours is slow; an old one proves nothing. */
+  private learnFromAck(timeSeconds: number): void {
+    const { clock, now, config } = this.deps;
+    const behindMs = now() - (timeSeconds + 1) * 1000;
+    if (behindMs < -config.clock.max_offset_seconds * 1000) clock.setOffset(behindMs);
+  }
+
+  private onCommand(meter: PublishedMeter, topic: string, payload: Uint8Array): void {
+    const { config, outbox, now, clock, logger } = this.deps;
+    const command = readCommand(openEnvelope(topic, payload, config.collector_key, 'COMMAND_INVALID'));
+    const name = `command/${meter.id}`;
+    const kept = outbox.setting(name);
+    const trusted = clock.verdict(0).trusted;
+    const mark = checkCommand(
+      command,
+      kept === undefined ? undefined : (JSON.parse(kept) as CommandMark),
+      trusted ? Math.floor(now() / 1000) : undefined,
+    );
+    this.obey(meter, command);
+    outbox.saveSetting(name, JSON.stringify(mark));
+    this.counters.commands++;
+    logger.info({ meter_id: meter.id, command }, 'obeyed the collector');
+    this.wake(meter.id);
+  }
+
+  private obey(meter: PublishedMeter, command: Command): void {
+    const { outbox } = this.deps;
+    if (command.type === 'sampling') {
+      meter.setSampleSeconds(command.sample_seconds);
+      return;
+    }
+    const from = BigInt(command.from_sequence);
+    const highest = outbox.highestSent(meter.id);
+    if (from > BigInt(highest)) return;
+    const first = outbox.reading(meter.id, Number(from));
+    if (first?.state === 'pending' || first?.state === 'sent') {
+      // Not lost but never decided: it is in the queue anyway and only has to come now.
+      outbox.retryNow(meter.id, Number(from));
+    } else {
+      outbox.saveSetting(`resend-time/${meter.id}`, String(command.time));
+      outbox.resendFrom(meter.id, Number(from));
+    }
+    this.windows.get(meter.id)?.window.reconnected();
+  }
+
+  private refuse(meter: PublishedMeter, kind: 'ack' | 'command', error: unknown): void {
+    const { alerts, clock, logger } = this.deps;
+    if (!(error instanceof GtxError)) {
+      logger.error({ err: error, meter_id: meter.id }, `a ${kind} could not be taken`);
+      return;
+    }
+    if (error.code === 'OUTBOX_FULL') {
+      // Not noted, so the reading is sent again and acknowledged again.
+      alerts.raise('OUTBOX_FULL', error.message, undefined, 'delivery');
+      this.outboxFull = true;
+      return;
+    }
+    if (kind === 'ack') this.counters.acksRefused++;
+    else this.counters.commandsRefused++;
+    this.lastForgeryMs = clock.steadyMs();
+    alerts.raise(
+      kind === 'ack' ? 'ACK_INVALID' : 'COMMAND_INVALID',
+      `refused for ${meter.id}: ${error.message}`,
+    );
+  }
+
+  private async goodbye(client: MqttClient): Promise<void> {
+    const sent = this.deps.meters.map((meter) =>
+      client
+        .publishAsync(topicFor(meter.id, 'status'), JSON.stringify(meter.status('offline')), {
+          qos: 1,
+          retain: true,
+        })
+        .catch((error: Error) => this.deps.logger.debug({ reason: error.message }, 'goodbye not taken')),
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise((resolve) => {
+      timer = setTimeout(resolve, 2_000);
+    });
+    await Promise.race([Promise.all(sent), limit]);
+    clearTimeout(timer);
+  }
+}

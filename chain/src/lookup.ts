@@ -150,19 +150,7 @@ export class LookupTables {
 
   private async create(addresses: readonly PublicKey[]): Promise<void> {
     const { connection, authority, onCreated, signal } = this.options;
-    let recentSlot: number;
-    try {
-      // A table's address is derived from a slot that the chain must still remember. A finalized one is on
-      // every fork, and the chain remembers 512.
-      recentSlot = await connection.getSlot('finalized');
-    } catch (error) {
-      throw toChainError(error);
-    }
-    const [instruction, key] = AddressLookupTableProgram.createLookupTable({
-      authority: authority.publicKey,
-      payer: authority.publicKey,
-      recentSlot,
-    });
+    const [instruction, key] = await this.newTable();
     await onCreated?.(key.toBase58());
     await sendAndConfirm(connection, {
       payer: authority,
@@ -173,24 +161,59 @@ export class LookupTables {
     await this.extend(key, addresses);
   }
 
+  /**
+   * A table's address is derived from its authority and a recent slot, and creating one that is there already
+   * succeeds without effect: two tables made in one slot would be one.
+   */
+  private async newTable(): Promise<ReturnType<typeof AddressLookupTableProgram.createLookupTable>> {
+    const { connection, authority, signal } = this.options;
+    const deadline = Date.now() + ACTIVATION_TIMEOUT_MS;
+    for (;;) {
+      let recentSlot: number;
+      try {
+        // A finalized slot is on every fork, and the chain remembers 512.
+        recentSlot = await connection.getSlot('finalized');
+      } catch (error) {
+        throw toChainError(error);
+      }
+      const made = AddressLookupTableProgram.createLookupTable({
+        authority: authority.publicKey,
+        payer: authority.publicKey,
+        recentSlot,
+      });
+      if (!(await fetchTable(connection, made[1]))) return made;
+      if (Date.now() >= deadline) throw standsStill(recentSlot);
+      await sleep(POLL_MS, undefined, signal ? { signal } : {});
+    }
+  }
+
   private async extend(key: PublicKey, addresses: readonly PublicKey[]): Promise<void> {
     const { connection, authority, signal } = this.options;
-    for (let start = 0; start < addresses.length; start += EXTEND_CHUNK) {
-      await sendAndConfirm(connection, {
-        payer: authority,
-        instructions: [
-          AddressLookupTableProgram.extendLookupTable({
-            lookupTable: key,
-            authority: authority.publicKey,
-            payer: authority.publicKey,
-            addresses: addresses.slice(start, start + EXTEND_CHUNK),
-          }),
-        ],
-        ...(signal ? { signal } : {}),
-      });
+    try {
+      for (let start = 0; start < addresses.length; start += EXTEND_CHUNK) {
+        await sendAndConfirm(connection, {
+          payer: authority,
+          instructions: [
+            AddressLookupTableProgram.extendLookupTable({
+              lookupTable: key,
+              authority: authority.publicKey,
+              payer: authority.publicKey,
+              addresses: addresses.slice(start, start + EXTEND_CHUNK),
+            }),
+          ],
+          ...(signal ? { signal } : {}),
+        });
+      }
+    } catch (error) {
+      // Another process may have filled the table meanwhile: the next call plans with what is there now.
+      if (error instanceof GtxError && error.code === 'CHAIN_REFUSED') this.keep(await this.usable(key));
+      throw error;
     }
-    const table = await this.usable(key);
-    this.tables = [...this.tables.filter(({ account }) => !account.key.equals(key)), new Table(table)];
+    this.keep(await this.usable(key));
+  }
+
+  private keep(table: AddressLookupTableAccount): void {
+    this.tables = [...this.tables.filter(({ account }) => !account.key.equals(table.key)), new Table(table)];
   }
 
   /** Waits until the last entries are usable: they are from the slot after the one in which they were added. */
@@ -219,6 +242,13 @@ export class LookupTables {
       await sleep(POLL_MS, undefined, signal ? { signal } : {});
     }
   }
+}
+
+function standsStill(slot: number): GtxError {
+  return new GtxError(
+    'CHAIN_UNAVAILABLE',
+    `the chain makes no new slots after ${slot}: no lookup table can be used`,
+  );
 }
 
 async function fetchTable(

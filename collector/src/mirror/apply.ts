@@ -1,0 +1,427 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { importReading } from '../store/readings.js';
+import { type AccountSnapshot, writeSnapshot } from './accounts.js';
+import type { AcceptedReading, LandedEvent, LandedTransaction } from './landed.js';
+import { reconcileReadings } from './reconcile.js';
+
+/** What applying transactions found out that a person should hear of. */
+export interface ApplyFindings {
+  /** Transactions that had not been applied before. */
+  readonly applied: readonly string[];
+  readonly conflicts: readonly {
+    readonly meterId: string;
+    readonly sequence: bigint;
+    readonly signature: string;
+  }[];
+  readonly held: readonly {
+    readonly meterId: string;
+    readonly sequence: bigint;
+    readonly amountNkwh: bigint;
+  }[];
+  readonly paused: boolean | undefined;
+  readonly readingsImported: number;
+}
+
+/** The meters and wallets that a transaction names: their accounts have to be read before it is applied. */
+export function touched(transactions: readonly LandedTransaction[]): { meters: string[]; wallets: string[] } {
+  const meters = new Set<string>();
+  const wallets = new Set<string>();
+  for (const { events } of transactions) {
+    for (const { event, meter } of events) {
+      if (meter !== undefined) meters.add(meter);
+      if (event.name === 'UserRegistered' || event.name === 'UserVerified')
+        wallets.add(event.data.wallet.toBase58());
+      if (event.name === 'MeterTransferred') wallets.add(event.data.oldOwner.toBase58());
+    }
+  }
+  return { meters: [...meters], wallets: [...wallets] };
+}
+
+/**
+ * Writes the effects of executed transactions, oldest first, with the accounts they touched, inside the caller's
+ * transaction. Each transaction counts once, however often and by whomever it is applied: its row in
+ * `chain_transactions` is the proof.
+ *
+ * @param snapshot accounts of everything {@link touched} names, read after these transactions.
+ * @param heightSeen block height at `confirmed` when they were read: see `chain_transactions`.
+ */
+export async function applyTransactions(
+  client: pg.ClientBase,
+  transactions: readonly LandedTransaction[],
+  snapshot: AccountSnapshot,
+  heightSeen: number,
+): Promise<ApplyFindings> {
+  const conflicts: { meterId: string; sequence: bigint; signature: string }[] = [];
+  const held: { meterId: string; sequence: bigint; amountNkwh: bigint }[] = [];
+  const applied: string[] = [];
+  const affected = new Set<string>();
+  let paused: boolean | undefined;
+  let readingsImported = 0;
+
+  // Locks come first and in order, so that two collectors, or one and its ingestion, never wait for each other.
+  const ids = [...new Set([...snapshot.meters.values()].map(({ meterId }) => meterId))].sort();
+  await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
+    ids,
+  ]);
+  await writeSnapshot(client, snapshot);
+
+  for (const transaction of transactions) {
+    await client.query('DELETE FROM chain_queue WHERE signature = $1', [transaction.signature]);
+    // A refused transaction has no effects, and anybody can make any number of them.
+    if (transaction.error !== undefined) continue;
+    if (!(await claim(client, transaction, heightSeen))) continue;
+    applied.push(transaction.signature);
+    await insertEvents(client, transaction);
+    const minted = new Map<string, bigint>();
+    for (const { event } of transaction.events) {
+      switch (event.name) {
+        case 'MeterRegistered':
+          await insertKey(client, event.data.meterId, event.data.publicKey.toBase58(), transaction, 0n);
+          affected.add(event.data.meterId);
+          break;
+        case 'MeterKeyRotated': {
+          const after = await lastAccepted(client, event.data.meterId, transaction.slot);
+          await insertKey(client, event.data.meterId, event.data.newPublicKey.toBase58(), transaction, after);
+          affected.add(event.data.meterId);
+          break;
+        }
+        case 'ProductionMinted': {
+          const address = event.data.meter.toBase58();
+          minted.set(address, (minted.get(address) ?? 0n) + event.data.amount);
+          break;
+        }
+        case 'EnergyHeld':
+          held.push({
+            meterId: event.data.meterId,
+            sequence: event.data.sequence,
+            amountNkwh: event.data.amount,
+          });
+          break;
+        case 'PausedSet':
+          paused = event.data.paused;
+          break;
+        default:
+          break;
+      }
+    }
+    for (const accepted of transaction.accepted) {
+      const outcome = await acceptReading(client, transaction, accepted);
+      if (outcome === 'imported') readingsImported += 1;
+      if (outcome === 'conflict') {
+        conflicts.push({
+          meterId: accepted.meterId,
+          sequence: accepted.reading.sequence,
+          signature: transaction.signature,
+        });
+      }
+      affected.add(accepted.meterId);
+    }
+    for (const { event } of transaction.events) {
+      if (event.name === 'HeldReleased' || event.name === 'HeldWrittenOff') {
+        await endHold(client, event.data.meterId, event.data.sequence, event.name, snapshot);
+        affected.add(event.data.meterId);
+      }
+    }
+    for (const [address, amount] of minted) {
+      const meterId = await markMinted(client, address, transaction);
+      if (meterId !== undefined) affected.add(meterId);
+      await client.query(
+        `UPDATE settlement_items i SET minted_nkwh = $3 FROM settlements s, meters m
+         WHERE s.id = i.settlement_id AND s.signature = $1 AND m.meter_id = i.meter_id AND m.address = $2`,
+        [transaction.signature, address, amount.toString()],
+      );
+    }
+    await confirmSettlement(client, transaction);
+  }
+
+  for (const meter of snapshot.meters.values()) await syncHolds(client, meter);
+  if (affected.size > 0) await reconcileReadings(client, [...affected]);
+  if (applied.length > 0) await endWaits(client, snapshot, paused === false);
+  return { applied, conflicts, held, paused, readingsImported };
+}
+
+/** Something changed for these meters or their owners: whoever waits for it is tried again now. */
+async function endWaits(client: pg.ClientBase, snapshot: AccountSnapshot, unpaused: boolean): Promise<void> {
+  await client.query(
+    `UPDATE settlement_meters s SET next_attempt_at = '-infinity' FROM meters m
+     WHERE m.meter_id = s.meter_id AND s.next_attempt_at > now() AND s.attempts = 0
+       AND (m.address = ANY($1::text[]) OR m.wallet_address = ANY($2::text[]) OR ($3 AND s.reason = 'PAUSED'))`,
+    [[...snapshot.meters.keys()], [...snapshot.users.keys()], unpaused],
+  );
+}
+
+/** True when this call is the one that applies the transaction. */
+async function claim(
+  client: pg.ClientBase,
+  transaction: LandedTransaction,
+  heightSeen: number,
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `INSERT INTO chain_transactions (signature, slot, block_time, last_valid_block_height)
+     VALUES ($1::text, $2, $3,
+       coalesce((SELECT last_valid_block_height FROM settlements WHERE signature = $1::text), $4))
+     ON CONFLICT (signature) DO NOTHING`,
+    [transaction.signature, transaction.slot, transaction.blockTime ?? null, heightSeen],
+  );
+  return rowCount === 1;
+}
+
+async function insertEvents(client: pg.ClientBase, transaction: LandedTransaction): Promise<void> {
+  const { events, signature, slot } = transaction;
+  if (events.length === 0) return;
+  const column = <T>(pick: (event: LandedEvent) => T): T[] => events.map(pick);
+  await client.query(
+    `INSERT INTO chain_events (signature, slot, event_index, program_id, name, meter, data)
+     SELECT $1::text, $2::bigint, * FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::jsonb[])`,
+    [
+      signature,
+      slot,
+      column(({ index }) => index),
+      column(({ programId }) => programId),
+      column(({ name }) => name),
+      column(({ meter }) => meter ?? null),
+      column(({ json }) => JSON.stringify(json)),
+    ],
+  );
+}
+
+async function insertKey(
+  client: pg.ClientBase,
+  meterId: string,
+  publicKey: string,
+  transaction: LandedTransaction,
+  afterSequence: bigint,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO meter_keys (public_key, meter_id, from_slot, from_signature, after_sequence)
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (public_key) DO NOTHING`,
+    [publicKey, meterId, transaction.slot, transaction.signature, afterSequence.toString()],
+  );
+}
+
+/** The highest sequence that the chain had accepted of a meter by this slot. */
+async function lastAccepted(client: pg.ClientBase, meterId: string, slot: number): Promise<bigint> {
+  const { rows } = await client.query<{ sequence: string | null }>(
+    'SELECT max(sequence) AS sequence FROM chain_readings WHERE meter_id = $1 AND slot <= $2',
+    [meterId, slot],
+  );
+  return BigInt(rows[0]?.sequence ?? 0);
+}
+
+/**
+ * Writes down that the chain accepted a reading, and takes the reading over when nobody had given it to this
+ * collector.
+ */
+async function acceptReading(
+  client: pg.ClientBase,
+  transaction: LandedTransaction,
+  accepted: AcceptedReading,
+): Promise<'known' | 'imported' | 'conflict'> {
+  const { meterId, reading, publicKey } = accepted;
+  const sequence = reading.sequence.toString();
+  const minted = transaction.events.some(
+    ({ event }) => event.name === 'ProductionMinted' && event.data.meter.toBase58() === accepted.meter,
+  );
+  const state = accepted.counted > 0n ? 'mint_due' : accepted.held > 0n ? 'held' : 'nothing';
+  await client.query(
+    `INSERT INTO chain_readings (meter_id, sequence, signature, slot, public_key, interval_end, produced_total,
+       consumed_total, surplus_total, counted, held, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    [
+      meterId,
+      sequence,
+      transaction.signature,
+      transaction.slot,
+      publicKey,
+      reading.intervalEnd,
+      reading.producedTotal.toString(),
+      reading.consumedTotal.toString(),
+      reading.surplusTotal.toString(),
+      accepted.counted.toString(),
+      accepted.held.toString(),
+      state,
+    ],
+  );
+  if (state === 'mint_due' && !minted) {
+    // Applied after a later transaction that minted it: another collector, or a history that came in two parts.
+    await client.query(
+      `UPDATE chain_readings SET state = 'minted', mint_signature = e.signature
+       FROM (SELECT signature FROM chain_events WHERE name = 'ProductionMinted' AND meter = $3 AND slot > $4
+             ORDER BY slot LIMIT 1) AS e
+       WHERE meter_id = $1 AND sequence = $2`,
+      [meterId, sequence, accepted.meter, transaction.slot],
+    );
+  }
+
+  const hash = createHash('sha256').update(accepted.message).digest();
+  const { rows: known } = await client.query<{ message_hash: Buffer }>(
+    'SELECT message_hash FROM reading_keys WHERE meter_id = $1 AND sequence = $2',
+    [meterId, sequence],
+  );
+  if (known[0]) return known[0].message_hash.equals(hash) ? 'known' : 'conflict';
+  // Without its signature a reading could not be proved later; the audit names what is missing.
+  if (accepted.signature === '') return 'known';
+  const { rows: before } = await client.query<{ surplus_total: string; status: string }>(
+    `SELECT surplus_total FROM meter_readings WHERE meter_id = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT 1`,
+    [meterId, sequence],
+  );
+  const amount = reading.surplusTotal - BigInt(before[0]?.surplus_total ?? 0);
+  const imported = await importReading(client, {
+    submission: {
+      meterId,
+      publicKey,
+      signature: accepted.signature,
+      reading,
+      message: accepted.message,
+      messageHash: hash,
+    },
+    amountNkwh: amount > 0n ? amount : 0n,
+    status: 'pending',
+  });
+  return imported ? 'imported' : 'known';
+}
+
+/** A mint pays for everything of the meter that had been counted by then. Returns the meter's id. */
+async function markMinted(
+  client: pg.ClientBase,
+  address: string,
+  transaction: LandedTransaction,
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ meter_id: string }>(
+    'SELECT meter_id FROM meters WHERE address = $1',
+    [address],
+  );
+  const meterId = rows[0]?.meter_id;
+  if (meterId === undefined) return undefined;
+  await client.query(
+    `UPDATE chain_readings SET state = 'minted', mint_signature = $2
+     WHERE meter_id = $1 AND state = 'mint_due' AND slot <= $3`,
+    [meterId, transaction.signature, transaction.slot],
+  );
+  return meterId;
+}
+
+/** Released energy waits for its mint, energy written off for nothing. */
+async function endHold(
+  client: pg.ClientBase,
+  meterId: string,
+  sequence: bigint,
+  event: 'HeldReleased' | 'HeldWrittenOff',
+  snapshot: AccountSnapshot,
+): Promise<void> {
+  const meter = [...snapshot.meters.values()].find((candidate) => candidate.meterId === meterId);
+  const others = (meter?.holds ?? [])
+    .filter((hold) => hold.amount > 0n && hold.sequence !== sequence)
+    .map((hold) => hold.sequence.toString());
+  // An excess that found no free place was merged under a later sequence: it goes with that one.
+  await client.query(
+    `UPDATE chain_readings SET state = $3 WHERE meter_id = $1 AND state = 'held' AND sequence <= $2
+       AND sequence <> ALL($4::numeric[])`,
+    [meterId, sequence.toString(), event === 'HeldReleased' ? 'mint_due' : 'nothing', others],
+  );
+}
+
+/**
+ * Makes the open reviews of energy that the chain holds back say what the meter's account says. One whose hold is
+ * gone was released or written off on the chain, or merged under a later sequence.
+ */
+async function syncHolds(
+  client: pg.ClientBase,
+  meter: { meterId: string; holds: readonly { sequence: bigint; amount: bigint }[] },
+): Promise<void> {
+  const holds = meter.holds.filter(({ amount }) => amount > 0n);
+  const sequences = holds.map(({ sequence }) => sequence.toString());
+  await client.query(
+    `UPDATE reviews v SET resolved_at = now(), resolved_by = 'chain',
+       status = CASE e.name WHEN 'HeldReleased' THEN 'released' WHEN 'HeldWrittenOff' THEN 'written_off' ELSE 'dismissed' END,
+       resolution_note = CASE WHEN e.name IS NULL THEN 'merged under a later sequence' ELSE 'decided on the chain' END
+     FROM reviews o
+     LEFT JOIN LATERAL (
+       SELECT c.name FROM chain_events c JOIN meters m ON m.address = c.meter
+       WHERE m.meter_id = o.meter_id AND c.name IN ('HeldReleased', 'HeldWrittenOff')
+         AND c.data ->> 'sequence' = o.sequence::text
+       ORDER BY c.slot DESC LIMIT 1) AS e ON TRUE
+     WHERE v.id = o.id AND o.meter_id = $1 AND o.kind = 'energy_held' AND o.status = 'open'
+       AND o.sequence <> ALL($2::numeric[])`,
+    [meter.meterId, sequences],
+  );
+  for (const { sequence, amount } of holds) {
+    await client.query(
+      `INSERT INTO reviews (kind, meter_id, sequence, amount_nkwh, reason)
+       SELECT 'energy_held', meter_id, $2, $3, 'more than the rated power allows: held back on the chain'
+       FROM meters WHERE meter_id = $1
+       ON CONFLICT (kind, meter_id, sequence) WHERE status = 'open' DO UPDATE SET amount_nkwh = excluded.amount_nkwh`,
+      [meter.meterId, sequence.toString(), amount.toString()],
+    );
+  }
+}
+
+/** A settlement whose transaction is here has been executed, whatever was thought of it before. */
+async function confirmSettlement(client: pg.ClientBase, transaction: LandedTransaction): Promise<void> {
+  const { rows } = await client.query<{ id: string }>(
+    `UPDATE settlements SET state = 'confirmed', slot = $2, confirmed_at = now(), closed_at = NULL, error = NULL
+     WHERE signature = $1 AND state NOT IN ('confirmed', 'finalized') RETURNING id`,
+    [transaction.signature, transaction.slot],
+  );
+  const id = rows[0]?.id;
+  if (id === undefined) return;
+  await client.query(
+    `UPDATE settlement_items SET open = FALSE, minted_nkwh = coalesce(minted_nkwh, 0) WHERE settlement_id = $1`,
+    [id],
+  );
+  await client.query(
+    `UPDATE settlement_meters s SET attempts = 0, alone = FALSE, reason = NULL, next_attempt_at = '-infinity',
+       leased_by = NULL, lease_until = NULL
+     FROM settlement_items i WHERE i.settlement_id = $1 AND s.meter_id = i.meter_id`,
+    [id],
+  );
+}
+
+/**
+ * Undoes a transaction that a fork took back: its events, keys and accepted readings go, and the readings that
+ * were bound to it wait again. The accounts are to be read anew afterwards. Inside the caller's transaction.
+ * @returns the meters that it had touched.
+ */
+export async function undoTransaction(client: pg.ClientBase, signature: string): Promise<string[]> {
+  const { rows } = await client.query<{ meter_id: string }>(
+    `SELECT meter_id FROM meters WHERE meter_id IN (
+       SELECT meter_id FROM chain_readings WHERE signature = $1 OR mint_signature = $1
+       UNION SELECT meter_id FROM meter_keys WHERE from_signature = $1)
+     ORDER BY meter_id FOR UPDATE`,
+    [signature],
+  );
+  const meterIds = rows.map(({ meter_id }) => meter_id);
+  // What the database knows of these accounts is of a fork that is gone: any state of the surviving one is newer.
+  await client.query(
+    `UPDATE meters SET slot = 0 WHERE address IN (SELECT meter FROM chain_events WHERE signature = $1)`,
+    [signature],
+  );
+  await client.query(
+    `UPDATE users SET slot = 0 WHERE wallet_address IN (
+       SELECT data ->> 'wallet' FROM chain_events WHERE signature = $1
+       UNION SELECT wallet_address FROM meters WHERE address IN (
+         SELECT meter FROM chain_events WHERE signature = $1))`,
+    [signature],
+  );
+  const { rowCount } = await client.query('DELETE FROM chain_transactions WHERE signature = $1', [signature]);
+  if (rowCount === 0) return [];
+  await client.query(
+    `UPDATE chain_readings SET state = 'mint_due', mint_signature = NULL WHERE mint_signature = $1`,
+    [signature],
+  );
+  await client.query(
+    `UPDATE meter_readings r SET status = 'pending', minted = FALSE, mint_tx_signature = NULL
+     WHERE r.meter_id = ANY($2::text[]) AND (r.mint_tx_signature = $1
+       OR (r.status IN ('accepted', 'chain_held', 'nothing_to_settle', 'minted', 'superseded') AND r.sequence > coalesce(
+         (SELECT max(c.sequence) FROM chain_readings c WHERE c.meter_id = r.meter_id), 0)))`,
+    [signature, meterIds],
+  );
+  await client.query(
+    `UPDATE settlements SET state = 'dropped', closed_at = now(), error = 'taken back by a fork'
+     WHERE signature = $1 AND state <> 'prepared'`,
+    [signature],
+  );
+  await reconcileReadings(client, meterIds);
+  return meterIds;
+}

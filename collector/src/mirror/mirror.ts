@@ -1,0 +1,508 @@
+import { ENERGY_TOKEN_PROGRAM_ID, meterAddress, REGISTRY_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
+import { GtxError, isMeterId } from '@gridtokenx/protocol';
+import type { ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
+import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
+import { storageFailure } from '../store/errors.js';
+import { fetchSnapshot, writeSnapshot } from './accounts.js';
+import { applyTransactions, touched } from './apply.js';
+import { type LandedTransaction, readLanded } from './landed.js';
+import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
+import { bindNetwork } from './network.js';
+import { LogsSubscription, webSocketUrl } from './subscription.js';
+import { inTransaction } from './transaction.js';
+
+export interface MirrorConfig {
+  /** WebSocket URL; derived from the RPC URL when left out; `false`: only polling. */
+  readonly wsUrl?: string | false | undefined;
+  /** Seconds between two looks without news. Default 2. */
+  readonly pollSeconds?: number | undefined;
+  /** For how long an unknown meter id is not asked for again. Default 5. */
+  readonly unknownMeterSeconds?: number | undefined;
+}
+
+export interface MirrorDeps extends ChainDeps<MirrorConfig> {
+  readonly metrics?: MirrorMetrics;
+}
+
+/** getSignaturesForAddress gives at most this many. */
+const LIST_PAGE = 1000;
+/** Transactions applied together. */
+const APPLY_PAGE = 25;
+const PARALLEL_FETCHES = 8;
+/** Slots below the cursor that a deep look lists again, for what a lagging node or a fork hid from the first one. */
+const OVERLAP_SLOTS = 150;
+const DEEP_LOOK_MS = 60_000;
+/** Looks for a listed transaction before it is taken for one that a fork took back. */
+const MAX_TRIES = 30;
+const MAX_REMEMBERED = 10_000;
+/** A meter is not fetched again on request within this time. */
+const REFRESH_MS = 1_000;
+const LONGEST_RETRY_MS = 15_000;
+
+/**
+ * Mirrors the chain's registry into `users`, `meters`, `chain_events` and their kin. The programs' history is
+ * listed from a stored cursor, queued and applied oldest first, each transaction once; a subscription only says
+ * when to look. What collectors settle goes through the same door.
+ */
+export class ChainMirror implements ChainMirrorPort {
+  private readonly unknown = new Map<string, number>();
+  private readonly refreshed = new Map<string, number>();
+  private readonly lookups = new Map<string, Promise<MirroredMeter | undefined>>();
+  private readonly metrics: MirrorMetrics;
+  private subscription: LogsSubscription | undefined;
+  private loop: Promise<void> | undefined;
+  private stopping = false;
+  private wakeUp: (() => void) | undefined;
+  private news = false;
+  private bound = false;
+  private deepLookAt = 0;
+  private readonly appliedListeners = new Set<() => void>();
+
+  constructor(private readonly deps: MirrorDeps) {
+    this.metrics = deps.metrics ?? noMirrorMetrics;
+  }
+
+  /**
+   * Checks that chain and database belong together and starts to follow the chain. With the chain out of reach it
+   * starts nevertheless and keeps trying.
+   * @throws GtxError CONFIG_INVALID when the database belongs to another chain.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.bind();
+    } catch (error) {
+      if (!(error instanceof GtxError) || error.code !== 'CHAIN_UNAVAILABLE') throw error;
+      this.deps.logger.warn({ err: error }, 'the chain does not answer yet; the mirror starts when it does');
+    }
+    const { wsUrl } = this.deps.config;
+    if (wsUrl !== false) {
+      this.subscription = new LogsSubscription({
+        url: wsUrl ?? webSocketUrl(this.deps.connection.rpcEndpoint),
+        mentions: [REGISTRY_PROGRAM_ID.toBase58(), ENERGY_TOKEN_PROGRAM_ID.toBase58()],
+        onNews: () => this.nudge(),
+        logger: this.deps.logger,
+      });
+      this.subscription.start();
+    }
+    this.loop = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.subscription?.stop();
+    this.wakeUp?.();
+    await this.loop;
+  }
+
+  /** Calls `listener` after each page of applied transactions. Returns a function that ends that. */
+  onApplied(listener: () => void): () => void {
+    this.appliedListeners.add(listener);
+    return () => this.appliedListeners.delete(listener);
+  }
+
+  async meter(meterId: string, options: { refresh?: boolean } = {}): Promise<MirroredMeter | undefined> {
+    const { now } = this.deps;
+    if (!isMeterId(meterId)) return undefined;
+    if (options.refresh) {
+      const last = this.refreshed.get(meterId);
+      if (last !== undefined && now() - last < REFRESH_MS) return this.fromDatabase(meterId);
+    } else {
+      const known = await this.fromDatabase(meterId);
+      if (known) return known;
+    }
+    const until = this.unknown.get(meterId);
+    if (until !== undefined && until > now()) return undefined;
+    const running = this.lookups.get(meterId);
+    if (running) return running;
+    const lookup = this.lookUp(meterId).finally(() => this.lookups.delete(meterId));
+    this.lookups.set(meterId, lookup);
+    return lookup;
+  }
+
+  /**
+   * Lists and applies everything that is new, then returns.
+   * @throws GtxError CHAIN_UNAVAILABLE, or the database's error.
+   */
+  async catchUp(): Promise<void> {
+    if (!this.bound) await this.bind();
+    const { connection, now } = this.deps;
+    const deep = now() >= this.deepLookAt;
+    let slot: number;
+    try {
+      slot = await connection.getSlot('confirmed');
+    } catch (error) {
+      throw toChainError(error);
+    }
+    for (const program of [REGISTRY_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID]) await this.list(program, deep);
+    if (deep) this.deepLookAt = now() + DEEP_LOOK_MS;
+    const left = await this.drain();
+    await this.refreshStale();
+    this.metrics.caughtUp(slot, left, now());
+  }
+
+  /**
+   * Applies one transaction, unless it is applied already. False when the node does not show it yet (or it was
+   * refused, and so has no effects).
+   */
+  async apply(signature: string): Promise<boolean> {
+    if (await this.isApplied([signature]).then((known) => known.has(signature))) return true;
+    const [landed] = await this.fetch([signature]);
+    if (!landed || landed.error !== undefined) return false;
+    await this.applyAll([landed]);
+    return true;
+  }
+
+  /** Finds and applies the transactions of one meter that are missing here. */
+  async catchUpMeter(meterId: string): Promise<void> {
+    const address = meterAddress(meterId);
+    const missing: string[] = [];
+    let before: string | undefined;
+    for (;;) {
+      const page = await this.signatures(address, { before, limit: LIST_PAGE });
+      const good = page.filter(({ err }) => err === null).map(({ signature }) => signature);
+      const known = await this.isApplied(good);
+      missing.push(...good.filter((signature) => !known.has(signature)));
+      before = page.at(-1)?.signature;
+      // A meter's history is applied in order: below something known nothing is missing.
+      if (page.length < LIST_PAGE || before === undefined || known.size > 0) break;
+    }
+    missing.reverse();
+    for (let start = 0; start < missing.length; start += APPLY_PAGE) {
+      const landed = await this.fetch(missing.slice(start, start + APPLY_PAGE));
+      await this.applyAll(landed.filter((transaction) => transaction !== undefined));
+    }
+    await this.refreshMeters([address.toBase58()]);
+  }
+
+  private async bind(): Promise<void> {
+    await bindNetwork(this.deps.pool, this.deps.connection);
+    this.bound = true;
+  }
+
+  private nudge(): void {
+    this.news = true;
+    this.wakeUp?.();
+  }
+
+  private async run(): Promise<void> {
+    const { logger, config, alerts } = this.deps;
+    const pollMs = (config.pollSeconds ?? 2) * 1000;
+    let failures = 0;
+    while (!this.stopping) {
+      this.news = false;
+      try {
+        await this.catchUp();
+        if (failures > 0) {
+          logger.info({ failures }, 'the mirror follows the chain again');
+          await alerts.resolve('chain_unavailable', 'mirror');
+        }
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        this.metrics.failed();
+        logger[failures === 1 ? 'warn' : 'debug'](
+          { err: error, failures },
+          'the mirror cannot follow the chain now',
+        );
+        const elsewhere = error instanceof GtxError && error.code === 'CONFIG_INVALID';
+        if (failures === 5 || elsewhere) {
+          await alerts.raise({
+            kind: elsewhere ? 'other_chain' : 'chain_unavailable',
+            key: 'mirror',
+            severity: 'critical',
+            message: error instanceof Error ? error.message : String(error),
+          });
+        }
+      }
+      const delay = failures === 0 ? pollMs : Math.min(500 * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS);
+      // During an outage news do not shorten the wait: there would be many.
+      await this.sleep(delay, failures === 0);
+    }
+  }
+
+  private async sleep(milliseconds: number, untilNews: boolean): Promise<void> {
+    if (this.stopping || (untilNews && this.news)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wakeUp = () => {
+        if (!untilNews && !this.stopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wakeUp = undefined;
+  }
+
+  /** Puts what is new in a program's history into the queue. */
+  private async list(program: PublicKey, deep: boolean): Promise<void> {
+    const { pool } = this.deps;
+    const name = `signatures:${program.toBase58()}`;
+    const { rows } = await pool.query<{ signature: string | null; slot: string }>(
+      'SELECT signature, slot FROM cursors WHERE name = $1',
+      [name],
+    );
+    const cursor = rows[0] ? { signature: rows[0].signature, slot: Number(rows[0].slot) } : undefined;
+    const floor = cursor ? cursor.slot - OVERLAP_SLOTS : 0;
+    const until = deep ? undefined : (cursor?.signature ?? undefined);
+    let newest: ConfirmedSignatureInfo | undefined;
+    let before: string | undefined;
+    for (;;) {
+      const page = await this.signatures(program, { before, until, limit: LIST_PAGE });
+      newest ??= page[0];
+      const some = page.filter(({ err, slot }) => err === null && slot >= floor);
+      if (some.length > 0) {
+        await pool.query(
+          `INSERT INTO chain_queue (signature, slot)
+           SELECT q.signature, q.slot FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS q (signature, slot, n)
+           WHERE NOT EXISTS (SELECT FROM chain_transactions t WHERE t.signature = q.signature)
+           ORDER BY q.n
+           ON CONFLICT DO NOTHING`,
+          [some.map(({ signature }) => signature), some.map(({ slot }) => slot)],
+        );
+      }
+      const last = page.at(-1);
+      if (!last || page.length < LIST_PAGE || last.slot < floor) break;
+      before = last.signature;
+    }
+    // Only now, with everything below it queued: a crash in between lists it again.
+    if (newest) {
+      await pool.query(
+        `INSERT INTO cursors (name, signature, slot) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO UPDATE SET signature = excluded.signature, slot = excluded.slot, updated_at = now()
+         WHERE cursors.slot <= excluded.slot`,
+        [name, newest.signature, newest.slot],
+      );
+    }
+  }
+
+  private async signatures(
+    address: PublicKey,
+    { before, until, limit }: { before?: string | undefined; until?: string | undefined; limit: number },
+  ): Promise<ConfirmedSignatureInfo[]> {
+    try {
+      return await this.deps.connection.getSignaturesForAddress(
+        address,
+        { limit, ...(before === undefined ? {} : { before }), ...(until === undefined ? {} : { until }) },
+        'confirmed',
+      );
+    } catch (error) {
+      throw toChainError(error);
+    }
+  }
+
+  /** Applies the queue, oldest first. Returns how many are left for later. */
+  private async drain(): Promise<number> {
+    const { pool, logger } = this.deps;
+    while (!this.stopping) {
+      const { rows } = await pool.query<{ signature: string; tries: number }>(
+        `SELECT signature, tries FROM chain_queue WHERE next_try_at <= now()
+         ORDER BY slot, position DESC LIMIT ${APPLY_PAGE}`,
+      );
+      if (rows.length === 0) break;
+      const landed = await this.fetch(rows.map(({ signature }) => signature));
+      const found = landed.filter((transaction) => transaction !== undefined);
+      await this.applyOrSetAside(found);
+      const missing = rows.filter((_, index) => landed[index] === undefined);
+      for (const { signature, tries } of missing) {
+        if (tries >= MAX_TRIES) {
+          // Listed once and never shown: a fork took it back. Should it come again, a deep look lists it again.
+          logger.warn({ signature }, 'a listed transaction is not to be had; a fork has taken it back');
+          await pool.query('DELETE FROM chain_queue WHERE signature = $1', [signature]);
+        } else await this.setAside(signature);
+      }
+    }
+    const { rows } = await pool.query<{ count: string }>('SELECT count(*) FROM chain_queue');
+    return Number(rows[0]?.count ?? 0);
+  }
+
+  private async setAside(signature: string): Promise<void> {
+    await this.deps.pool.query(
+      `UPDATE chain_queue SET tries = tries + 1,
+         next_try_at = now() + least(power(2, tries) * 0.5, 60) * interval '1 second' WHERE signature = $1`,
+      [signature],
+    );
+  }
+
+  /** One transaction that cannot be applied must not keep the others from it. */
+  private async applyOrSetAside(transactions: readonly LandedTransaction[]): Promise<void> {
+    if (transactions.length === 0) return;
+    try {
+      await this.applyAll(transactions);
+      return;
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      if (transactions.length > 1) {
+        for (const transaction of transactions) await this.applyOrSetAside([transaction]);
+        return;
+      }
+      const signature = transactions[0]?.signature ?? '';
+      this.deps.logger.error({ signature, err: error }, 'a transaction cannot be applied');
+      await this.setAside(signature);
+      await this.deps.alerts.raise({
+        kind: 'mirror_failed',
+        key: signature,
+        severity: 'critical',
+        message: `transaction ${signature} cannot be applied to the database: ${String(error)}`,
+      });
+    }
+  }
+
+  /** Reads transactions, in the given order; undefined for one that the node does not show. */
+  private async fetch(signatures: readonly string[]): Promise<(LandedTransaction | undefined)[]> {
+    const found: (LandedTransaction | undefined)[] = new Array(signatures.length).fill(undefined);
+    for (let start = 0; start < signatures.length; start += PARALLEL_FETCHES) {
+      await Promise.all(
+        signatures.slice(start, start + PARALLEL_FETCHES).map(async (signature, index) => {
+          try {
+            const response = await this.deps.connection.getTransaction(signature, {
+              commitment: 'confirmed',
+              maxSupportedTransactionVersion: 0,
+            });
+            if (response) found[start + index] = readLanded(signature, response);
+          } catch (error) {
+            throw toChainError(error, { signature });
+          }
+        }),
+      );
+    }
+    return found;
+  }
+
+  /** Applies transactions in one database transaction; tells of what a person should hear. */
+  private async applyAll(transactions: readonly LandedTransaction[]): Promise<void> {
+    if (transactions.length === 0) return;
+    const { pool, connection, alerts, logger } = this.deps;
+    const { meters, wallets } = touched(transactions);
+    const newest = Math.max(...transactions.map(({ slot }) => slot));
+    let height: number;
+    try {
+      height = await connection.getBlockHeight('confirmed');
+    } catch (error) {
+      throw toChainError(error);
+    }
+    const snapshot = await fetchSnapshot(connection, meters, wallets, newest);
+    const findings = await inTransaction(pool, (client) =>
+      applyTransactions(client, transactions, snapshot, height),
+    );
+    for (const { meterId } of snapshot.meters.values()) this.unknown.delete(meterId);
+    this.metrics.applied(findings.applied.length);
+    if (findings.applied.length === 0) return;
+    logger.debug({ transactions: findings.applied.length, slot: newest }, 'transactions applied');
+    for (const { meterId, sequence, signature } of findings.conflicts) {
+      await alerts.raise({
+        kind: 'chain_reading_conflict',
+        key: `${meterId}/${sequence}`,
+        severity: 'critical',
+        message: `the chain accepted other bytes of ${meterId} under sequence ${sequence}: two gateways share a key`,
+        details: { meter_id: meterId, sequence, signature },
+      });
+    }
+    for (const { meterId, sequence, amountNkwh } of findings.held) {
+      await alerts.raise({
+        kind: 'energy_held',
+        key: `${meterId}/${sequence}`,
+        severity: 'warning',
+        message: `reading ${sequence} of ${meterId} claims more than its rated power allows: ${amountNkwh} nkWh are held back`,
+        details: { meter_id: meterId, sequence, amount_nkwh: amountNkwh },
+      });
+    }
+    for (const transaction of transactions) {
+      if (!transaction.truncated || !findings.applied.includes(transaction.signature)) continue;
+      await alerts.raise({
+        kind: 'chain_logs_truncated',
+        key: transaction.signature,
+        severity: 'critical',
+        message: `transaction ${transaction.signature} logged so much that its events are lost: run gtx audit`,
+      });
+    }
+    if (findings.paused === true) {
+      await alerts.raise({
+        kind: 'paused',
+        key: 'registry',
+        severity: 'critical',
+        message: 'the registry is paused',
+      });
+    } else if (findings.paused === false) await alerts.resolve('paused', 'registry');
+    for (const listener of this.appliedListeners) listener();
+  }
+
+  /** Reads anew what an undone transaction left behind (slot 0). */
+  private async refreshStale(): Promise<void> {
+    const { rows } = await this.deps.pool.query<{ address: string }>(
+      `SELECT address FROM meters WHERE slot = 0
+       UNION SELECT m.address FROM meters m JOIN users u ON u.id = m.user_id WHERE u.slot = 0 LIMIT 100`,
+    );
+    if (rows.length > 0) await this.refreshMeters(rows.map(({ address }) => address));
+  }
+
+  private async refreshMeters(addresses: readonly string[]): Promise<void> {
+    const snapshot = await fetchSnapshot(this.deps.connection, addresses);
+    await inTransaction(this.deps.pool, (client) => writeSnapshot(client, snapshot));
+  }
+
+  private async lookUp(meterId: string): Promise<MirroredMeter | undefined> {
+    const { connection, pool, now, config } = this.deps;
+    const address = meterAddress(meterId).toBase58();
+    const snapshot = await fetchSnapshot(connection, [address]);
+    if (!snapshot.meters.has(address)) {
+      remember(this.unknown, meterId, now() + (config.unknownMeterSeconds ?? 5) * 1000);
+      return undefined;
+    }
+    await inTransaction(pool, (client) => writeSnapshot(client, snapshot));
+    remember(this.refreshed, meterId, now());
+    return this.fromDatabase(meterId);
+  }
+
+  private async fromDatabase(meterId: string): Promise<MirroredMeter | undefined> {
+    const { rows } = await this.deps.pool.query<Record<string, string> & { verified: boolean }>(
+      `SELECT m.meter_id, m.address, m.user_id, m.wallet_address, m.public_key, m.rated_watts, m.status, u.verified,
+         m.chain_sequence, m.chain_end, m.chain_produced_total, m.chain_consumed_total, m.chain_surplus_total
+       FROM meters m JOIN users u ON u.id = m.user_id WHERE m.meter_id = $1`,
+      [meterId],
+    );
+    const row = rows[0];
+    if (!row) return undefined;
+    const text = (name: string): string => String(row[name]);
+    return {
+      meterId,
+      address: text('address'),
+      userId: text('user_id'),
+      wallet: text('wallet_address'),
+      userVerified: row.verified,
+      publicKey: text('public_key'),
+      ratedWatts: Number(text('rated_watts')),
+      status: text('status') as MeterStatus,
+      chain: {
+        sequence: BigInt(text('chain_sequence')),
+        end: Number(text('chain_end')),
+        producedTotal: BigInt(text('chain_produced_total')),
+        consumedTotal: BigInt(text('chain_consumed_total')),
+        surplusTotal: BigInt(text('chain_surplus_total')),
+      },
+    };
+  }
+
+  private async isApplied(signatures: readonly string[]): Promise<Set<string>> {
+    const { rows } = await this.deps.pool.query<{ signature: string }>(
+      'SELECT signature FROM chain_transactions WHERE signature = ANY($1::text[])',
+      [signatures],
+    );
+    return new Set(rows.map(({ signature }) => signature));
+  }
+}
+
+/** Keeps a bounded map: the oldest entries go first. */
+function remember(map: Map<string, number>, key: string, value: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX_REMEMBERED) {
+    const oldest = map.keys().next().value;
+    if (oldest !== undefined) map.delete(oldest);
+  }
+}
+
+/** An error that says nothing about the transaction at hand. */
+function isOutage(error: unknown): boolean {
+  if (error instanceof GtxError) return error.code === 'CHAIN_UNAVAILABLE';
+  return error instanceof Error && 'code' in error && storageFailure(error) !== 'data';
+}

@@ -1,6 +1,7 @@
 import { formatTimestamp, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { z } from 'zod';
+import { STORED_STATUSES, type StoredStatus } from '../validate/rules.js';
 import type { CollectorStatus, MeterState, ReadingsPage, StoredReading } from './schemas.js';
 
 /** @throws GtxError NOT_FOUND */
@@ -74,8 +75,6 @@ export async function readingsPage(
   };
 }
 
-const STATUSES = ['pending', 'covered', 'held', 'minted', 'review', 'written_off'] as const;
-
 export async function collectorFigures(
   pool: pg.Pool,
 ): Promise<Omit<z.infer<typeof CollectorStatus>, 'time' | 'mqtt_url' | 'ack_public_key'>> {
@@ -92,14 +91,14 @@ export async function collectorFigures(
   ]);
   const count = (status: string) => byStatus.rows.find((row) => row.status === status)?.count ?? 0;
   const row = counts.rows[0];
-  const readings = Object.fromEntries(STATUSES.map((status) => [status, count(status)])) as Record<
-    (typeof STATUSES)[number],
+  const byName = Object.fromEntries(STORED_STATUSES.map((status) => [status, count(status)])) as Record<
+    StoredStatus,
     number
   >;
   return {
     meters: row.meters,
     users: row.users,
-    readings: { stored: byStatus.rows.reduce((sum, { count: n }) => sum + n, 0), ...readings },
+    readings: { stored: byStatus.rows.reduce((sum, { count: n }) => sum + n, 0), by_status: byName },
     minted_grid: nkwhToKwh(BigInt(row.minted)),
     open_alerts: row.alerts,
     open_reviews: row.reviews,

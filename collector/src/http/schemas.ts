@@ -1,6 +1,7 @@
 /** Schemas of the HTTP interface: requests are validated, the OpenAPI document and docs/http.md generated from them. */
 import { ERRORS, type ErrorCode, isMeterId, SubmitReading, SubmitReadingResult } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { STORED_STATUSES } from '../validate/rules.js';
 
 export const Health = z.strictObject({
   status: z.enum(['ok', 'degraded']),
@@ -46,7 +47,7 @@ export const StoredReading = z.strictObject({
   kwh_amount: kwh,
   reading_timestamp: isoTime,
   submitted_at: isoTime,
-  status: z.enum(['pending', 'covered', 'held', 'minted', 'review', 'written_off']),
+  status: z.enum(STORED_STATUSES),
   minted: z.boolean(),
   mint_tx_signature: z.string().nullable(),
   meter_signature: z.string(),
@@ -88,14 +89,10 @@ export const CollectorStatus = z.strictObject({
   time: z.number().int(),
   meters: z.number().int(),
   users: z.number().int(),
+  /** Stored readings, and how many of them have each status. */
   readings: z.strictObject({
     stored: z.number().int(),
-    pending: z.number().int(),
-    covered: z.number().int(),
-    held: z.number().int(),
-    minted: z.number().int(),
-    review: z.number().int(),
-    written_off: z.number().int(),
+    by_status: z.record(z.enum(STORED_STATUSES), z.number().int()),
   }),
   minted_grid: kwh,
   open_alerts: z.number().int(),

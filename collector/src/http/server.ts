@@ -177,10 +177,22 @@ function submitAnswer({ submission, outcome }: Answer): { status: number; body: 
   };
 }
 
-/** A sender need not know why a person looks at a reading. */
+/** What a sender needs to know of a reading's status; the rest is settlement's own business. */
 function publicStatus(status: StoredStatus): SubmitReadingResult['status'] {
-  if (status === 'review') return 'pending';
-  return status === 'written_off' ? 'held' : status;
+  switch (status) {
+    case 'minted':
+      return 'minted';
+    case 'held':
+    case 'chain_held':
+    case 'written_off':
+      return 'held';
+    case 'covered':
+    case 'superseded':
+    case 'nothing_to_settle':
+      return 'covered';
+    default:
+      return 'pending';
+  }
 }
 
 /**

@@ -67,9 +67,14 @@ export class Receiver {
       this.poison('wrong_meter', meterId, { payloadMeterId: submission.meterId });
       this.refuse(meterId, body, new GtxError('INVALID_BODY', 'meter_id is not the meter of the topic'));
     } catch (error) {
-      if (!(error instanceof GtxError)) throw error;
-      this.poison('invalid_body', meterId, { reason: error.message });
-      this.refuse(meterId, body, error);
+      if (error instanceof GtxError) {
+        this.poison('invalid_body', meterId, { reason: error.message });
+        this.refuse(meterId, body, error);
+      } else {
+        // A fault of ours that some message brings out must not end the collector for everybody.
+        this.deps.metrics.poison.inc({ reason: 'unforeseen' });
+        this.deps.logger.error({ err: error, meterId }, 'a message could not be handled');
+      }
     }
     return undefined;
   }

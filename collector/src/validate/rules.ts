@@ -33,7 +33,20 @@ export interface Position {
   surplusTotal: Nkwh;
 }
 
-export type StoredStatus = 'pending' | 'covered' | 'held' | 'minted' | 'review' | 'written_off';
+/** Every status of a stored reading: what ingestion gives it, and what settlement makes of it. */
+export const STORED_STATUSES = [
+  'pending',
+  'covered',
+  'held',
+  'accepted',
+  'chain_held',
+  'minted',
+  'nothing_to_settle',
+  'superseded',
+  'review',
+  'written_off',
+] as const;
+export type StoredStatus = (typeof STORED_STATUSES)[number];
 
 /** What is known about the meter that a submission names. */
 export interface MeterContext {

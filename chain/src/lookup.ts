@@ -83,6 +83,8 @@ class Table extends Addresses {
  */
 export class LookupTables {
   private tables: Table[] = [];
+  /** Tables that another process fills at the same time: used, and not extended from here. */
+  private readonly closed = new Set<string>();
 
   constructor(private readonly options: LookupTablesOptions) {}
 
@@ -122,13 +124,33 @@ export class LookupTables {
    * @throws GtxError CHAIN_UNAVAILABLE, CHAIN_REFUSED (the authority cannot pay), TRANSACTION_EXPIRED.
    */
   async ensure(groups: readonly (readonly PublicKey[])[]): Promise<void> {
-    const { pinned } = this.options;
-    // What each table will hold, the existing ones first; only then are transactions sent.
-    const plans = this.tables.map((table) => ({ table, plan: copyOf(table) }));
+    for (;;) {
+      const { extensions, fresh } = this.plan(groups);
+      try {
+        for (const { key, addresses } of extensions) await this.extend(key, addresses);
+        for (const addresses of fresh) await this.create(addresses);
+        return;
+      } catch (error) {
+        // Somebody else fills the same table: it is left to them, so that this ends.
+        if (!(error instanceof TableFull)) throw error;
+        this.closed.add(error.table.toBase58());
+        this.keep(await this.usable(error.table));
+      }
+    }
+  }
+
+  /** What is missing, and where it goes: into tables that have room, then into new ones. */
+  private plan(groups: readonly (readonly PublicKey[])[]): {
+    extensions: { key: PublicKey; addresses: PublicKey[] }[];
+    fresh: PublicKey[][];
+  } {
+    const plans = this.tables
+      .filter(({ account }) => !this.closed.has(account.key.toBase58()))
+      .map((table) => ({ table, plan: copyOf(table) }));
     const fresh: Addresses[] = [];
     for (const group of groups) {
       if (this.tableFor(group)) continue;
-      const wanted = [...pinned, ...group];
+      const wanted = [...this.options.pinned, ...group];
       const table = [...plans.map(({ plan }) => plan), ...fresh].find((candidate) => candidate.fits(wanted));
       if (table) {
         table.add(wanted);
@@ -141,11 +163,12 @@ export class LookupTables {
       added.add(wanted);
       fresh.push(added);
     }
-    for (const { table, plan } of plans) {
-      const more = table.missing(plan.list);
-      if (more.length > 0) await this.extend(table.account.key, more);
-    }
-    for (const { list } of fresh) await this.create(list);
+    return {
+      extensions: plans
+        .map(({ table, plan }) => ({ key: table.account.key, addresses: table.missing(plan.list) }))
+        .filter(({ addresses }) => addresses.length > 0),
+      fresh: fresh.map(({ list }) => list),
+    };
   }
 
   private async create(addresses: readonly PublicKey[]): Promise<void> {
@@ -205,9 +228,7 @@ export class LookupTables {
         });
       }
     } catch (error) {
-      // Another process may have filled the table meanwhile: the next call plans with what is there now.
-      if (error instanceof GtxError && error.code === 'CHAIN_REFUSED') this.keep(await this.usable(key));
-      throw error;
+      throw isFull(error) ? new TableFull(key, error) : error;
     }
     this.keep(await this.usable(key));
   }
@@ -242,6 +263,26 @@ export class LookupTables {
       await sleep(POLL_MS, undefined, signal ? { signal } : {});
     }
   }
+}
+
+/** A table had less room than planned. */
+class TableFull extends Error {
+  constructor(
+    readonly table: PublicKey,
+    cause: unknown,
+  ) {
+    super(`the lookup table ${table.toBase58()} is full`, { cause });
+  }
+}
+
+/** What the lookup table program says to an extension beyond 256 addresses: full already, or too long with it. */
+function isFull(error: unknown): boolean {
+  if (!(error instanceof GtxError) || error.code !== 'CHAIN_REFUSED') return false;
+  const { programId, reason } = error.details ?? {};
+  return (
+    programId === AddressLookupTableProgram.programId.toBase58() &&
+    (reason === 'InvalidArgument' || reason === 'InvalidInstructionData')
+  );
 }
 
 function standsStill(slot: number): GtxError {

@@ -80,6 +80,17 @@ describe.each(listProfiles())('%s', (id) => {
   });
 });
 
+describe('the longest request', () => {
+  it('is kept: what reaches one register further is asked for separately', () => {
+    const profile = copy('eastron-sdm630');
+    const plan = () => planReads(profile, ['voltage_l1', 'power_total']).map(({ count }) => count);
+    profile.modbus.max_registers_per_request = 0x36;
+    expect(plan()).toEqual([0x36]);
+    profile.modbus.max_registers_per_request = 0x35;
+    expect(plan()).toEqual([2, 2]);
+  });
+});
+
 describe('what a gateway needs in one cycle', () => {
   const wanted: Quantity[] = ['energy_import', 'energy_export', 'power_total', 'voltage_l1', 'frequency'];
   it('is one request on the three-phase meter and two on the single-phase one', () => {

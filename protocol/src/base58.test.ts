@@ -22,6 +22,17 @@ describe('base58', () => {
     );
   });
 
+  it('is right at every power of two, where limbs begin', () => {
+    for (let bits = 0; bits <= 530; bits++) {
+      for (const offset of [-1n, 0n, 1n]) {
+        const digits = ((1n << BigInt(bits)) + offset).toString(16);
+        const value = Uint8Array.from(Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex'));
+        expect(encodeBase58(value)).toBe(bs58.encode(value));
+        expect(decodeBase58(bs58.encode(value))).toEqual(value);
+      }
+    }
+  });
+
   it('has one text for each byte string', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[1-9A-HJ-NP-Za-km-z]{0,90}$/), (text) => {

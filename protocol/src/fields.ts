@@ -18,7 +18,11 @@ function accepts(check: () => unknown): boolean {
 export const u64Text = z
   .string()
   .regex(/^(?:0|[1-9][0-9]{0,19})$/, 'must be a decimal u64 without sign or leading zeros')
-  .refine((text) => text.length < 20 || BigInt(text) <= U64_MAX, 'must be at most 18446744073709551615')
+  // Refinements run even when the pattern did not match, so this one must take any text.
+  .refine(
+    (text) => text.length < 20 || !/^[0-9]+$/.test(text) || (text.length === 20 && BigInt(text) <= U64_MAX),
+    'must be at most 18446744073709551615',
+  )
   .meta({ description: 'u64 as decimal text', examples: ['15000000000'] });
 
 export const u32 = z.number().int().min(0).max(U32_MAX);

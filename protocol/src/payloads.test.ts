@@ -177,6 +177,43 @@ describe('a submitted reading', () => {
   });
 });
 
+describe('any text in any field', () => {
+  const paths = [
+    ...Object.keys(body()).map((field) => [field]),
+    ...Object.keys(body().reading).map((field) => ['reading', field]),
+  ];
+  const text = fc.oneof(
+    fc.string({ maxLength: 100 }),
+    fc.string({ unit: 'grapheme', maxLength: 100 }),
+    fc.stringMatching(/^[0-9a-f.eE+-]{0,60}$/),
+    fc.stringMatching(/^[0-9]{15,60}$/),
+    fc.stringMatching(/^[1-9A-HJ-NP-Za-km-z]{20,120}$/),
+  );
+  it('is taken or refused with INVALID_BODY, never with another error', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...paths), fc.oneof(text, fc.double(), fc.jsonValue()), (path, value) => {
+        const copy = structuredClone(body()) as unknown as Record<string, Record<string, unknown>>;
+        if (path.length === 1) copy[path[0] as string] = value as Record<string, unknown>;
+        else (copy.reading as Record<string, unknown>)[path[1] as string] = value;
+        issues(SubmitReading, copy);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+  it.each([
+    'x'.repeat(20),
+    '-'.repeat(25),
+    '9'.repeat(20),
+    '9'.repeat(5000),
+    '1.5e300000000000000000',
+    ' '.repeat(20),
+  ])('such as %j as a sequence is refused', (sequence) => {
+    expect(issues(SubmitReading, { ...body(), reading: { ...body().reading, sequence } })).toContainEqual(
+      expect.objectContaining({ path: 'reading.sequence' }),
+    );
+  });
+});
+
 describe('the other payloads', () => {
   const time = 1_700_001_000;
   const status = {

@@ -51,6 +51,16 @@ describe('finding requests in a stream', () => {
     );
   });
 
+  it('finds a request right behind noise that looks like one', () => {
+    const frame = rtuFrame(1, hex('04 0048 0002'));
+    for (const noise of ['01', '0104', '010400480002', '0103030303030303', '04040404040404']) {
+      const parser = new RtuRequestParser();
+      expect(parser.push(Buffer.concat([hex(noise), frame]))).toEqual([
+        { unit: 1, pdu: hex('04 0048 0002') },
+      ]);
+    }
+  });
+
   it('goes on after noise once the line was silent', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), read, (noise, request) => {

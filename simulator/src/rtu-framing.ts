@@ -42,6 +42,8 @@ export interface RtuRequest {
  */
 export class RtuRequestParser {
   #buffer: Buffer = Buffer.alloc(0);
+  /** Bytes have been skipped since the last silence: what is left then is no frame by itself. */
+  #skipped = false;
 
   /** True while bytes wait for the rest of their frame. */
   get pending(): boolean {
@@ -53,23 +55,30 @@ export class RtuRequestParser {
     const requests: RtuRequest[] = [];
     for (;;) {
       const length = requestLength(this.#buffer);
-      if (length === 'unknown' || length > this.#buffer.length) break;
-      const frame = this.#buffer.subarray(0, length);
-      if (hasValidCrc(frame)) {
+      if (length === 'unknown' ? !this.#skipped : length > this.#buffer.length) break;
+      const frame = length === 'unknown' ? undefined : this.#buffer.subarray(0, length);
+      if (frame !== undefined && hasValidCrc(frame)) {
         requests.push(toRequest(frame));
-        this.#buffer = this.#buffer.subarray(length);
+        this.#buffer = this.#buffer.subarray(frame.length);
+        this.#skipped = false;
       } else {
         this.#buffer = this.#buffer.subarray(1);
+        this.#skipped = true;
       }
     }
-    if (this.#buffer.length > MAX_FRAME) this.#buffer = this.#buffer.subarray(-MAX_FRAME);
+    if (this.#buffer.length > MAX_FRAME) {
+      this.#buffer = this.#buffer.subarray(-MAX_FRAME);
+      this.#skipped = true;
+    }
     return requests;
   }
 
   idle(): RtuRequest | undefined {
     const frame = this.#buffer;
+    const whole = !this.#skipped;
     this.#buffer = Buffer.alloc(0);
-    return frame.length >= 4 && hasValidCrc(frame) ? toRequest(frame) : undefined;
+    this.#skipped = false;
+    return whole && frame.length >= 4 && hasValidCrc(frame) ? toRequest(frame) : undefined;
   }
 }
 

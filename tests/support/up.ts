@@ -1,0 +1,205 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { waitFor } from './wait.js';
+
+const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
+
+/** What `gtx up` writes for other commands, as far as tests look at it. */
+interface RunFile {
+  readonly components: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly process?: { readonly pid: number };
+    readonly otherPids: readonly number[];
+    readonly urls: Readonly<Record<string, string>>;
+    readonly restarts: number;
+  }[];
+  readonly meterId: string;
+}
+export type Component = RunFile['components'][number];
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A new data folder; world-traversable, since PostgreSQL does not run as root. */
+export function newDataDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'gtx-e2e-'));
+  chmodSync(dir, 0o711);
+  return join(dir, 'data');
+}
+
+export function removeDataDir(dataDir: string): void {
+  rmSync(join(dataDir, '..'), { recursive: true, force: true });
+}
+
+/** Runs one `gtx` command to its end. */
+export function runGtx(
+  args: readonly string[],
+  { dataDir, env = {} }: { dataDir: string; env?: Record<string, string> },
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [gtx, ...args, '--data-dir', dataDir],
+      { env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    );
+  });
+}
+
+/** The last line of a command's standard output, as JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect to be there
+export function lastJson(result: CommandResult): any {
+  const line = result.stdout.trimEnd().split('\n').at(-1);
+  if (line === undefined || line === '') {
+    throw new Error(`no output; exit code ${result.code}, stderr:\n${result.stderr}`);
+  }
+  return JSON.parse(line);
+}
+
+/** A whole running system, `gtx up` with each component as a process of its own. */
+export class RunningSystem {
+  readonly dataDir: string;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number>;
+  #output = '';
+  #pool: pg.Pool | undefined;
+
+  private constructor(dataDir: string, child: ChildProcess) {
+    this.dataDir = dataDir;
+    this.#child = child;
+    child.stdout?.on('data', (chunk: Buffer) => {
+      this.#output += chunk.toString();
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#output += chunk.toString();
+    });
+    this.#exit = new Promise((resolve) => {
+      child.once('exit', (code) => resolve(code ?? -1));
+    });
+  }
+
+  /** Starts it and waits until every component runs. */
+  static async start(
+    options: { dataDir?: string; args?: readonly string[]; env?: Record<string, string> } = {},
+  ): Promise<RunningSystem> {
+    const dataDir = options.dataDir ?? newDataDir();
+    const child = spawn(
+      process.execPath,
+      [gtx, 'up', '--json', '--ports', 'free', '--data-dir', dataDir, ...(options.args ?? [])],
+      { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const system = new RunningSystem(dataDir, child);
+    let ended: number | undefined;
+    void system.#exit.then((code) => {
+      ended = code;
+    });
+    await waitFor(
+      'every component runs',
+      () => {
+        if (ended !== undefined) return true;
+        const agent = system.component('agent');
+        return agent.state === 'running' || agent.state === 'external';
+      },
+      { timeoutMs: 240_000 },
+    );
+    if (ended !== undefined) throw new Error(`gtx up ended with ${ended}:\n${system.#output}`);
+    return system;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get runFile(): RunFile {
+    return JSON.parse(readFileSync(join(this.dataDir, 'up.json'), 'utf8')) as RunFile;
+  }
+
+  component(name: string): Component {
+    const found = this.runFile.components.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no component ${name} yet`);
+    return found;
+  }
+
+  url(component: string, name: string): string {
+    const url = this.component(component).urls[name];
+    if (url === undefined) throw new Error(`${component} has no ${name} URL`);
+    return url;
+  }
+
+  get meterId(): string {
+    return this.runFile.meterId;
+  }
+
+  /** kill -9, and nothing else: no warning, no time to finish. PostgreSQL's own processes go too. */
+  kill(name: string): number {
+    const { process: identity, otherPids } = this.component(name);
+    if (identity === undefined) throw new Error(`${name} has no process`);
+    for (const pid of [...otherPids, identity.pid]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+    return identity.pid;
+  }
+
+  /** Waits until the component runs under another pid than the killed one. */
+  async revived(name: string, killedPid: number): Promise<void> {
+    await waitFor(`${name} runs again`, () => {
+      const { state, process: identity } = this.component(name);
+      return state === 'running' && identity !== undefined && identity.pid !== killedPid;
+    });
+  }
+
+  /** Queries the system's database; the pool survives restarts of the server. */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    if (this.#pool === undefined) {
+      this.#pool = new pg.Pool({ connectionString: this.url('postgres', 'database'), max: 2 });
+      this.#pool.on('error', () => {
+        // An idle connection was cut: the next query opens another one.
+      });
+    }
+    return (await this.#pool.query<Row>(text, values)).rows;
+  }
+
+  /** One whole number from the database. */
+  async count(text: string, values: unknown[] = []): Promise<number> {
+    const rows = await this.query<{ count: string }>(text, values);
+    return Number(rows[0]?.count);
+  }
+
+  gtx(...args: string[]): Promise<CommandResult> {
+    return runGtx(args, { dataDir: this.dataDir });
+  }
+
+  /** SIGTERM, as a service manager would. @returns the exit code */
+  async stop(): Promise<number> {
+    await this.#pool?.end();
+    this.#child.kill('SIGTERM');
+    return await this.#exit;
+  }
+
+  /** kill -9 of the supervisor; its components notice and stop by themselves. */
+  async killSupervisor(): Promise<void> {
+    await this.#pool?.end();
+    this.#pool = undefined;
+    this.#child.kill('SIGKILL');
+    await this.#exit;
+  }
+
+  /** For afterAll: stops whatever still runs and removes the data. */
+  async destroy(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.stop();
+    removeDataDir(this.dataDir);
+  }
+}

@@ -29,9 +29,10 @@ import {
   SubmitReadingResult,
   toReading,
 } from '@gridtokenx/protocol';
-import { type Connection, type Keypair, PublicKey } from '@solana/web3.js';
+import { type Connection, type Keypair, LAMPORTS_PER_SOL, PublicKey } from '@solana/web3.js';
 import { z } from 'zod';
 import type { DataLayout } from './data-dir.js';
+import { airdrop } from './funds.js';
 import { ensureKey } from './key-files.js';
 import { type KeyRole, keyPath, meterKeyPath } from './keys.js';
 import type { Json } from './output.js';
@@ -125,6 +126,32 @@ export async function initialiseChain(
           `  note: ${setting} is ${actual} on the chain, not ${wanted}; it stays so`,
       ),
     ].join('\n'),
+  };
+}
+
+export async function getFunds(
+  targets: Targets,
+  options: { to: string | undefined; sol: number },
+): Promise<Result> {
+  const { layout } = targets;
+  const roles: KeyRole[] = ['upgradeAuthority', 'registrar', 'owner', 'feePayer'];
+  const wallets =
+    options.to === undefined
+      ? roles
+          .filter((role) => existsSync(keyPath(layout, role)))
+          .map((role) => readKeypairFile(keyPath(layout, role)).publicKey)
+      : [parsePublicKey(options.to)];
+  if (wallets.length === 0) {
+    throw new GtxError(
+      'KEY_FILE_INVALID',
+      'the data folder holds no keys: give --to, or make keys with gtx keygen --set',
+    );
+  }
+  const connection = connectTo(targets);
+  const balances = await airdrop(connection, wallets, options.sol);
+  return {
+    json: { wallets: balances.map(({ wallet, lamports }) => ({ wallet, sol: lamports / LAMPORTS_PER_SOL })) },
+    text: balances.map(({ wallet, lamports }) => `${wallet}  ${lamports / LAMPORTS_PER_SOL} SOL`).join('\n'),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The `gtx` command: its tree of commands, and the supervisor behind `gtx up`. */
 
+export { runCommandLine } from './command-line.js';
 export * from './data-dir.js';
 export * from './exit-codes.js';
 export * from './key-files.js';
@@ -11,4 +12,5 @@ export * from './process/lock.js';
 export * from './process/ports.js';
 export * from './process/service.js';
 export * from './process/supervisor.js';
+export { buildProgram } from './program.js';
 export * from './run-file.js';

@@ -23,13 +23,10 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
         const logger = serviceLogger('agent', env);
         return await runService('agent', async () => {
           const { loadAgentConfig, startAgent } = await import('@gridtokenx/agent');
-          const config = await loadAgentConfig(path);
+          const config = loadAgentConfig(path);
           const agent = await startAgent(config, { logger });
           return {
-            info: {
-              ...(agent.httpUrl === undefined ? {} : { http_url: agent.httpUrl }),
-              data_dir: config.data_dir,
-            },
+            info: { http_url: agent.url, data_dir: config.data_dir },
             stop: () => agent.stop(),
           };
         });

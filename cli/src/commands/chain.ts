@@ -1,4 +1,4 @@
-import { assertMeterId, kwhToNkwh, parseU64 } from '@gridtokenx/protocol';
+import { assertMeterId, GtxError, kwhToNkwh, parseU64 } from '@gridtokenx/protocol';
 import { type Command, Option } from 'commander';
 import {
   addCommand,
@@ -41,9 +41,28 @@ async function run(
   ) => Promise<import('../chain-actions.js').Result>,
 ): Promise<undefined> {
   const targets = resolveTargets(dataDirFlag, env, flags);
-  const { json, text } = await act(await import('../chain-actions.js'), targets);
-  out.result(json, text);
-  return undefined;
+  try {
+    const { json, text } = await act(await import('../chain-actions.js'), targets);
+    out.result(json, text);
+    return undefined;
+  } catch (error) {
+    throw explainFunds(error);
+  }
+}
+
+/** What the chain calls a payer that has nothing to pay with. */
+const WITHOUT_FUNDS = new Set(['AccountNotFound', 'InsufficientFundsForFee', 'InsufficientFundsForRent']);
+
+function explainFunds(error: unknown): unknown {
+  if (!(error instanceof GtxError) || error.code !== 'CHAIN_REFUSED') return error;
+  const reason = error.details?.reason;
+  if (typeof reason !== 'string' || !WITHOUT_FUNDS.has(reason)) return error;
+  return new GtxError(
+    'CHAIN_REFUSED',
+    'the key that pays has too little SOL (on a test cluster: gtx airdrop gives the data folder’s keys some)',
+    error.details,
+    { cause: error },
+  );
 }
 
 interface InitOptions {
@@ -309,6 +328,24 @@ const burn: CommandDefinition<{
     ),
 };
 
+const airdrop: CommandDefinition<{ rpc?: string; to?: string; sol: number }> = {
+  name: 'airdrop',
+  summary: 'Get SOL to test with, where the cluster gives any.',
+  description:
+    'For the embedded chain, a test validator or devnet. SOL pays transaction fees and rent; it is not GRID.',
+  options: [
+    valueOption(
+      '--to <pubkey>',
+      'one wallet (default: the upgrade authority, registrar, owner and fee payer of the data folder)',
+    ),
+    integerOption('--sol <number>', 'how much each, in SOL', 1, 1_000).default(2),
+    rpc(),
+  ],
+  examples: [{ command: 'gtx airdrop', shows: '2 SOL for each of the data folder’s paying keys.' }],
+  action: ({ to, sol, ...flags }, context) =>
+    run(context, flags, (actions, targets) => actions.getFunds(targets, { to, sol })),
+};
+
 function held(
   release: boolean,
 ): CommandDefinition<{ rpc?: string; meterId: string; sequence: bigint; authorityKey?: string }> {
@@ -345,6 +382,7 @@ Signed by the registrar or the admin. It can be done once, and it is final.`,
 
 export function addChainCommands(program: Command, environment: ProgramEnvironment): void {
   addCommand(addGroup(program, 'chain', 'The programs on the chain.'), chainInit, environment);
+  addCommand(program, airdrop, environment);
   addCommand(program, registerUser, environment);
   addCommand(program, verifyUser, environment);
   addCommand(program, registerMeter, environment);

@@ -7,8 +7,8 @@ import {
   signMessage,
   verifyUser,
 } from '@gridtokenx/chain';
-import { GtxError } from '@gridtokenx/protocol';
-import { type Connection, type Keypair, LAMPORTS_PER_SOL, type PublicKey } from '@solana/web3.js';
+import type { Connection, Keypair } from '@solana/web3.js';
+import { ensureFunds } from '../funds.js';
 
 export interface SetupKeys {
   readonly upgradeAuthority: Keypair;
@@ -17,48 +17,6 @@ export interface SetupKeys {
   readonly owner: Keypair;
   readonly feePayer: Keypair;
   readonly meter: Keypair;
-}
-
-/** Enough for initialising, registering and years of a demo's fees. */
-const WANTED_LAMPORTS = 2 * LAMPORTS_PER_SOL;
-const LEAST_LAMPORTS = LAMPORTS_PER_SOL / 2;
-
-/**
- * Sees to it that wallets can pay: those with less than half a SOL get an airdrop where the cluster gives one.
- * @throws GtxError CHAIN_REFUSED naming the addresses to fund, where it gives none
- */
-export async function ensureFunds(connection: Connection, wallets: readonly PublicKey[]): Promise<void> {
-  const poor: PublicKey[] = [];
-  for (const wallet of wallets)
-    if ((await connection.getBalance(wallet, 'confirmed')) < LEAST_LAMPORTS) poor.push(wallet);
-  const refused: string[] = [];
-  const reasons = new Set<string>();
-  await Promise.all(
-    poor.map(async (wallet) => {
-      try {
-        await connection.requestAirdrop(wallet, WANTED_LAMPORTS);
-        await untilFunded(connection, wallet);
-      } catch (error) {
-        refused.push(wallet.toBase58());
-        reasons.add((error as Error).message.split('\n')[0] ?? '');
-      }
-    }),
-  );
-  if (refused.length > 0) {
-    throw new GtxError(
-      'CHAIN_REFUSED',
-      `the cluster gives no SOL to test with; send at least ${LEAST_LAMPORTS / LAMPORTS_PER_SOL} SOL to each of these wallets and start again`,
-      { wallets: refused, reasons: [...reasons] },
-    );
-  }
-}
-
-async function untilFunded(connection: Connection, wallet: PublicKey): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while ((await connection.getBalance(wallet, 'confirmed')) < LEAST_LAMPORTS) {
-    if (Date.now() > deadline) throw new GtxError('TIMEOUT', 'the airdrop did not arrive within 60 s');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 export interface DemoMeter {

@@ -385,7 +385,7 @@ class Up {
   }
 
   async #finish(places: Places, mints: number): Promise<number> {
-    const { out, interrupted } = this.#context;
+    const { interrupted } = this.#context;
     this.#say(`${mints} ${mints === 1 ? 'mint is' : 'mints are'} confirmed; checking the books`);
     const started = Date.now();
     let audit = await runAuditOnce(places);

@@ -1,6 +1,16 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
@@ -13,6 +23,10 @@ const RESTART_MS = 500;
 const START_TIMEOUT_MS = 10_000;
 
 type Socat = ChildProcessByStdio<Writable, Readable, Readable>;
+
+function linkTarget(path: string): string | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : undefined;
+}
 
 /** True where the program that makes pseudo-terminals is installed. */
 export function socatInstalled(): boolean {
@@ -30,6 +44,8 @@ export class PtyLine {
   readonly #link: string;
   readonly #timers = new Set<NodeJS.Timeout>();
   #child: Socat | undefined;
+  /** socat's own link of the present line; the public link points there. */
+  #ownLink = '';
   #stopping = false;
 
   constructor(bus: Bus, logger: Logger, link: string) {
@@ -59,6 +75,7 @@ export class PtyLine {
     if (stat !== undefined && !stat.isSymbolicLink()) {
       throw new GtxError('CONFIG_INVALID', `${this.#link} exists and is not a link to a serial line`);
     }
+    this.#removeStaleLinks();
     await this.#spawn();
   }
 
@@ -71,12 +88,18 @@ export class PtyLine {
       child.kill('SIGTERM');
       await ended;
     }
-    rmSync(this.#link, { force: true });
+    // Another simulator may have taken the link over.
+    if (linkTarget(this.#link) === basename(this.#ownLink)) rmSync(this.#link, { force: true });
   }
 
+  /**
+   * socat removes its link when it ends, which after a kill of this process is a moment later: perhaps
+   * after a new simulator has made its line. So each socat has a link of its own, and the public one points
+   * to the newest. Between the two the public link leads nowhere, and never to somebody else's terminal.
+   */
   async #spawn(): Promise<void> {
-    rmSync(this.#link, { force: true });
-    const child = spawn('socat', ['-d', '-d', `PTY,rawer,link=${this.#link},mode=600`, 'STDIO'], {
+    this.#ownLink = `${this.#link}.${randomBytes(6).toString('hex')}`;
+    const child = spawn('socat', ['-d', '-d', `PTY,rawer,link=${this.#ownLink},mode=600`, 'STDIO'], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#child = child;
@@ -90,7 +113,7 @@ export class PtyLine {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-2000);
         // socat has made pty and link before it begins to pass data.
-        if (log.includes('starting data transfer') && existsSync(this.#link)) done();
+        if (log.includes('starting data transfer') && existsSync(this.#ownLink)) done();
       });
     });
     try {
@@ -102,12 +125,26 @@ export class PtyLine {
     } finally {
       clearTimeout(timer);
     }
+    const beside = `${this.#ownLink}.new`;
+    symlinkSync(basename(this.#ownLink), beside);
+    renameSync(beside, this.#link);
     child.on('error', (error) => this.#logger.error({ err: error }, 'socat'));
     child.once('exit', (code) => {
       if (this.#stopping) return;
       this.#logger.error({ code, log }, 'socat ended: making the serial line again');
       this.#later(RESTART_MS, () => this.#restart());
     });
+  }
+
+  /** What a socat left behind that was killed itself. */
+  #removeStaleLinks(): void {
+    const folder = dirname(this.#link);
+    const prefix = `${basename(this.#link)}.`;
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (!name.startsWith(prefix) || !/^[0-9a-f]{12}(\.new)?$/.test(name.slice(prefix.length))) continue;
+      if (linkTarget(path) !== undefined && !existsSync(path)) rmSync(path, { force: true });
+    }
   }
 
   #restart(): void {

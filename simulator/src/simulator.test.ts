@@ -1,5 +1,13 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -334,9 +342,17 @@ describe('the serial line', () => {
       expect(await energy(modbus, 'energy_import')).toBe(0n);
       await close(modbus);
     }
-    expect(readlinkSync(link)).toMatch(/^\/dev\/pts\//);
+    expect(realpathSync(link)).toMatch(/^\/dev\/pts\//);
     await simulator.stop();
-    expect(existsSync(link)).toBe(false);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('goes over to a new simulator without the old one removing it', async () => {
+    const link = join(folder, 'tty');
+    const old = await start({ transport: { type: 'pty', link }, units: one() });
+    const simulator = await start({ transport: { type: 'pty', link }, units: one() });
+    await old.stop();
+    expect(await energy(await client(simulator), 'energy_import')).toBe(0n);
   });
 });
 

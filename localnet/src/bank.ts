@@ -29,7 +29,7 @@ import {
   TOKEN_PROGRAM,
 } from './addresses.js';
 import { decodeBase58, encodeBase58 } from './base58.js';
-import { computeBudget, costUnits, feeFor } from './fees.js';
+import { computeBudget, computeBudgetError, costUnits, feeFor } from './fees.js';
 import type { Journal, StoredAccount } from './journal.js';
 import type { Json } from './json.js';
 import { decodeLookupTable } from './parsed.js';
@@ -79,8 +79,9 @@ export interface StoredMeta {
   fee: string;
   preBalances: string[];
   postBalances: string[];
-  innerInstructions: InnerInstructions[];
-  logMessages: string[];
+  /** Null, like the logs, where no program ran. */
+  innerInstructions: InnerInstructions[] | null;
+  logMessages: string[] | null;
   preTokenBalances: TokenBalance[];
   postTokenBalances: TokenBalance[];
   loadedAddresses: LoadedAddresses;
@@ -286,6 +287,15 @@ export class Bank {
     return this.#recentBlockhashes.has(blockhash);
   }
 
+  /** Why a transaction cannot be processed now, whatever its programs would do; null where it can. */
+  refusal(transaction: ParsedTransaction, blockhash: string): TransactionError {
+    const budget = computeBudgetError(transaction.message);
+    if (budget) return budget.error;
+    if (!this.isBlockhashValid(blockhash)) return 'BlockhashNotFound';
+    if (this.#journal.hasTransaction(transaction.signature)) return 'AlreadyProcessed';
+    return null;
+  }
+
   /** An account as of a commitment; `undefined` where there is none. */
   account(address: string, commitment: Commitment = 'processed'): StoredAccount | undefined {
     if (commitment === 'finalized') {
@@ -391,12 +401,14 @@ export class Bank {
     const failed = result instanceof FailedTransactionMetadata;
     const meta = failed ? result.meta() : result;
     let err: TransactionError = null;
+    let ran = true;
     if (failed) {
       err = this.#correctedError(fromLiteSvm(result.err()), message, pre);
       const payerBefore = pre.get(payer)?.lamports ?? 0n;
       const charged = (this.#svm.getBalance(keyBytes(payer)) ?? 0n) < payerBefore;
       if (!charged) {
         if (!FEE_ONLY_ERRORS.has(err)) return { landed: false, err };
+        ran = false;
         const account = pre.get(payer);
         if (!account || account.lamports < fee) return { landed: false, err: 'InsufficientFundsForFee' };
         this.#write(payer, { ...account, lamports: account.lamports - fee });
@@ -421,8 +433,8 @@ export class Bank {
       fee: fee.toString(),
       preBalances: addresses.map((address) => (pre.get(address)?.lamports ?? 0n).toString()),
       postBalances: addresses.map((address) => (post.get(address)?.lamports ?? 0n).toString()),
-      innerInstructions: this.#innerInstructions(meta),
-      logMessages: meta.logs(),
+      innerInstructions: ran ? this.#innerInstructions(meta) : null,
+      logMessages: ran ? meta.logs() : null,
       preTokenBalances: this.#tokenBalances(message, addresses, pre),
       postTokenBalances: this.#tokenBalances(message, addresses, post),
       loadedAddresses: loaded,
@@ -451,7 +463,7 @@ export class Bank {
         signature: transaction.signature,
         slot,
         err,
-        logs: stored.logMessages,
+        logs: stored.logMessages ?? [],
         addresses,
         writable,
         microLamportsPerUnit: computeBudget(message).microLamportsPerUnit,
@@ -484,6 +496,31 @@ export class Bank {
     return this.#recent.splice(0, index === -1 ? this.#recent.length : index);
   }
 
+  /** The simulation of a transaction that is {@link refusal refused}: nothing runs. */
+  refusedSimulation(transaction: ParsedTransaction, err: TransactionError): Simulation {
+    const { message } = transaction;
+    const loaded = this.resolveLookups(message);
+    const addresses = [...message.accountKeys, ...loaded.writable, ...loaded.readonly];
+    const accounts = new Map(addresses.map((address) => [address, this.#read(keyBytes(address))]));
+    const balances = addresses.map((address) => accounts.get(address)?.lamports ?? 0n);
+    const tokens = this.#tokenBalances(message, addresses, accounts);
+    return {
+      err,
+      logs: [],
+      unitsConsumed: 0n,
+      loadedAccountsDataSize: 0,
+      returnData: undefined,
+      innerInstructions: [],
+      fee: undefined,
+      loadedAddresses: loaded,
+      preBalances: balances,
+      postBalances: balances,
+      preTokenBalances: tokens,
+      postTokenBalances: tokens,
+      accounts: new Map(),
+    };
+  }
+
   /** Runs a transaction against the newest state without keeping the outcome. */
   simulate(transaction: ParsedTransaction, wire: Uint8Array, verifySignatures: boolean): Simulation {
     const { message } = transaction;
@@ -507,7 +544,9 @@ export class Bank {
         post.set(address, account);
       }
     }
-    const ran = !failed || meta.logs().length > 0 || FEE_ONLY_ERRORS.has(err);
+    // Errors with a name alone are found before the fee is taken, but for those that cost the fee and nothing else.
+    const ran = typeof err !== 'string' || FEE_ONLY_ERRORS.has(err);
+    const checked = err !== 'SignatureFailure';
     if (failed && ran) {
       const payer = message.accountKeys[0] as string;
       const account = pre.get(payer);
@@ -522,10 +561,10 @@ export class Bank {
       innerInstructions: this.#innerInstructions(meta),
       fee: ran ? fee : undefined,
       loadedAddresses: loaded,
-      preBalances: ran ? addresses.map((address) => pre.get(address)?.lamports ?? 0n) : undefined,
-      postBalances: ran ? addresses.map((address) => post.get(address)?.lamports ?? 0n) : undefined,
-      preTokenBalances: ran ? this.#tokenBalances(message, addresses, pre) : undefined,
-      postTokenBalances: ran ? this.#tokenBalances(message, addresses, post) : undefined,
+      preBalances: checked ? addresses.map((address) => pre.get(address)?.lamports ?? 0n) : undefined,
+      postBalances: checked ? addresses.map((address) => post.get(address)?.lamports ?? 0n) : undefined,
+      preTokenBalances: checked ? this.#tokenBalances(message, addresses, pre) : undefined,
+      postTokenBalances: checked ? this.#tokenBalances(message, addresses, post) : undefined,
       accounts,
     };
   }

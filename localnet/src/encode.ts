@@ -1,5 +1,13 @@
 // Accounts and transactions in the encodings of the RPC (agave: account-decoder, transaction-status).
-import { type Commitment, type LoadedAddresses, RENT_EXEMPT_EPOCH, type StoredMeta } from './bank.js';
+
+import { NATIVE_LOADER, SYSVAR_OWNER } from './addresses.js';
+import {
+  type Commitment,
+  type InnerInstructions,
+  type LoadedAddresses,
+  RENT_EXEMPT_EPOCH,
+  type StoredMeta,
+} from './bank.js';
 import { encodeBase58 } from './base58.js';
 import type { StoredAccount, TransactionRow } from './journal.js';
 import type { Json } from './json.js';
@@ -55,7 +63,8 @@ export function encodeAccount(
     data: data ?? [Buffer.from(bytes).toString('base64'), 'base64'],
     owner: account.owner,
     executable: account.executable,
-    rentEpoch: RENT_EXEMPT_EPOCH,
+    // Only the runtime's own accounts were made before rent epochs lost their meaning.
+    rentEpoch: account.owner === SYSVAR_OWNER || account.owner === NATIVE_LOADER ? 0n : RENT_EXEMPT_EPOCH,
     space: account.data.length,
   };
 }
@@ -81,6 +90,17 @@ function partiallyDecoded(
     data: instruction.data,
     stackHeight,
   };
+}
+
+/** Inner instructions, with addresses in place of indexes where `parsed`. */
+export function encodeInner(inner: InnerInstructions[] | null, addresses: string[], parsed: boolean): Json {
+  if (inner === null) return null;
+  return inner.map(({ index, instructions }) => ({
+    index,
+    instructions: instructions.map((instruction) =>
+      parsed ? partiallyDecoded(addresses, instruction, instruction.stackHeight) : { ...instruction },
+    ),
+  }));
 }
 
 function encodeMessage(message: Message, loaded: LoadedAddresses, parsed: boolean): Json {
@@ -175,12 +195,7 @@ export function encodeTransaction(
       fee: BigInt(meta.fee),
       preBalances: meta.preBalances.map(BigInt),
       postBalances: meta.postBalances.map(BigInt),
-      innerInstructions: meta.innerInstructions.map((inner) => ({
-        index: inner.index,
-        instructions: inner.instructions.map((instruction) =>
-          parsed ? partiallyDecoded(addresses, instruction, instruction.stackHeight) : { ...instruction },
-        ),
-      })),
+      innerInstructions: encodeInner(meta.innerInstructions, addresses, parsed),
       logMessages: meta.logMessages,
       preTokenBalances: meta.preTokenBalances,
       postTokenBalances: meta.postTokenBalances,

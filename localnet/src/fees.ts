@@ -11,6 +11,7 @@ import {
   SYSTEM_PROGRAM,
   VOTE_PROGRAM,
 } from './addresses.js';
+import type { TransactionError } from './transaction-error.js';
 import { isWritableStatic, type Message } from './wire.js';
 
 const LAMPORTS_PER_SIGNATURE = 5000n;
@@ -52,6 +53,31 @@ export function computeBudget(message: Message): ComputeBudget {
     if (data[0] === 3 && data.length >= 9) microLamportsPerUnit = data.readBigUInt64LE(1);
   }
   return { computeUnitLimit: Math.min(requested ?? implied, MAX_COMPUTE_UNIT_LIMIT), microLamportsPerUnit };
+}
+
+/** An error that stops a transaction before anything runs, and whether a node finds it while reading the bytes. */
+export interface ComputeBudgetError {
+  error: TransactionError;
+  malformed: boolean;
+}
+
+/** What is wrong with the ComputeBudget instructions (Borsh tags 1 to 4), if anything. */
+export function computeBudgetError(message: Message): ComputeBudgetError | undefined {
+  const seen = new Set<number>();
+  let later: TransactionError = null;
+  for (const [index, instruction] of message.instructions.entries()) {
+    if (message.accountKeys[instruction.programIdIndex] !== COMPUTE_BUDGET_PROGRAM) continue;
+    const data = Buffer.from(instruction.data);
+    const tag = data[0] ?? 0;
+    const invalid: TransactionError = { InstructionError: [index, 'InvalidInstructionData'] };
+    if (tag < 1 || tag > 4 || data.length < (tag === 3 ? 9 : 5)) return { error: invalid, malformed: true };
+    if (seen.has(tag)) return { error: { DuplicateInstruction: index }, malformed: true };
+    seen.add(tag);
+    const value = data.readUInt32LE(1);
+    if (tag === 1 && (value < 32 * 1024 || value > 256 * 1024 || value % 1024 !== 0)) later ??= invalid;
+    if (tag === 4 && value === 0) later ??= 'InvalidLoadedAccountsDataSizeLimit';
+  }
+  return later === null ? undefined : { error: later, malformed: false };
 }
 
 function precompileSignatures(message: Message, program: string): number {

@@ -2,19 +2,19 @@
 // Names, defaults, limits and messages are those of agave's rpc/src/rpc.rs (4.2).
 import { z } from 'zod';
 import { isTokenProgram, NATIVE_MINT, TOKEN_PROGRAM } from './addresses.js';
-import {
-  type Commitment,
-  FINALITY_SLOTS,
-  LookupError,
-  MAX_BLOCKHASH_AGE,
-  type Simulation,
-  SLOTS_PER_EPOCH,
-} from './bank.js';
+import { type Commitment, FINALITY_SLOTS, LookupError, MAX_BLOCKHASH_AGE, SLOTS_PER_EPOCH } from './bank.js';
 import { decodeBase58 } from './base58.js';
 import type { Chain } from './chain.js';
-import { type AccountEncoding, encodeAccount, encodeTransaction, parseErr, statusOf } from './encode.js';
+import {
+  type AccountEncoding,
+  encodeAccount,
+  encodeInner,
+  encodeTransaction,
+  parseErr,
+  statusOf,
+} from './encode.js';
 import type { Faucet } from './faucet.js';
-import { feeFor } from './fees.js';
+import { computeBudgetError, feeFor } from './fees.js';
 import type { StoredAccount } from './journal.js';
 import type { Json } from './json.js';
 import {
@@ -27,9 +27,10 @@ import {
   minContextSlotNotReached,
   nodeUnhealthy,
   preflightFailure,
+  RpcError,
 } from './rpc-error.js';
 import { decimalsOf, decodeMint, decodeTokenAccount, TOKEN_ACCOUNT_LENGTH, uiTokenAmount } from './token.js';
-import { describe, type TransactionError } from './transaction-error.js';
+import { describe } from './transaction-error.js';
 import {
   DeserializeError,
   PACKET_DATA_SIZE,
@@ -43,7 +44,7 @@ import {
 /** The release of Solana's runtime whose answers localnet gives. */
 export const SOLANA_VERSION = '4.2.0';
 /** `feature-set` of that release, as its getVersion reports it. */
-export const FEATURE_SET = 0;
+export const FEATURE_SET = 565_236_538;
 
 const MAX_BASE58_TRANSACTION = 1683;
 const MAX_BASE64_TRANSACTION = 1644;
@@ -59,12 +60,14 @@ const STATUS_CACHE_SLOTS = 300;
 
 const u64 = z.union([z.number().int().nonnegative(), z.bigint().nonnegative()]);
 const commitment = z.enum(['processed', 'confirmed', 'finalized']);
+// An unknown commitment counts as none: a node's parser ignores it too (serde's flattened Option).
+const lenientCommitment = commitment.nullish().catch(undefined);
 const contextFields = {
-  commitment: commitment.nullish(),
+  commitment: lenientCommitment,
   minContextSlot: z.number().int().nonnegative().nullish(),
 };
 const contextConfig = z.looseObject(contextFields).nullish();
-const commitmentConfig = z.looseObject({ commitment: commitment.nullish() }).nullish();
+const commitmentConfig = z.looseObject({ commitment: lenientCommitment }).nullish();
 const accountEncoding = z.enum(['binary', 'base58', 'base64', 'base64+zstd', 'jsonParsed']);
 const dataSlice = z.object({
   offset: z.number().int().nonnegative(),
@@ -96,7 +99,7 @@ export const programConfig = z
     sortResults: z.boolean().nullish(),
   })
   .nullish();
-export { accountConfig, commitment as commitmentSchema, commitmentConfig };
+export { accountConfig, commitmentConfig, lenientCommitment };
 
 type ContextConfig = z.infer<typeof contextConfig>;
 type AccountConfig = z.infer<typeof accountConfig>;
@@ -119,6 +122,12 @@ export function verifySignature(text: string): string {
   if (!bytes) throw invalidParams('Invalid param: Invalid');
   if (bytes.length !== 64) throw invalidParams('Invalid param: WrongSize');
   return text;
+}
+
+/** bs58's name for a text with a character outside its alphabet. */
+function invalidCharacter(text: string): string {
+  const index = [...text].findIndex((character) => !decodeBase58(character));
+  return `InvalidCharacter { character: '${[...text][index]}', index: ${index} }`;
 }
 
 export interface AccountFilter {
@@ -144,7 +153,9 @@ export function compileFilters(filters: Filter[]): AccountFilter {
       if (Array.isArray(bytes)) wanted = Uint8Array.from(bytes);
       else if (encoding === 'base64') wanted = Buffer.from(bytes, 'base64');
       else wanted = bytes.length > 175 ? new Uint8Array(MAX_FILTER_BYTES + 1) : decodeBase58(bytes);
-      if (!wanted) throw invalidParams('Invalid param: Base58DecodeError(InvalidCharacter)');
+      if (!wanted) {
+        throw invalidParams(`Invalid param: Base58DecodeError(${invalidCharacter(String(bytes))})`);
+      }
       if (wanted.length > MAX_FILTER_BYTES) throw invalidParams('Invalid param: DataTooLarge');
       const expected = wanted;
       tests.push(
@@ -167,14 +178,39 @@ function supportedEncoding(
 
 interface Method {
   params: z.ZodType;
+  /** How many parameters there must and may be. */
+  least: number;
+  most: number;
   handle: (params: never) => Json | Promise<Json>;
 }
 
-function method<T extends z.ZodType>(
+function method<T extends z.ZodTuple>(
   params: T,
   handle: (params: z.infer<T>) => Json | Promise<Json>,
 ): Method {
-  return { params, handle };
+  const items = params.def.items as readonly z.ZodType[];
+  const least = items.filter((item) => !item.safeParse(undefined).success).length;
+  return { params, least, most: items.length, handle };
+}
+
+/** The number of parameters, with the words of the JSON-RPC library that nodes use. */
+function checkCount({ least, most }: Method, params: unknown): void {
+  if (!Array.isArray(params)) throw invalidParams('`params` should be an array');
+  const count = params.length;
+  if (most === 0 && count > 0) {
+    throw new RpcError(-32602, 'Invalid parameters: No parameters were expected', `Got: ${count}`);
+  }
+  if (least === most) {
+    if (count < most)
+      throw invalidParams(`Invalid params: invalid length ${count}, expected a tuple of size ${most}.`);
+    if (count > most)
+      throw invalidParams(`Invalid params: invalid length ${count}, expected fewer elements in array.`);
+  }
+  if (count < least) throw invalidParams(`\`params\` should have at least ${least} argument(s)`);
+  if (count > most) {
+    const message = `Invalid parameters: Expected from ${least} to ${most} parameters.`;
+    throw new RpcError(-32602, message, `"Got: ${count}"`);
+  }
 }
 
 export class Methods {
@@ -209,6 +245,7 @@ export class Methods {
       if (!this.#chain.readable) throw nodeUnhealthy();
       if (this.#chain.unhealthy === undefined) this.#chain.advance();
     }
+    checkCount(found, params ?? []);
     const parsed = found.params.safeParse(params ?? []);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
@@ -298,7 +335,7 @@ export class Methods {
       bytes = decoded;
     } else {
       bytes = decodeBase58(text);
-      if (!bytes) throw invalidParams('invalid base58 encoding: InvalidCharacter');
+      if (!bytes) throw invalidParams(`invalid base58 encoding: ${invalidCharacter(text)}`);
     }
     if (bytes.length > PACKET_DATA_SIZE) {
       throw invalidParams(
@@ -312,7 +349,10 @@ export class Methods {
     const type = 'solana_transaction::versioned::VersionedTransaction';
     const bytes = this.#decodeTransaction(text, encoding, type);
     try {
-      return parseTransaction(bytes);
+      const transaction = parseTransaction(bytes);
+      const budget = computeBudgetError(transaction.message);
+      if (budget?.malformed) throw invalidParams(`invalid transaction: ${describe(budget.error)}`);
+      return transaction;
     } catch (error) {
       if (error instanceof DeserializeError)
         throw invalidParams(`failed to deserialize ${type}: ${error.message}`);
@@ -321,31 +361,6 @@ export class Methods {
       }
       throw error;
     }
-  }
-
-  /** What the simulation would say without running anything, or undefined where it has to run. */
-  #refusal(transaction: ParsedTransaction, blockhash: string): TransactionError {
-    if (!this.#bank.isBlockhashValid(blockhash)) return 'BlockhashNotFound';
-    if (this.#chain.journal.hasTransaction(transaction.signature)) return 'AlreadyProcessed';
-    return null;
-  }
-
-  #emptySimulation(transaction: ParsedTransaction, err: TransactionError): Simulation {
-    return {
-      err,
-      logs: [],
-      unitsConsumed: 0n,
-      loadedAccountsDataSize: 0,
-      returnData: undefined,
-      innerInstructions: [],
-      fee: undefined,
-      loadedAddresses: this.#bank.resolveLookups(transaction.message),
-      preBalances: undefined,
-      postBalances: undefined,
-      preTokenBalances: undefined,
-      postTokenBalances: undefined,
-      accounts: new Map(),
-    };
   }
 
   async #send(text: string, config: SendConfig): Promise<Json> {
@@ -359,9 +374,9 @@ export class Methods {
     this.#bank.resolveLookups(transaction.message);
     if (this.#chain.unhealthy !== undefined) throw nodeUnhealthy();
     if (!skipPreflight) {
-      const refusal = this.#refusal(transaction, transaction.message.recentBlockhash);
+      const refusal = this.#bank.refusal(transaction, transaction.message.recentBlockhash);
       const simulation = refusal
-        ? this.#emptySimulation(transaction, refusal)
+        ? this.#bank.refusedSimulation(transaction, refusal)
         : this.#bank.simulate(transaction, transaction.wire, true);
       if (simulation.err !== null) {
         throw preflightFailure(`Transaction simulation failed: ${describe(simulation.err)}`, {
@@ -400,21 +415,21 @@ export class Methods {
       wire = withBlockhash(transaction, decodeBase58(blockhash) as Uint8Array);
       replacement = { blockhash, lastValidBlockHeight: current + MAX_BLOCKHASH_AGE };
     }
-    const refusal = this.#refusal(transaction, blockhash);
+    const refusal = this.#bank.refusal(transaction, blockhash);
     const simulation = refusal
-      ? this.#emptySimulation(transaction, refusal)
+      ? this.#bank.refusedSimulation(transaction, refusal)
       : this.#bank.simulate(transaction, wire, verify);
 
+    const { writable, readonly } = simulation.loadedAddresses;
+    const addresses = [...transaction.message.accountKeys, ...writable, ...readonly];
     let accounts: Json = null;
     if (config?.accounts) {
       const encoding = supportedEncoding(config.accounts.encoding) ?? 'base64';
       if (encoding === 'base58' || encoding === 'binary')
         throw invalidParams('base58 encoding not supported');
-      const { message } = transaction;
-      const { writable, readonly } = simulation.loadedAddresses;
-      const count = message.accountKeys.length + writable.length + readonly.length;
-      if (config.accounts.addresses.length > count)
-        throw invalidParams(`Too many accounts provided; max ${count}`);
+      if (config.accounts.addresses.length > addresses.length) {
+        throw invalidParams(`Too many accounts provided; max ${addresses.length}`);
+      }
       accounts = config.accounts.addresses.map((address) => {
         if (simulation.err !== null) return null;
         verifyKey(address);
@@ -427,7 +442,9 @@ export class Methods {
       accounts,
       err: simulation.err,
       fee: simulation.fee ?? null,
-      innerInstructions: config?.innerInstructions ? (simulation.innerInstructions as unknown as Json) : null,
+      innerInstructions: config?.innerInstructions
+        ? encodeInner(simulation.innerInstructions, addresses, true)
+        : null,
       loadedAccountsDataSize: simulation.loadedAccountsDataSize,
       loadedAddresses: { ...simulation.loadedAddresses },
       logs: simulation.logs,
@@ -722,7 +739,7 @@ export class Methods {
             .union([
               transactionEncoding,
               z.looseObject({
-                commitment: commitment.nullish(),
+                commitment: lenientCommitment,
                 encoding: transactionEncoding.nullish(),
                 maxSupportedTransactionVersion: z.number().int().min(0).max(255).nullish(),
               }),
@@ -748,7 +765,7 @@ export class Methods {
           text,
           u64,
           z
-            .looseObject({ commitment: commitment.nullish(), recentBlockhash: text.nullish() })
+            .looseObject({ commitment: lenientCommitment, recentBlockhash: text.nullish() })
             .nullish()
             .optional(),
         ]),
@@ -762,14 +779,18 @@ export class Methods {
         const wanted = addresses ?? [];
         if (wanted.length > MAX_LOCKS) throw invalidParams(`Too many inputs provided; max ${MAX_LOCKS}`);
         wanted.forEach(verifyKey);
-        return chain.prioritizationFees.map(({ slot, lowest, byAccount }) => {
-          let prioritizationFee = lowest;
+        const paid = new Map(chain.prioritizationFees.map((fee) => [fee.slot, fee]));
+        const newest = this.#bank.clock.slot;
+        const fees: Json[] = [];
+        for (let slot = Math.max(0, newest - MAX_BLOCKHASH_AGE + 1); slot <= newest; slot++) {
+          let prioritizationFee = paid.get(slot)?.lowest ?? 0n;
           for (const address of wanted) {
-            const fee = byAccount.get(address);
+            const fee = paid.get(slot)?.byAccount.get(address);
             if (fee !== undefined && fee > prioritizationFee) prioritizationFee = fee;
           }
-          return { slot, prioritizationFee };
-        });
+          fees.push({ slot, prioritizationFee });
+        }
+        return fees;
       }),
     };
   }

@@ -10,8 +10,8 @@ import type { Json } from './json.js';
 import {
   accountConfig,
   commitmentConfig,
-  commitmentSchema,
   compileFilters,
+  lenientCommitment,
   programConfig,
 } from './methods.js';
 import { internalError, invalidParams, methodNotFound, RpcError } from './rpc-error.js';
@@ -280,7 +280,7 @@ export class PubSub implements ChainListener {
         const [program, config] = parse(z.tuple([text, programConfig.optional()]), params);
         return {
           type,
-          matches: compileFilters(config?.filters ?? []).matches,
+          matches: subscriptionFilters(config?.filters ?? []),
           program: key(program, 'pubkey', 32),
           encoding: encodingOf(config?.encoding),
           commitment: config?.commitment ?? 'finalized',
@@ -302,7 +302,7 @@ export class PubSub implements ChainListener {
       case 'signature': {
         const config = z
           .looseObject({
-            commitment: commitmentSchema.nullish(),
+            commitment: lenientCommitment,
             enableReceivedNotification: z.boolean().nullish(),
           })
           .nullish();
@@ -322,6 +322,16 @@ export class PubSub implements ChainListener {
 
   #notify(subscription: Subscription, method: string, result: Json): void {
     subscription.send({ jsonrpc: '2.0', method, params: { result, subscription: subscription.id } });
+  }
+}
+
+/** A node wraps the filters' own error once more here. */
+function subscriptionFilters(filters: Parameters<typeof compileFilters>[0]): (data: Uint8Array) => boolean {
+  try {
+    return compileFilters(filters).matches;
+  } catch (error) {
+    if (error instanceof RpcError) throw invalidParams(`Invalid params: ${error.message}`);
+    throw error;
   }
 }
 

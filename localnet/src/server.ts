@@ -184,7 +184,7 @@ export class RpcServer {
       return;
     }
     const answer = await this.#answer(body);
-    const text = answer === undefined ? '' : toJson(answer);
+    const text = answer === undefined ? '' : `${toJson(answer)}\n`;
     response.writeHead(200, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(text),
@@ -227,27 +227,26 @@ export class RpcServer {
     } catch {
       return failure(null, parseError());
     }
-    if (!Array.isArray(parsed)) return this.#answerOne(parsed);
-    if (parsed.length === 0) return failure(null, invalidRequest());
-    if (parsed.length > MAX_BATCH) {
-      return failure(null, invalidRequest(`Batch of ${parsed.length} requests; max ${MAX_BATCH}`));
+    const entries = (Array.isArray(parsed) ? parsed : [parsed]).map(toRequest);
+    if (entries.length > MAX_BATCH) {
+      return failure(null, invalidRequest(`Batch of ${entries.length} requests; max ${MAX_BATCH}`));
     }
-    const answers = await Promise.all(parsed.map((entry) => this.#answerOne(entry)));
+    if (entries.includes(undefined)) return failure(null, parseError());
+    const answers = await Promise.all(
+      entries.map((entry) => this.#answerOne(entry as Request | { answer: Json })),
+    );
+    if (!Array.isArray(parsed)) return answers[0];
     const present = answers.filter((answer) => answer !== undefined);
     return present.length > 0 ? present : undefined;
   }
 
-  async #answerOne(entry: unknown): Promise<Json> {
-    const request = toRequest(entry);
-    if (!request) return failure(null, invalidRequest());
+  async #answerOne(request: Request | { answer: Json }): Promise<Json> {
+    if ('answer' in request) return request.answer;
     let answer: Json;
     let code = 0;
     try {
-      answer = {
-        jsonrpc: '2.0',
-        result: (await this.#methods.call(request.method, request.params)) ?? null,
-        id: request.id,
-      };
+      const result = await this.#methods.call(request.method, request.params);
+      answer = { jsonrpc: '2.0', result: result ?? null, id: request.id };
     } catch (error) {
       const known = this.#toRpcError(error, request.method);
       code = known.code;
@@ -294,17 +293,16 @@ export class RpcServer {
         send(failure(null, parseError()));
         return;
       }
-      const entries = Array.isArray(parsed) ? parsed : [parsed];
-      if (entries.length === 0 || entries.length > MAX_BATCH) {
-        send(failure(null, invalidRequest()));
+      const entries = (Array.isArray(parsed) ? parsed : [parsed]).map(toRequest);
+      if (entries.length > MAX_BATCH || entries.includes(undefined)) {
+        send(failure(null, entries.length > MAX_BATCH ? invalidRequest() : parseError()));
         return;
       }
       const answers: Json[] = [];
       const afterwards: (() => void)[] = [];
-      for (const entry of entries) {
-        const request = toRequest(entry);
-        if (!request) {
-          answers.push(failure(null, invalidRequest()));
+      for (const request of entries as (Request | { answer: Json })[]) {
+        if ('answer' in request) {
+          answers.push(request.answer);
           continue;
         }
         try {
@@ -324,13 +322,25 @@ export class RpcServer {
   }
 }
 
-function toRequest(entry: unknown): Request | undefined {
+/** What an entry of a request body is: a call, or an answer to give instead. `undefined`: not even that (-32700). */
+function toRequest(entry: unknown): Request | { answer: Json } | undefined {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
-  const { jsonrpc, id, method, params } = entry as Record<string, unknown>;
-  if (jsonrpc !== '2.0' || typeof method !== 'string') return undefined;
-  if (params !== undefined && params !== null && typeof params !== 'object') return undefined;
-  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return undefined;
-  return { id: id ?? null, method, params, notification: id === undefined };
+  const { jsonrpc, id: given, method, params } = entry as Record<string, unknown>;
+  if (given !== undefined && given !== null && typeof given !== 'string' && typeof given !== 'number') {
+    return undefined;
+  }
+  const id = given ?? null;
+  if (typeof method !== 'string' || (jsonrpc !== undefined && jsonrpc !== '2.0')) {
+    return { answer: failure(id, invalidRequest()) };
+  }
+  if (params !== undefined && params !== null && typeof params !== 'object') {
+    return { answer: failure(id, invalidRequest()) };
+  }
+  if (jsonrpc === undefined) {
+    // An answer to JSON-RPC 1.0, and so without a version.
+    return { answer: { error: invalidRequest('Unsupported JSON-RPC protocol version').toObject(), id } };
+  }
+  return { id, method, params, notification: given === undefined };
 }
 
 function failure(id: Json, error: RpcError): Json {

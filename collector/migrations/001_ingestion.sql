@@ -93,11 +93,13 @@ BEGIN
     RETURN;
   END IF;
   PERFORM pg_advisory_xact_lock(hashtext('gridtokenx.reading_partition'));
-  IF to_regclass(partition_name) IS NOT NULL THEN
-    RETURN;
-  END IF;
-  EXECUTE format('CREATE TABLE %I PARTITION OF meter_readings FOR VALUES FROM (%L) TO (%L)',
-    partition_name, month_start, month_end);
+  BEGIN
+    EXECUTE format('CREATE TABLE %I PARTITION OF meter_readings FOR VALUES FROM (%L) TO (%L)',
+      partition_name, month_start, month_end);
+  EXCEPTION WHEN duplicate_table THEN
+    -- Another collector made it while this one waited for the lock.
+    NULL;
+  END;
 END
 $$;
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GtxError } from '@gridtokenx/protocol';
+import { GtxError, kwhToNkwh } from '@gridtokenx/protocol';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -12,6 +12,15 @@ const url = (...protocols: string[]) =>
     },
     `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
+
+function isKwh(text: string): boolean {
+  try {
+    kwhToNkwh(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 interface Setting {
   /** Environment variable; the flag is the same in small letters with dashes, without a GTX_ prefix. */
@@ -150,6 +159,21 @@ export const SETTINGS = {
     env: 'GTX_SETTLEMENT_SECONDS',
     schema: seconds(1, 31 * 86_400).default(60),
     doc: 'Seconds between settlement runs.',
+  },
+  settlementMinKwh: {
+    env: 'GTX_SETTLEMENT_MIN_KWH',
+    schema: z.string().refine(isKwh, 'must be decimal kWh with at most 9 decimals').optional(),
+    doc: 'Settle a meter once this much waits. Unset: at once on a private chain, 10 kWh on a public cluster.',
+  },
+  settlementMaxWaitSeconds: {
+    env: 'GTX_SETTLEMENT_MAX_WAIT_SECONDS',
+    schema: seconds(1, 366 * 86_400).default(86_400),
+    doc: 'Settle whatever waits once its oldest reading was stored this long ago.',
+  },
+  maxPriorityMicroLamports: {
+    env: 'GTX_MAX_PRIORITY_MICROLAMPORTS',
+    schema: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
+    doc: 'Highest priority fee that settlement may offer, in micro-lamports per compute unit; 0: none.',
   },
   intervalSeconds: {
     env: 'GTX_INTERVAL_SECONDS',

@@ -214,7 +214,7 @@ describe('topics', () => {
   ])('publishing %s ends the connection', async (_name, topicOf) => {
     const [own, other] = [newMeter(), newMeter()];
     const { client } = await gateway(own);
-    const closed = new Promise((resolve) => client.once('close', resolve));
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
     client.publish(topicOf(own, other), 'x', { qos: 0 });
     await closed;
   });
@@ -235,7 +235,7 @@ describe('topics', () => {
         topics.includes(topicFor(meter.meterId, 'ack')),
       'seen',
     );
-    const closed = new Promise((resolve) => operator.once('close', resolve));
+    const closed = new Promise<void>((resolve) => operator.once('close', () => resolve()));
     operator.publish(topicFor(meter.meterId, 'command'), 'x');
     await closed;
   });

@@ -20,5 +20,10 @@ export function createPool(databaseUrl: string, connections: number, logger: Log
   });
   // An idle connection that breaks is not an error of any caller; the pool opens another.
   pool.on('error', (error) => logger.warn({ reason: error.message }, 'a database connection was lost'));
+  // A connection in use can break between two queries: then no query is there to fail, and without a
+  // listener the event would end the process. The next query on it fails.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => logger.debug({ reason: error.message }, 'a database connection broke'));
+  });
   return pool;
 }

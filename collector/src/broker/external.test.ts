@@ -1,0 +1,99 @@
+import { createServer, type Server } from 'node:net';
+import { topicFor } from '@gridtokenx/protocol';
+import { Aedes } from 'aedes';
+import mqtt, { type MqttClient } from 'mqtt';
+import { afterAll, beforeAll, test } from 'vitest';
+import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
+import { TestMeter } from '../testing/gateway.js';
+import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+
+const NOW = 1_760_000_400;
+let postgres: TestPostgres;
+let broker: Aedes;
+let server: Server;
+let url: string;
+let collector: TestCollector;
+const names = new Set<string>();
+
+/** A broker of its own: stands for Mosquitto or EMQX, whose access rules are theirs. */
+async function startBroker(port = 0): Promise<void> {
+  broker = await Aedes.createBroker();
+  broker.on('client', (client) => names.add(client.id));
+  server = createServer(broker.handle);
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  url = `mqtt://127.0.0.1:${address.port}`;
+}
+
+async function stopBroker(): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  await new Promise<void>((resolve) => broker.close(resolve));
+  await closed;
+}
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  await startBroker();
+  collector = await startTestCollector(postgres, { now: () => NOW * 1000, env: { MQTT_URL: url } });
+});
+afterAll(async () => {
+  await collector?.stop();
+  await stopBroker();
+  await postgres?.stop();
+});
+
+async function gateway(meter: TestMeter): Promise<{ client: MqttClient; through: () => string | undefined }> {
+  const client = await mqtt.connectAsync(url, { reconnectPeriod: 100 });
+  let through: string | undefined;
+  client.on('message', (_topic, payload) => {
+    through = JSON.parse(JSON.parse(payload.toString()).payload).through;
+  });
+  await client.subscribeAsync(topicFor(meter.meterId, 'ack'), { qos: 1 });
+  return { client, through: () => through };
+}
+
+test("through somebody else's broker, also after it was away", async () => {
+  const second = await startTestCollector(postgres, {
+    now: () => NOW * 1000,
+    env: { MQTT_URL: url },
+    databaseUrl: collector.databaseUrl,
+  });
+  await until(
+    () => [...names].filter((name) => name.startsWith('gtx-collector-')).length === 2,
+    'two client ids',
+  );
+  await second.stop();
+
+  const meter = new TestMeter('MTR-1', NOW - 9000);
+  collector.registry.register(meter);
+  const { client, through } = await gateway(meter);
+  const send = (body: unknown) =>
+    client.publishAsync(topicFor(meter.meterId, 'reading'), JSON.stringify(body), { qos: 1 });
+  await until(async () => (await health()) === 'ok', 'connected');
+  await send(meter.next());
+  await until(() => through() === '1', 'first');
+
+  const port = Number(new URL(url).port);
+  await stopBroker();
+  await until(async () => (await health()) === 'unavailable', 'noticed');
+  await startBroker(port);
+  await until(async () => (await health()) === 'ok', 'connected again');
+  const body = meter.next();
+  await until(async () => {
+    if (client.connected) await send(body);
+    return through() === '2';
+  }, 'second');
+  // A gateway that says it is there is told where it stands.
+  await client.publishAsync(topicFor(meter.meterId, 'status'), JSON.stringify({ state: 'online' }), {
+    qos: 1,
+  });
+  await client.endAsync();
+});
+
+async function health(): Promise<string> {
+  const answer = (await (await fetch(`${collector.httpUrl}/healthz`)).json()) as {
+    checks: { broker: string };
+  };
+  return answer.checks.broker;
+}

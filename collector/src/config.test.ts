@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GtxError } from '@gridtokenx/protocol';
+import { expect, test } from 'vitest';
+import { loadCollectorConfig } from './config.js';
+
+const base = {
+  DATABASE_URL: 'postgres://u:p@127.0.0.1/db',
+  GTX_FEE_PAYER_KEY: 'fee.json',
+  GTX_ACK_KEY: 'ack.json',
+};
+
+function problems(env: Record<string, string | undefined>, flags = {}): string {
+  try {
+    loadCollectorConfig(env, flags);
+  } catch (error) {
+    if (error instanceof GtxError && error.code === 'CONFIG_INVALID') return error.message;
+    throw error;
+  }
+  return '';
+}
+
+test('every other setting has a default', () => {
+  expect(loadCollectorConfig(base)).toMatchObject({
+    mqttHost: '127.0.0.1',
+    mqttPort: 1883,
+    settlement: 'interval',
+    settlementSeconds: 60,
+    intervalSeconds: 900,
+    solanaRpcUrl: 'http://127.0.0.1:8899',
+  });
+});
+
+test('a flag goes before the environment, an empty variable is none', () => {
+  const env = { ...base, GTX_HTTP_PORT: '1111', GTX_MQTT_PORT: '' };
+  expect(loadCollectorConfig(env, { 'http-port': '2222' })).toMatchObject({ httpPort: 2222, mqttPort: 1883 });
+});
+
+test('what is wrong is named, with all of it and without its value', () => {
+  const message = problems({ DATABASE_URL: 'mysql://root:secret@x/y', GTX_MQTT_PORT: '99999' });
+  expect(message).toMatch(/DATABASE_URL: must be a URL beginning with postgres/);
+  expect(message).toMatch(/GTX_MQTT_PORT/);
+  expect(message).toMatch(/GTX_FEE_PAYER_KEY: is required/);
+  expect(message).not.toMatch(/secret/);
+});
+
+test('TLS is required off loopback, in both directions', () => {
+  expect(problems({ ...base, GTX_MQTT_HOST: '0.0.0.0' })).toMatch(/needs TLS/);
+  expect(problems({ ...base, GTX_MQTT_HOST: '0.0.0.0', GTX_MQTT_TLS_CERT: 'c', GTX_MQTT_TLS_KEY: 'k' })).toBe(
+    '',
+  );
+  expect(problems({ ...base, GTX_MQTT_HOST: '0.0.0.0', GTX_MQTT_TLS_CERT: 'c' })).toMatch(/go together/);
+  expect(problems({ ...base, MQTT_URL: 'mqtt://broker.example' })).toMatch(/needs TLS/);
+  expect(problems({ ...base, MQTT_URL: 'mqtts://broker.example' })).toBe('');
+  expect(problems({ ...base, MQTT_URL: 'mqtt://[::1]:1883' })).toBe('');
+});
+
+test('secrets come from files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gtx-config-'));
+  try {
+    const file = join(folder, 'password');
+    writeFileSync(file, 'a long password\n');
+    const env = { ...base, GTX_OPERATOR_USERNAME: 'ops', GTX_OPERATOR_PASSWORD_FILE: file };
+    expect(loadCollectorConfig(env).operatorPassword).toBe('a long password');
+    expect(problems({ ...env, GTX_OPERATOR_PASSWORD_FILE: join(folder, 'none') })).toMatch(
+      /cannot read .*ENOENT/,
+    );
+    expect(problems({ ...base, GTX_OPERATOR_USERNAME: 'ops' })).toMatch(/go together/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,81 @@
+import { openConnection, readKeypairFile } from '@gridtokenx/chain';
+import { kwhToNkwh } from '@gridtokenx/protocol';
+import type { Logger } from 'pino';
+import { type ChainParts, type ChainPartsDeps, type RunningCollector, runCollector } from './collector.js';
+import type { CollectorConfig } from './config.js';
+import { ChainMirror, mirrorMetrics } from './mirror/index.js';
+import { type Backlog, Settlement, settlementMetrics } from './settlement/index.js';
+
+export interface StartOptions {
+  logger: Logger;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/**
+ * Starts a collector against a Solana cluster.
+ * @param config from `loadCollectorConfig`
+ * @returns URLs and `stop()`, when readings are taken
+ * @throws GtxError KEY_FILE_INVALID, KEY_FILE_PERMISSIONS, STORAGE_UNAVAILABLE (no database within 30 s),
+ *   PORT_IN_USE, CONFIG_INVALID (the database belongs to another chain). A chain that is away does not
+ *   keep it from starting.
+ */
+export async function startCollector(
+  config: CollectorConfig,
+  { logger, now = Date.now }: StartOptions,
+): Promise<RunningCollector> {
+  const ackKey = readKeypairFile(config.ackKey);
+  return runCollector(config, {
+    logger,
+    now,
+    ackSecretKey: ackKey.secretKey,
+    chainParts: (deps) => chainParts(config, deps),
+  });
+}
+
+function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
+  const { metrics, logger } = deps;
+  const feePayer = readKeypairFile(config.feePayerKey);
+  const connection = openConnection(config.solanaRpcUrl, {
+    ...(config.solanaWsUrl !== undefined && { wsUrl: config.solanaWsUrl }),
+  });
+  const currentSlot = async () => {
+    try {
+      return await connection.getSlot('confirmed');
+    } catch (error) {
+      logger.debug({ err: error }, 'the chain does not answer');
+      return undefined;
+    }
+  };
+  const mirror = new ChainMirror({
+    ...deps,
+    connection,
+    config: { wsUrl: config.solanaWsUrl },
+    metrics: mirrorMetrics(metrics.registry, currentSlot),
+  });
+  // Metrics are read also while the database is away; then the last figures stand.
+  let last: Backlog = { meters: 0, readings: 0, lagSeconds: 0, openSettlements: 0, reviews: 0 };
+  const backlog = async () => {
+    try {
+      last = await settlement.backlog();
+    } catch (error) {
+      logger.debug({ err: error }, 'the settlement backlog could not be read');
+    }
+    return last;
+  };
+  const settlement: Settlement = new Settlement({
+    ...deps,
+    connection,
+    feePayer,
+    mirror,
+    metrics: settlementMetrics(metrics.registry, backlog),
+    config: {
+      mode: config.settlement,
+      intervalSeconds: config.settlementSeconds,
+      minimumNkwh: config.settlementMinKwh === undefined ? undefined : kwhToNkwh(config.settlementMinKwh),
+      maxWaitSeconds: config.settlementMaxWaitSeconds,
+      maxPriorityMicroLamports: config.maxPriorityMicroLamports,
+    },
+  });
+  return { mirror, settlement, chainUp: async () => (await currentSlot()) !== undefined };
+}

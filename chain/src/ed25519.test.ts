@@ -86,7 +86,15 @@ describe('readEd25519Instruction', () => {
       const forged = Buffer.from(good);
       forged.writeUInt16LE(0, 2 + 2 * position);
       expect(readEd25519Instruction(forged)).toBeUndefined();
+      expect(readEd25519Instruction(forged, 1)).toBeUndefined();
     }
+  });
+
+  it("takes the instruction's own position for what it is", () => {
+    const explicit = Buffer.from(good);
+    for (const position of [1, 3, 6]) explicit.writeUInt16LE(4, 2 + 2 * position);
+    expect(readEd25519Instruction(explicit)).toBeUndefined();
+    expect(readEd25519Instruction(explicit, 4)).toEqual(readEd25519Instruction(good));
   });
 
   it('refuses whatever is cut short', () => {

@@ -77,8 +77,11 @@ export function ed25519Instruction(entries: readonly Ed25519Entry[]): Transactio
 /**
  * Reads an Ed25519 precompile instruction back into its entries. It accepts only instructions whose offsets
  * point into themselves, as {@link ed25519Instruction} makes them and as the programs require: undefined otherwise.
+ *
+ * @param ownIndex the instruction's position in its transaction: some clients write that in place of 0xffff,
+ * which the programs accept too.
  */
-export function readEd25519Instruction(data: Uint8Array): Ed25519Entry[] | undefined {
+export function readEd25519Instruction(data: Uint8Array, ownIndex?: number): Ed25519Entry[] | undefined {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const count = bytes[0];
   if (count === undefined || count === 0 || bytes.length < HEADER_BYTES + OFFSETS_BYTES * count)
@@ -86,7 +89,8 @@ export function readEd25519Instruction(data: Uint8Array): Ed25519Entry[] | undef
   const entries: Ed25519Entry[] = [];
   for (let i = 0; i < count; i++) {
     const field = (index: number): number => bytes.readUInt16LE(HEADER_BYTES + OFFSETS_BYTES * i + 2 * index);
-    const inside = [1, 3, 6].every((index) => field(index) === CURRENT_INSTRUCTION);
+    const here = (index: number): boolean => index === CURRENT_INSTRUCTION || index === ownIndex;
+    const inside = [1, 3, 6].every((position) => here(field(position)));
     const slice = (start: number, length: number): Uint8Array | undefined =>
       start + length <= bytes.length ? new Uint8Array(bytes.subarray(start, start + length)) : undefined;
     const signature = slice(field(0), SIGNATURE_BYTES);

@@ -133,6 +133,7 @@ describe('readLogs', () => {
       [`Program ${REGISTRY} invoke [1]`, `Program ${STRANGER} success`],
       [`Program ${REGISTRY} invoke [1]`, `Program ${STRANGER} failed: x`],
       [`Program data: AAAA`],
+      [`Program ${REGISTRY} invoke [2]`, 'Program data: AAAA', `Program ${REGISTRY} success`],
     ]) {
       expect(readLogs(lines), lines.join('|')).toMatchObject({ data: [], truncated: true });
     }

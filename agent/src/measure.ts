@@ -111,7 +111,8 @@ export class DeviceReader {
   /** Where an integer register starts again from 0, in nkWh; undefined for floats. */
   rolloverOf(side: 'produced' | 'consumed'): Nkwh | undefined {
     const quantity = this.role[side];
-    const register = quantity && this.profile.registers[quantity];
+    if (quantity === undefined) return undefined;
+    const register = this.profile.registers[quantity];
     if (!register?.type.startsWith('uint') || register.not_available !== undefined) return undefined;
     const words = Array<number>(REGISTER_TYPES[register.type]).fill(0xffff);
     const highest = decodeEnergy(this.profile, quantity, words);

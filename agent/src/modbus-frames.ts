@@ -93,7 +93,8 @@ function answerOf(pdu: Uint8Array, request: ReadRequest): Answer | undefined {
     return { kind: 'exception', code: pdu[1] as number };
   }
   if (pdu[0] === request.function && pdu[1] === request.count * 2 && pdu.length === 2 + request.count * 2) {
-    return { kind: 'registers', data: pdu.slice(2) };
+    // A copy of its own: slice of a Buffer would be a view.
+    return { kind: 'registers', data: new Uint8Array(pdu.subarray(2)) };
   }
   return undefined;
 }
@@ -121,7 +122,7 @@ export function findRtuAnswer(
     if (at + length > received.length) continue;
     const crc = (received[at + length - 2] as number) | ((received[at + length - 1] as number) << 8);
     if (crc16(received, at, at + length - 2) !== crc) continue;
-    const answer = answerOf(received.slice(at + 1, at + length - 2), request);
+    const answer = answerOf(received.subarray(at + 1, at + length - 2), request);
     if (answer) return { answer, consumed: at + length, strayBytes: at };
   }
   return undefined;
@@ -146,7 +147,7 @@ export function nextTcpFrame(received: Uint8Array): TcpScan {
     consumed: 6 + length,
     transaction: view.getUint16(0),
     unit: received[6] as number,
-    pdu: received.slice(7, 6 + length),
+    pdu: received.subarray(7, 6 + length),
   };
 }
 

@@ -27,8 +27,10 @@ export interface OutboxReading {
   /** Last refusal's code. */
   code: string | null;
   createdMs: number;
-  sentMs: number | null;
-  decidedMs: number | null;
+  /** Absent until it was published for the first time. */
+  sentMs: number | undefined;
+  /** Absent until the collector has stored or refused it. */
+  decidedMs: number | undefined;
 }
 
 export interface NewReading {
@@ -86,14 +88,13 @@ CREATE TABLE readings (
   state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'stored', 'held', 'refused')),
   code TEXT,
   later INTEGER NOT NULL DEFAULT 0,
-  retry_ms INTEGER NOT NULL DEFAULT 0,
+  retry_ms INTEGER NOT NULL,
   created_ms INTEGER NOT NULL,
-  sent_ms INTEGER,
-  decided_ms INTEGER,
+  sent_ms INTEGER NOT NULL,
+  decided_ms INTEGER NOT NULL,
   PRIMARY KEY (meter_id, sequence)
 ) WITHOUT ROWID;
-CREATE INDEX readings_open ON readings (meter_id, sequence) WHERE state IN ('pending', 'sent');
-CREATE INDEX readings_state ON readings (meter_id, state);
+CREATE INDEX readings_open ON readings (meter_id, sequence, state) WHERE state IN ('pending', 'sent');
 CREATE TABLE samples (
   at_ms INTEGER NOT NULL,
   meter_id TEXT NOT NULL,
@@ -106,6 +107,12 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 `;
 
 const PAGE_BYTES = 4096;
+/**
+ * This part of the quota is not for new readings, so that what is there can still be sent and decided upon.
+ * Little is enough: a time that is not known yet is kept as the negative time of creation, so that a row
+ * does not grow when it becomes known.
+ */
+const RESERVED_SHARE = 16;
 /** Refused readings tell what went wrong; they are few, and kept longer than delivered ones. */
 const KEEP_REFUSED_MS = 366 * 86_400_000;
 /** Waits of a reading that the collector cannot take yet. */
@@ -122,8 +129,8 @@ type Row = {
   state: ReadingState;
   code: string | null;
   created_ms: number;
-  sent_ms: number | null;
-  decided_ms: number | null;
+  sent_ms: number;
+  decided_ms: number;
 };
 
 export interface OutboxOptions {
@@ -140,8 +147,8 @@ export interface OutboxOptions {
 export class Outbox {
   private readonly statements;
   private lastPruneMs = 0;
-  /** Counted again after each write: the status page asks more often than anything changes. */
-  private readonly countCache = new Map<string, OutboxCounts>();
+  /** Decided readings by state; the open ones are few and are counted in the store. */
+  private readonly decided = new Map<string, Pick<OutboxCounts, 'stored' | 'held' | 'refused'>>();
 
   private constructor(
     private readonly lock: Database.Database,
@@ -213,6 +220,7 @@ export class Outbox {
           `meter ${item.meterId}: sequence ${reading.sequence} does not follow ${last}`,
         );
       }
+      this.needRoom();
       this.statements.insertReading.run(
         item.meterId,
         Number(reading.sequence),
@@ -221,7 +229,10 @@ export class Outbox {
         item.signature,
         item.publicKey,
         item.amount.toString(),
+        -item.nowMs,
         item.nowMs,
+        -item.nowMs,
+        -item.nowMs,
       );
       this.statements.saveAccount.run(item.meterId, Number(reading.sequence), item.account, item.nowMs);
     });
@@ -267,10 +278,14 @@ export class Outbox {
     nowMs: number,
   ): { stored: number; refused: number; later: number } {
     const result = { stored: 0, refused: 0, later: 0 };
+    const changed = { stored: 0, held: 0, refused: 0 };
+    const decided = this.decidedOf(meterId);
     this.write(() => {
       const s = this.statements;
+      Object.assign(result, { later: 0 });
+      Object.assign(changed, { stored: 0, held: 0, refused: 0 });
       for (const { sequence, code, retry } of decision.refused) {
-        if (retry === 'never') result.refused += s.refuse.run(code, nowMs, meterId, sequence).changes;
+        if (retry === 'never') changed.refused += s.refuse.run(code, nowMs, meterId, sequence).changes;
         else {
           const row = s.laterCount.get(meterId, sequence);
           if (!row) continue;
@@ -278,19 +293,23 @@ export class Outbox {
           result.later += s.postpone.run(code, nowMs + wait, meterId, sequence).changes;
         }
       }
-      for (const sequence of decision.held)
-        result.stored += s.settle.run('held', nowMs, meterId, sequence).changes;
+      for (const sequence of decision.held) changed.held += s.settle.run('held', nowMs, meterId, sequence).changes;
       for (const sequence of decision.stored) {
-        result.stored += s.settle.run('stored', nowMs, meterId, sequence).changes;
+        changed.stored += s.settle.run('stored', nowMs, meterId, sequence).changes;
       }
-      result.stored += s.settleThrough.run(nowMs, meterId, decision.through).changes;
+      changed.stored += s.settleThrough.run(nowMs, meterId, decision.through).changes;
     });
-    return result;
+    decided.stored += changed.stored;
+    decided.held += changed.held;
+    decided.refused += changed.refused;
+    return { ...result, stored: changed.stored + changed.held, refused: changed.refused };
   }
 
   /** Puts readings from a sequence on back into the queue. @returns how many */
   resendFrom(meterId: string, sequence: number): number {
-    return this.write(() => this.statements.resend.run(meterId, sequence).changes);
+    const changes = this.write(() => this.statements.resend.run(meterId, sequence).changes);
+    this.decided.delete(meterId);
+    return changes;
   }
 
   /** Lets a reading that waits for later be sent now. */
@@ -306,11 +325,18 @@ export class Outbox {
 
   /** Readings by state. */
   counts(meterId: string): OutboxCounts {
-    const known = this.countCache.get(meterId);
-    if (known) return known;
-    const counts: OutboxCounts = { pending: 0, sent: 0, stored: 0, held: 0, refused: 0 };
-    for (const row of this.statements.counts.all(meterId)) counts[row.state] = row.count;
-    this.countCache.set(meterId, counts);
+    const counts: OutboxCounts = { pending: 0, sent: 0, ...this.decidedOf(meterId) };
+    for (const row of this.statements.openCounts.all(meterId)) counts[row.state] = row.count;
+    return counts;
+  }
+
+  private decidedOf(meterId: string): Pick<OutboxCounts, 'stored' | 'held' | 'refused'> {
+    let counts = this.decided.get(meterId);
+    if (!counts) {
+      counts = { stored: 0, held: 0, refused: 0 };
+      for (const row of this.statements.decidedCounts.all(meterId)) counts[row.state] = row.count;
+      this.decided.set(meterId, counts);
+    }
     return counts;
   }
 
@@ -318,6 +344,7 @@ export class Outbox {
   record(rows: readonly SampleRow[]): void {
     if (rows.length === 0) return;
     this.write(() => {
+      this.needRoom();
       for (const row of rows) {
         this.statements.insertSample.run(
           Math.round(row.atMs),
@@ -350,14 +377,14 @@ export class Outbox {
   prune(nowMs: number): void {
     if (Math.abs(nowMs - this.lastPruneMs) < 3_600_000) return;
     this.lastPruneMs = nowMs;
-    this.countCache.clear();
     this.db.transaction(() => this.pruneNow(nowMs))();
+    this.decided.clear();
   }
 
   /** Bytes that the store's file has and may have. */
   size(): { bytes: number; maxBytes: number } {
-    const pages = this.db.pragma('page_count', { simple: true }) as number;
-    const free = this.db.pragma('freelist_count', { simple: true }) as number;
+    const pages = this.statements.pageCount.get() as number;
+    const free = this.statements.freePages.get() as number;
     return { bytes: (pages - free) * PAGE_BYTES, maxBytes: this.options.maxBytes };
   }
 
@@ -367,20 +394,22 @@ export class Outbox {
     this.statements.pruneRefused.run(nowMs - Math.max(KEEP_REFUSED_MS, this.options.keepMs));
   }
 
-  /** Runs a transaction; when there is no room, gives up samples and tries once more. */
+  /** @throws SqliteError SQLITE_FULL when only the reserve is left */
+  private needRoom(): void {
+    const { bytes, maxBytes } = this.size();
+    if (bytes + PAGE_BYTES <= maxBytes - maxBytes / RESERVED_SHARE) return;
+    throw new Database.SqliteError(`the quota of ${maxBytes} bytes is used up`, 'SQLITE_FULL');
+  }
+
+  /** Runs a transaction; as long as there is no room, gives up samples and tries again. */
   private write<T>(work: () => T): T {
     const transaction = this.db.transaction(work).immediate;
-    this.countCache.clear();
-    try {
-      return transaction();
-    } catch (error) {
-      if (!isFull(error)) throw asOutboxError(error);
-      if (!this.makeRoom()) throw asOutboxError(error);
-    }
-    try {
-      return transaction();
-    } catch (error) {
-      throw asOutboxError(error);
+    for (;;) {
+      try {
+        return transaction();
+      } catch (error) {
+        if (!isFull(error) || !this.makeRoom()) throw asOutboxError(error);
+      }
     }
   }
 
@@ -408,8 +437,8 @@ function fromRow(row: Row): OutboxReading {
     state: row.state,
     code: row.code,
     createdMs: row.created_ms,
-    sentMs: row.sent_ms,
-    decidedMs: row.decided_ms,
+    sentMs: row.sent_ms > 0 ? row.sent_ms : undefined,
+    decidedMs: row.decided_ms > 0 ? row.decided_ms : undefined,
   };
 }
 
@@ -450,6 +479,8 @@ function prepare(db: Database.Database) {
   const columns =
     'meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, code, created_ms, sent_ms, decided_ms';
   return {
+    pageCount: db.prepare('PRAGMA page_count').pluck(),
+    freePages: db.prepare('PRAGMA freelist_count').pluck(),
     loadAccount: db.prepare<[string], { account: string; sequence: number }>(
       'SELECT account, sequence FROM meters WHERE meter_id = ?',
     ),
@@ -458,9 +489,11 @@ function prepare(db: Database.Database) {
        ON CONFLICT (meter_id) DO UPDATE SET sequence = excluded.sequence, account = excluded.account,
          updated_ms = excluded.updated_ms`,
     ),
-    insertReading: db.prepare<[string, number, number, Uint8Array, Uint8Array, Uint8Array, string, number]>(
-      `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, created_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)`,
+    insertReading: db.prepare<
+      [string, number, number, Uint8Array, Uint8Array, Uint8Array, string, number, number, number, number]
+    >(
+      `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state,
+         retry_ms, created_ms, sent_ms, decided_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)`,
     ),
     open: db.prepare<[string, number, number], Row>(
       `SELECT ${columns} FROM readings
@@ -474,7 +507,7 @@ function prepare(db: Database.Database) {
       `UPDATE readings SET state = 'sent', sent_ms = ? WHERE meter_id = ? AND sequence = ? AND state = 'pending'`,
     ),
     highestSent: db.prepare<[string], { sequence: number }>(
-      'SELECT sequence FROM readings WHERE meter_id = ? AND sent_ms IS NOT NULL ORDER BY sequence DESC LIMIT 1',
+      'SELECT sequence FROM readings WHERE meter_id = ? AND sent_ms > 0 ORDER BY sequence DESC LIMIT 1',
     ),
     one: db.prepare<[string, number], Row>(
       `SELECT ${columns} FROM readings WHERE meter_id = ? AND sequence = ?`,
@@ -502,14 +535,19 @@ function prepare(db: Database.Database) {
        WHERE meter_id = ? AND sequence <= ? AND state IN ('pending', 'sent')`,
     ),
     resend: db.prepare<[string, number]>(
-      `UPDATE readings SET state = 'pending', code = NULL, later = 0, retry_ms = 0, decided_ms = NULL
+      `UPDATE readings SET state = 'pending', code = NULL, later = 0, retry_ms = -abs(retry_ms), decided_ms = -abs(decided_ms)
        WHERE meter_id = ? AND sequence >= ? AND state IN ('stored', 'held', 'refused')`,
     ),
     retryNow: db.prepare<[string, number]>(
-      `UPDATE readings SET retry_ms = 0 WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
+      `UPDATE readings SET retry_ms = -abs(retry_ms) WHERE meter_id = ? AND sequence = ? AND state IN ('pending', 'sent')`,
     ),
-    counts: db.prepare<[string], { state: ReadingState; count: number }>(
-      'SELECT state, count(*) AS count FROM readings WHERE meter_id = ? GROUP BY state',
+    openCounts: db.prepare<[string], { state: 'pending' | 'sent'; count: number }>(
+      `SELECT state, count(*) AS count FROM readings INDEXED BY readings_open
+       WHERE meter_id = ? AND state IN ('pending', 'sent') GROUP BY state`,
+    ),
+    decidedCounts: db.prepare<[string], { state: 'stored' | 'held' | 'refused'; count: number }>(
+      `SELECT state, count(*) AS count FROM readings
+       WHERE meter_id = ? AND state IN ('stored', 'held', 'refused') GROUP BY state`,
     ),
     insertSample: db.prepare<[number, string, string | null, string | null, number | null]>(
       'INSERT OR REPLACE INTO samples (at_ms, meter_id, produced_register, consumed_register, power_watts) VALUES (?, ?, ?, ?, ?)',

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { ClockGuard, type ClockSettings, SOFTWARE_EPOCH_MS } from './clock.js';
+
+/** A wall clock and a monotonic one that a test moves. */
+class Clocks {
+  wall: number;
+  monotonic = 5_000;
+  readonly guard: ClockGuard;
+
+  constructor(wall = Date.UTC(2026, 0, 1), settings: Partial<ClockSettings> = {}) {
+    this.wall = wall;
+    this.guard = new ClockGuard(
+      { ntp: 'auto', maxOffsetMs: 60_000, ...settings },
+      () => this.wall,
+      () => this.monotonic,
+    );
+  }
+
+  pass(ms: number, wallMs = ms): number {
+    this.monotonic += ms;
+    this.wall += wallMs;
+    return this.guard.look();
+  }
+}
+
+describe('the clock', () => {
+  it('is trusted while it runs evenly, and drift is no step', () => {
+    const clocks = new Clocks();
+    for (let index = 0; index < 100; index++) expect(clocks.pass(60_000, 60_900)).toBe(0);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
+  });
+
+  it('is not trusted before the program was written', () => {
+    const clocks = new Clocks(SOFTWARE_EPOCH_MS - 1);
+    expect(clocks.guard.verdict(0).trusted).toBe(false);
+    expect(clocks.pass(1_000, Date.UTC(2026, 0, 1) - SOFTWARE_EPOCH_MS)).toBeGreaterThan(0);
+    expect(clocks.guard.verdict(0).trusted).toBe(true);
+  });
+
+  it('is not trusted before the end of the last reading', () => {
+    const clocks = new Clocks();
+    const lastEnd = clocks.wall / 1000 + 10;
+    expect(clocks.guard.verdict(lastEnd).trusted).toBe(false);
+    clocks.pass(10_000);
+    expect(clocks.guard.verdict(lastEnd).trusted).toBe(true);
+  });
+
+  it('is not trusted after a step back until it has come back to where it was', () => {
+    const clocks = new Clocks();
+    expect(clocks.pass(1_000, -3_600_000)).toBeCloseTo(-3_601_000);
+    expect(clocks.guard.verdict(0)).toMatchObject({ trusted: false, reason: 'the clock was set back' });
+    clocks.pass(3_500_000);
+    expect(clocks.guard.verdict(0).trusted).toBe(false);
+    clocks.pass(101_000);
+    expect(clocks.guard.verdict(0).trusted).toBe(true);
+  });
+
+  it('is trusted after a step back that NTP or the collector confirms', () => {
+    const byNtp = new Clocks();
+    byNtp.pass(1_000, -3_600_000);
+    byNtp.guard.setNtp(true);
+    expect(byNtp.guard.verdict(0).trusted).toBe(true);
+    const byCollector = new Clocks();
+    byCollector.pass(1_000, -3_600_000);
+    byCollector.guard.setOffset(300);
+    expect(byCollector.guard.verdict(0)).toEqual({ trusted: true, offsetMs: 300 });
+  });
+
+  it('obeys the system where it is asked to', () => {
+    for (const [ntp, word, trusted] of [
+      ['auto', undefined, true],
+      ['auto', false, false],
+      ['auto', true, true],
+      ['required', undefined, false],
+      ['required', true, true],
+      ['off', false, true],
+    ] as const) {
+      const clocks = new Clocks(undefined, { ntp });
+      clocks.guard.setNtp(word);
+      expect([ntp, word, clocks.guard.verdict(0).trusted]).toEqual([ntp, word, trusted]);
+    }
+  });
+
+  it("is not trusted far from the collector's time, until it is set", () => {
+    const clocks = new Clocks();
+    clocks.guard.setOffset(-90_000);
+    expect(clocks.guard.verdict(0)).toMatchObject({ trusted: false, offsetMs: -90_000 });
+    clocks.pass(1_000, 91_000);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
+  });
+
+  it('keeps an even time for accounting whatever is done to the wall clock', () => {
+    const clocks = new Clocks();
+    const begin = clocks.guard.steadyMs();
+    clocks.pass(1_000, 86_400_000);
+    clocks.pass(1_000, -5_000_000);
+    expect(clocks.guard.steadyMs() - begin).toBe(2_000);
+    expect(clocks.guard.steadyMs() + clocks.guard.wallMinusSteadyMs()).toBe(clocks.wall);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import {
+  allowance,
+  DEFAULT_LIMITS,
+  NEW_TRACK,
+  type Observation,
+  observe,
+  type RegisterLimits,
+  type RegisterTrack,
+} from './plausible.js';
+
+const KWH = 1_000_000_000n;
+const limits: RegisterLimits = { ...DEFAULT_LIMITS, maxWatts: 10_000 };
+
+/** Feeds samples a second apart and returns what became of each. */
+function feed(
+  values: (bigint | [bigint, number])[],
+  start: RegisterTrack = NEW_TRACK,
+  startMs = 0,
+): { track: RegisterTrack; seen: Observation[]; kinds: string } {
+  let track = start;
+  let atMs = startMs;
+  const seen: Observation[] = [];
+  for (const item of values) {
+    const [value, stepMs] = typeof item === 'bigint' ? [item, 1_000] : item;
+    atMs += stepMs;
+    const result = observe(track, value, atMs, limits);
+    track = result.track;
+    seen.push(result.observation);
+  }
+  return { track, seen, kinds: seen.map((one) => one.kind[0]).join('') };
+}
+
+describe('what is believed of a register', () => {
+  it('allows rated power and a tenth, to the nkWh', () => {
+    // 10 kW for an hour is 10 kWh.
+    expect(allowance(limits, 0, 3_600_000) - limits.slackNkwh).toBe(11n * KWH);
+  });
+
+  it('begins at the first value when the second agrees', () => {
+    const { track, kinds } = feed([100n * KWH, 100n * KWH + 1_000n]);
+    expect(kinds).toBe('db');
+    expect(track.total).toBe(1_000n);
+    expect(track.believed?.register).toBe(100n * KWH + 1_000n);
+  });
+
+  it('does not begin at a 0 that a starting meter shows', () => {
+    const { track } = feed([0n, 100n * KWH, 100n * KWH, 100n * KWH + 5n]);
+    expect(track.total).toBe(5n);
+  });
+
+  it('drops a 0, a jump and a value of another register between good samples', () => {
+    const good = feed([100n * KWH, 100n * KWH]);
+    const { track, kinds } = feed(
+      [0n, 100n * KWH + 10n, 5_000n * KWH, 100n * KWH + 20n, 3n * KWH, 4n, 100n * KWH + 30n],
+      good.track,
+      2_000,
+    );
+    expect(kinds).toBe('dbdbddb');
+    expect(track.total).toBe(30n);
+  });
+
+  it('counts what was missed when the register comes back after an outage', () => {
+    const good = feed([100n * KWH, 100n * KWH]);
+    const { track, kinds } = feed([[107n * KWH, 3_600_000], 107n * KWH], good.track, 2_000);
+    expect(kinds).toBe('db');
+    expect(track.total).toBe(7n * KWH);
+  });
+
+  it('takes a lasting fall for a new series and invents nothing in between', () => {
+    const good = feed([100n * KWH, 100n * KWH]);
+    const values: (bigint | [bigint, number])[] = Array.from(
+      { length: 70 },
+      (_, index) => BigInt(index) * 1_000n,
+    );
+    const { track, seen } = feed(values, good.track, 2_000);
+    expect(seen.filter((one) => one.kind === 'reset')).toHaveLength(1);
+    expect(seen.findIndex((one) => one.kind === 'reset')).toBe(60);
+    expect(track.total).toBe(69_000n);
+  });
+
+  it('takes a lasting jump for a new series too', () => {
+    const good = feed([100n * KWH, 100n * KWH]);
+    const { track } = feed(
+      Array.from({ length: 62 }, (_, index) => 900n * KWH + BigInt(index)),
+      good.track,
+      2_000,
+    );
+    expect(track.total).toBe(61n);
+  });
+
+  it('goes once around with an integer register, where it is known where it ends', () => {
+    const around: RegisterLimits = { ...limits, rolloverNkwh: 1_000_000n * KWH };
+    let track: RegisterTrack = NEW_TRACK;
+    const end = 1_000_000n * KWH - 1_000n;
+    for (const [index, value] of [end, end, 2_000n, 2_500n].entries()) {
+      track = observe(track, value, index * 1_000, around).track;
+    }
+    expect(track.total).toBe(3_500n);
+  });
+
+  it('does not count the way up again after a fall within the slack', () => {
+    const { track } = feed([100n * KWH, 100n * KWH, 100n * KWH - 1_000n, 100n * KWH - 500n, 100n * KWH + 7n]);
+    expect(track.total).toBe(7n);
+  });
+
+  it('accepts coarse steps of a slow register', () => {
+    // 1 kWh steps at 5 kW, sampled each second: each step looks like 3.6 MW for a second.
+    const values: (bigint | [bigint, number])[] = [10n * KWH, 10n * KWH];
+    for (let kwh = 11n; kwh <= 15n; kwh++) values.push([kwh * KWH, 720_000], [kwh * KWH, 1_000]);
+    expect(feed(values).track.total).toBe(5n * KWH);
+  });
+});

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-const port = z.int().min(0).max(65_535);
+const port = z.int().min(0).max(65_535).default(0).describe('TCP port; 0 takes a free one');
+const host = z.string().min(1).default('127.0.0.1').describe('Address to listen on');
+const link = z.string().min(1).describe('Path of the link to the serial device that a gateway opens');
 const watts = z.number().min(0).max(1_000_000);
 
 /** A home's sun and load, from which its meters' powers follow. */
@@ -15,7 +17,8 @@ export const scenarioSchema = z
         'day: sun and habits over the day. noon: the sun stands still at noon, clouds pass (never below 55 percent). flat: exactly the given powers',
       ),
   })
-  .prefault({});
+  .prefault({})
+  .describe('The home that the meter is in');
 export type Scenario = z.infer<typeof scenarioSchema>;
 
 const unitSchema = z.strictObject({
@@ -36,7 +39,12 @@ const unitSchema = z.strictObject({
       'Units of the same site see the same sun and household; each unit is a site of its own by default',
     ),
   scenario: scenarioSchema,
-  serial_number: z.int().min(0).max(0xffff_ffff).optional(),
+  serial_number: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .optional()
+    .describe('What the meter identifies itself with; 20000000 and the unit id when left out'),
 });
 
 /** Configuration of the simulator. */
@@ -44,27 +52,22 @@ export const SimulatorConfig = z
   .strictObject({
     transport: z
       .discriminatedUnion('type', [
-        z.strictObject({
-          type: z.literal('tcp'),
-          host: z.string().default('127.0.0.1'),
-          port: port.default(0),
-        }),
-        z.strictObject({
-          type: z.literal('pty'),
-          link: z
-            .string()
-            .min(1)
-            .describe('Path of the symbolic link to the serial device that a gateway opens'),
-        }),
+        z.strictObject({ type: z.literal('tcp').describe('Modbus TCP'), host, port }),
+        z.strictObject({ type: z.literal('pty').describe('Modbus RTU on a serial line; needs socat'), link }),
         z.strictObject({
           type: z.literal('auto').describe('A serial line where socat is installed, otherwise Modbus TCP'),
-          link: z.string().min(1),
-          host: z.string().default('127.0.0.1'),
-          port: port.default(0),
+          link,
+          host,
+          port,
         }),
       ])
-      .prefault({ type: 'tcp' }),
-    seed: z.union([z.string(), z.number()]).transform(String).default('1'),
+      .prefault({ type: 'tcp' })
+      .describe('Where the meters answer; Modbus TCP on a free port when left out'),
+    seed: z
+      .union([z.string(), z.number()])
+      .transform(String)
+      .default('1')
+      .describe('The same seed gives the same sun, clouds and household; 1 when left out'),
     day_seconds: z
       .number()
       .min(10)
@@ -89,9 +92,10 @@ export const SimulatorConfig = z
       .array(unitSchema)
       .min(1)
       .max(247)
-      .prefault([{ unit: 1 }]),
+      .prefault([{ unit: 1 }])
+      .describe('The meters on the line; one with unit id 1 when left out'),
     control: z
-      .strictObject({ host: z.string().default('127.0.0.1'), port: port.default(0) })
+      .strictObject({ host, port })
       .optional()
       .describe('HTTP control and metrics, on loopback by default'),
   })

@@ -97,9 +97,9 @@ export function readLanded(signature: string, response: VersionedTransactionResp
 
   // Signed messages by key and content: the instruction that was verified, wherever it stands.
   const signatures = new Map<string, string>();
-  for (const { programIdIndex, data } of message.compiledInstructions) {
+  for (const [index, { programIdIndex, data }] of message.compiledInstructions.entries()) {
     if (nameOf(programIdIndex) !== ED25519_PROGRAM_ID.toBase58()) continue;
-    for (const entry of readEd25519Instruction(data) ?? []) {
+    for (const entry of readEd25519Instruction(data, index) ?? []) {
       if (entry.message.length !== READING_BYTES) continue;
       signatures.set(keyOf(encodeBase58(entry.publicKey), entry.message), encodeBase58(entry.signature));
     }

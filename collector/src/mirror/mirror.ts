@@ -20,7 +20,7 @@ export interface MirrorConfig {
   readonly unknownMeterSeconds?: number | undefined;
 }
 
-export interface MirrorDeps extends ChainDeps<MirrorConfig> {
+export interface MirrorDeps extends Omit<ChainDeps<MirrorConfig>, 'feePayer'> {
   readonly metrics?: MirrorMetrics;
 }
 

@@ -1,8 +1,13 @@
-import { fetchMeter, gridMintAddress, gridTokenAccount } from '@gridtokenx/chain';
-import type { Keypair } from '@solana/web3.js';
+import { fetchMeter, gridMintAddress, gridTokenAccount, instructions, verifyUser } from '@gridtokenx/chain';
+import { createBurnInstruction, createCloseAccountInstruction } from '@solana/spl-token';
+import type { Connection, Keypair } from '@solana/web3.js';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
-import { World, type WorldMeter } from './testing/world.js';
+import { resolveHold } from '../store/reviews.js';
+import { MAX_ATTEMPTS } from './refusal.js';
+import { releaseFailedSettlement } from './store.js';
+import { until, World, type WorldMeter } from './testing/world.js';
 
 const world = new World();
 let owner: Keypair;
@@ -54,4 +59,369 @@ describe('Settlement', () => {
     const supply = await world.connection.getTokenSupply(gridMintAddress());
     expect(BigInt(supply.value.amount)).toBeGreaterThanOrEqual(2_500_000_000n);
   });
+
+  it('packs twelve meters into three transactions, five at most in one', async () => {
+    const homes: WorldMeter[] = [];
+    for (let i = 0; i < 12; i++) homes.push(await world.addMeter(owner));
+    const mirror = await mirrored(...homes);
+    await world.measure(homes);
+    await world.settlement(mirror).settleNow();
+    for (const home of homes) expect(await minted(home)).toBe(600_000_000n);
+    const { rows } = await world.pool.query(
+      `SELECT count(*)::int AS meters FROM settlements s JOIN settlement_items i ON i.settlement_id = s.id
+       WHERE s.state = 'confirmed' GROUP BY s.id ORDER BY s.id`,
+    );
+    expect(rows.map(({ meters }) => meters)).toEqual([5, 5, 2]);
+    // The next round uses the same table.
+    await world.measure(homes);
+    await world.settlement(mirror).settleNow();
+    for (const home of homes) expect(await minted(home)).toBe(1_200_000_000n);
+    const tables = await world.pool.query('SELECT count(*)::int AS count FROM lookup_tables');
+    expect(tables.rows[0].count).toBe(1);
+  });
+
+  it('settles a night of zero readings by not settling it, and does not let them wait for ever', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror);
+    await world.measure([home], '0', '1');
+    await world.measure([home], '0', '2');
+    await settlement.settleNow();
+    expect(await world.states()).toEqual([]);
+    expect((await world.readings(home.meter.meterId)).map(({ status }) => status)).toEqual([
+      'nothing_to_settle',
+      'nothing_to_settle',
+    ]);
+    await expect(settlement.backlog()).resolves.toMatchObject({ readings: 0 });
+    await world.measure([home], '3', '1');
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(2_000_000_000n);
+  });
+
+  it('waits for an owner who is not verified yet, holding up nobody and counting no attempt', async () => {
+    const stranger = await world.addOwner();
+    const waiting = await world.addMeter(stranger);
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(waiting, home);
+    await world.measure([waiting, home]);
+    const verify = (verified: boolean) =>
+      verifyUser(world.connection, {
+        payer: world.feePayer,
+        registrar: world.registrar,
+        wallet: stranger.publicKey,
+        verified,
+      });
+    // Withdrawn after the reading was stored.
+    await verify(false);
+    const settlement = world.settlement(mirror);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(600_000_000n);
+    expect(await minted(waiting)).toBe(0n);
+    const { rows } = await world.pool.query(
+      'SELECT attempts, reason FROM settlement_meters WHERE meter_id = $1',
+      [waiting.meter.meterId],
+    );
+    expect(rows[0]).toEqual({ attempts: 0, reason: 'USER_NOT_VERIFIED' });
+
+    await verify(true);
+    await mirror.catchUp();
+    await settlement.settleNow();
+    expect(await minted(waiting)).toBe(600_000_000n);
+  });
+
+  it('settles nothing of a meter while one of its readings is held for review', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror);
+    world.pass(2 * 3600);
+    const held = home.meter.next('100.000000001', '0', 2);
+    expect(await world.store(held)).toBe('held');
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(0n);
+    const { rows } = await world.pool.query('SELECT id FROM reviews WHERE meter_id = $1', [
+      home.meter.meterId,
+    ]);
+    await resolveHold(world.pool, { reviewId: rows[0].id, decision: 'released', by: 'test', note: 'seen' });
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(100_600_000_001n);
+    expect((await world.readings(home.meter.meterId)).every(({ minted: done }) => done)).toBe(true);
+  });
+
+  it('books what the rated power does not allow as held, with a review, and mints it once released', async () => {
+    const home = await world.addMeter(owner, 1000);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror, { intervalSeconds: 0 });
+    // The first reading is measured from the registration on.
+    await world.measure([home], '0.1', '0');
+    await settlement.settleNow();
+    await world.measure([home], '5', '0');
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(1_200_000_000n);
+    const { rows } = await world.pool.query(
+      `SELECT sequence::int, amount_nkwh::text AS amount, status FROM reviews WHERE kind = 'energy_held'`,
+    );
+    expect(rows).toEqual([{ sequence: 2, amount: '3900000000', status: 'open' }]);
+    const alerts = await world.pool.query(`SELECT dedupe_key FROM alerts WHERE kind = 'energy_held'`);
+    expect(alerts.rows).toEqual([{ dedupe_key: `${home.meter.meterId}/2` }]);
+
+    await world.send(
+      [
+        instructions.releaseHeld({
+          authority: world.registrar.publicKey,
+          meterId: home.meter.meterId,
+          sequence: 2n,
+        }),
+      ],
+      [world.registrar],
+    );
+    await mirror.catchUp();
+    const review = await world.pool.query(
+      `SELECT status, resolved_by FROM reviews WHERE kind = 'energy_held'`,
+    );
+    expect(review.rows).toEqual([{ status: 'released', resolved_by: 'chain' }]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(5_100_000_000n);
+  });
+
+  it('lets one owner’s closed token account hold up nobody, pays for it once, and asks a person after ten refusals', async () => {
+    const careless = await world.addOwner();
+    const broken = await world.addMeter(careless);
+    const homes = [await world.addMeter(owner), await world.addMeter(owner)];
+    const mirror = await mirrored(broken, ...homes);
+    const settlement = world.settlement(mirror);
+    const account = gridTokenAccount(careless.publicKey);
+    const close = async () => {
+      const { value } = await world.connection.getTokenAccountBalance(account);
+      const burn = createBurnInstruction(
+        account,
+        gridMintAddress(),
+        careless.publicKey,
+        BigInt(value.amount),
+      );
+      const shut = createCloseAccountInstruction(account, careless.publicKey, careless.publicKey);
+      await world.send(value.amount === '0' ? [shut] : [burn, shut], [careless]);
+    };
+    // Opened by whoever registered the meter; the collector pays for it for the first time now.
+    await close();
+    await world.measure([broken, ...homes]);
+    await settlement.settleNow();
+    for (const home of [broken, ...homes]) expect(await minted(home)).toBe(600_000_000n);
+
+    await close();
+    await world.measure([broken, ...homes]);
+    for (let i = 0; i < MAX_ATTEMPTS; i++) {
+      await world.pool.query(`UPDATE settlement_meters SET next_attempt_at = '-infinity'`);
+      await settlement.settleNow();
+    }
+    for (const home of homes) expect(await minted(home)).toBe(1_200_000_000n);
+    expect(await minted(broken)).toBe(600_000_000n);
+    expect((await world.readings(broken.meter.meterId)).at(-1)?.status).toBe('review');
+    const { rows } = await world.pool.query(
+      `SELECT id, reason, amount_nkwh::text AS amount FROM reviews WHERE kind = 'settlement_failed' AND status = 'open'`,
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ amount: '600000000', reason: expect.stringContaining('10 times') });
+    const alerts = await world.pool.query(`SELECT dedupe_key FROM alerts WHERE kind = 'settlement_failed'`);
+    expect(alerts.rows).toEqual([{ dedupe_key: broken.meter.meterId }]);
+    await world.pool.query(`UPDATE settlement_meters SET next_attempt_at = '-infinity'`);
+    await settlement.settleNow();
+    expect(await minted(broken)).toBe(600_000_000n);
+
+    await world.pool.query('DELETE FROM token_accounts'); // the owner opens it again; here the collector does
+    await expect(
+      releaseFailedSettlement(world.pool, { reviewId: rows[0].id, by: 'test', note: 'opened again' }),
+    ).resolves.toBe(true);
+    await settlement.settleNow();
+    expect(await minted(broken)).toBe(1_200_000_000n);
+  });
+
+  it('survives an outage of the node without counting attempts', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    await world.measure([home]);
+    const settlement = world.settlement(mirror);
+    const port = await world.stopChain();
+    try {
+      await expect(settlement.settleNow()).rejects.toMatchObject({ code: 'CHAIN_UNAVAILABLE' });
+    } finally {
+      await world.startChain(port);
+    }
+    await world.settlement(mirror).settleNow();
+    expect(await minted(home)).toBe(600_000_000n);
+    const { rows } = await world.pool.query('SELECT attempts FROM settlement_meters');
+    expect(rows).toEqual([{ attempts: 0 }]);
+  });
+
+  it('signs again only after what it sent has expired, and mints once', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    await world.measure([home]);
+    // A node that takes transactions and loses them.
+    let lost = 0;
+    const losing = intercept(world.connection, async (method, forward) => {
+      if (method !== 'sendTransaction') return forward();
+      lost += 1;
+      return { jsonrpc: '2.0', id: '1', result: 'taken' };
+    });
+    const settlement = world.settlement(mirror, {}, losing);
+    const running = settlement.settleNow();
+    await until(async () => lost > 0);
+    await expect(world.states()).resolves.toEqual(['prepared']);
+    losing.restore();
+    world.pass(120);
+    await running;
+    expect(await world.states()).toEqual(['expired', 'confirmed']);
+    expect(await minted(home)).toBe(600_000_000n);
+    const readings = await world.readings(home.meter.meterId);
+    const { rows } = await world.pool.query(`SELECT signature FROM settlements WHERE state = 'confirmed'`);
+    expect(readings[0]?.signature).toBe(rows[0].signature);
+  });
+
+  it('shares the work between two collectors without settling anything twice', async () => {
+    const homes: WorldMeter[] = [];
+    for (let i = 0; i < 14; i++) homes.push(await world.addMeter(owner));
+    const mirror = await mirrored(...homes);
+    await world.measure(homes);
+    const otherPool = new pg.Pool({ connectionString: world.databaseUrl, max: 6 });
+    try {
+      const one = world.settlement(mirror, { batchMeters: 4 });
+      const two = world.settlement(mirror, { batchMeters: 4 }, undefined, otherPool);
+      await Promise.all([one.settleNow(), two.settleNow()]);
+      await one.settleNow();
+    } finally {
+      await otherPool.end();
+    }
+    for (const home of homes) expect(await minted(home)).toBe(600_000_000n);
+    const { rows } = await world.pool.query(
+      `SELECT i.meter_id, count(*)::int AS count FROM settlement_items i JOIN settlements s ON s.id = i.settlement_id
+       WHERE s.state = 'confirmed' GROUP BY i.meter_id`,
+    );
+    expect(rows).toHaveLength(homes.length);
+    expect(rows.every(({ count }) => count === 1)).toBe(true);
+    const states = new Set(await world.states());
+    expect(states).toEqual(new Set(['confirmed']));
+  });
+
+  it('waits for the first reading of a new key when the newest one is signed with the old key', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror);
+    await world.measure([home]);
+    await world.rotateKey(home);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(0n);
+    const { rows } = await world.pool.query('SELECT attempts, reason FROM settlement_meters');
+    expect(rows).toEqual([{ attempts: 0, reason: 'KEY_ROTATED' }]);
+    await mirror.catchUp();
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(1_200_000_000n);
+    expect((await world.readings(home.meter.meterId)).every(({ minted: done }) => done)).toBe(true);
+  });
+
+  it('waits while the registry is paused and goes on when it runs again', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    await mirror.catchUp();
+    await world.measure([home]);
+    const settlement = world.settlement(mirror);
+    const setPaused = (paused: boolean) =>
+      world.send(
+        [instructions.setPaused({ authority: world.authority.publicKey, paused })],
+        [world.authority],
+      );
+    await setPaused(true);
+    try {
+      await mirror.catchUp();
+      await settlement.settleNow();
+      expect(await minted(home)).toBe(0n);
+      const open = await world.pool.query(
+        `SELECT count(*)::int AS n FROM alerts WHERE kind = 'paused' AND resolved_at IS NULL`,
+      );
+      expect(open.rows[0].n).toBe(1);
+    } finally {
+      await setPaused(false);
+    }
+    await mirror.catchUp();
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(600_000_000n);
+    const open = await world.pool.query(
+      `SELECT count(*)::int AS n FROM alerts WHERE kind = 'paused' AND resolved_at IS NULL`,
+    );
+    expect(open.rows[0].n).toBe(0);
+  });
+
+  it('settles a reactivated meter’s first reading, which mints nothing and sets a new base', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror);
+    const set = (status: 0 | 1) =>
+      world.send(
+        [
+          instructions.setMeterStatus({
+            authority: world.registrar.publicKey,
+            meterId: home.meter.meterId,
+            status,
+          }),
+        ],
+        [world.registrar],
+      );
+    await set(1);
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await world.states()).toEqual([]);
+    await set(0);
+    await mirror.catchUp();
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(0n);
+    expect((await world.readings(home.meter.meterId)).map(({ status }) => status)).toEqual([
+      'nothing_to_settle',
+    ]);
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(600_000_000n);
+  });
+
+  it('runs by itself in real-time mode, follows what is final, and stops cleanly', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = world.mirror({ pollSeconds: 0.2 });
+    await mirror.start();
+    await mirror.meter(home.meter.meterId);
+    const settlement = world.settlement(mirror, { mode: 'realtime', sweepSeconds: 0.2 });
+    await settlement.start();
+    try {
+      await world.measure([home]);
+      settlement.wake();
+      await until(async () => (await minted(home)) === 600_000_000n);
+      await until(async () => (await world.states())[0] === 'confirmed');
+      world.pass(60);
+      await until(async () => (await world.states())[0] === 'finalized');
+      const { rows } = await world.pool.query('SELECT bool_and(finalized) AS all FROM chain_transactions');
+      await until(async () => rows[0].all !== null);
+    } finally {
+      await settlement.stop();
+      await mirror.stop();
+    }
+  });
 });
+
+/** The same connection with its RPC calls passing through `through`. */
+function intercept(
+  connection: Connection,
+  through: (method: string, forward: () => Promise<unknown>) => Promise<unknown>,
+): Connection & { restore: () => void } {
+  let active = true;
+  const rpc = connection as unknown as { _rpcRequest(method: string, args: unknown[]): Promise<unknown> };
+  const copy = Object.create(connection) as Connection & { restore: () => void };
+  Object.defineProperty(copy, '_rpcRequest', {
+    value: (method: string, args: unknown[]) => {
+      const forward = () => rpc._rpcRequest(method, args);
+      return active ? through(method, forward) : forward();
+    },
+  });
+  copy.restore = () => {
+    active = false;
+  };
+  return copy;
+}

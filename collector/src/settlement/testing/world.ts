@@ -15,6 +15,7 @@ import {
   REGISTRY_PROGRAM_ID,
   registerMeter,
   registerUser,
+  rotateMeterKey,
   sendAndConfirm,
   verifyUser,
 } from '@gridtokenx/chain';
@@ -140,7 +141,11 @@ export class World {
   }
 
   async send(instructions: TransactionInstruction[], signers: Keypair[]): Promise<string> {
-    const { signature } = await sendAndConfirm(this.connection, { payer: this.feePayer, signers, instructions });
+    const { signature } = await sendAndConfirm(this.connection, {
+      payer: this.feePayer,
+      signers,
+      instructions,
+    });
     return signature;
   }
 
@@ -176,13 +181,36 @@ export class World {
     return { meter, owner };
   }
 
-  mirror(config: { pollSeconds?: number; wsUrl?: false } = {}): ChainMirror {
-    const { pool, connection, feePayer, logger, now, alerts } = this;
-    return new ChainMirror({ pool, connection, feePayer, logger, now, alerts, config: { wsUrl: false, ...config } });
+  /** Gives a meter a new key; its counting goes on. */
+  async rotateKey(home: WorldMeter): Promise<void> {
+    const { meter, owner } = home;
+    const renewed = new TestMeter(meter.meterId, meter.reading.intervalEnd, INTERVAL_SECONDS);
+    renewed.wallet = meter.wallet;
+    Reflect.set(renewed, 'last', meter.reading);
+    const message = await ownerMessageFor(this.connection, meter.meterId, owner.publicKey);
+    await rotateMeterKey(this.connection, {
+      payer: this.feePayer,
+      owner,
+      registrar: this.registrar,
+      meterId: meter.meterId,
+      publicKey: renewed.publicKeyBytes,
+      consent: renewed.sign(message),
+    });
+    home.meter = renewed;
   }
 
-  settlement(mirror: ChainMirror, config: SettlementConfig = {}): Settlement {
-    const { pool, connection, feePayer, logger, now, alerts } = this;
+  mirror(config: { pollSeconds?: number; wsUrl?: false } = {}): ChainMirror {
+    const { pool, connection, logger, now, alerts } = this;
+    return new ChainMirror({ pool, connection, logger, now, alerts, config: { wsUrl: false, ...config } });
+  }
+
+  settlement(
+    mirror: ChainMirror,
+    config: SettlementConfig = {},
+    connection = this.connection,
+    pool = this.pool,
+  ): Settlement {
+    const { feePayer, logger, now, alerts } = this;
     return new Settlement({ pool, connection, feePayer, logger, now, alerts, mirror, config });
   }
 
@@ -219,7 +247,9 @@ export class World {
     for (const { meter } of meters) await this.store(meter.next(produced, consumed));
   }
 
-  async readings(meterId: string): Promise<{ sequence: number; status: string; minted: boolean; signature: string | null }[]> {
+  async readings(
+    meterId: string,
+  ): Promise<{ sequence: number; status: string; minted: boolean; signature: string | null }[]> {
     const { rows } = await this.pool.query(
       `SELECT sequence::int, status, minted, mint_tx_signature AS signature FROM meter_readings
        WHERE meter_id = $1 ORDER BY sequence`,

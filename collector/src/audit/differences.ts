@@ -1,0 +1,95 @@
+/** What an audit can find. `action` texts below say what to do about each. */
+export const DIFFERENCES = {
+  SUPPLY:
+    'The mint’s supply is not what was minted less what was burned. Stop settlement and look at the mint’s transactions.',
+  TOTAL_MINTED:
+    'The sum of the meters’ minted counters is not energy-token’s total. Stop settlement: one of the programs counts wrongly.',
+  MINT_EVENTS:
+    'The mint events in the programs’ history do not add up to energy-token’s total. If the node keeps no full history, ask one that does; otherwise stop settlement.',
+  HISTORY_INCOMPLETE:
+    'The node’s history does not reach back to the registry’s first transaction, so sums over it prove nothing. Ask a node that keeps all of it.',
+  EVENTS_LOST:
+    'A transaction logged so much that its events are cut off. Read its accounts and compare by hand; the audit uses the counters.',
+  TRANSACTION_MISSING:
+    'The chain has a transaction that the database has not applied. Start the collector; if it stays missing, delete the mirror’s cursors so that it reads the history anew.',
+  TRANSACTION_UNKNOWN:
+    'The database has applied a transaction that the chain does not have. It was lost in a fork or belongs to another chain: restore the database from before, or let the collector sweep.',
+  EVENT_DIFFERS:
+    'The events stored for a transaction are not those on the chain. Somebody has changed the database: restore it.',
+  METER_MISSING:
+    'The chain has a meter that the database does not know. Start the collector and let it catch up.',
+  METER_UNKNOWN:
+    'The database has a meter that the chain does not know. It belongs to another chain, or a fork took it back.',
+  METER_DIFFERS:
+    'A meter’s row is not what its account says. Start the collector; if it stays so, the database was changed.',
+  COUNTER_DIFFERS:
+    'A meter’s counter is not the sum of its events. Stop settlement: history or program is wrong.',
+  KEY_UNKNOWN:
+    'A reading is signed by a key that its meter never had on the chain. The reading is not proved: find out who stored it.',
+  KEY_HISTORY: 'The key history says something else than the chain’s key accounts. Restore the database.',
+  SIGNATURE_INVALID:
+    'A settled reading’s signature does not verify. Its row was changed after it was stored: restore it from the gateway or a backup.',
+  SIGNATURE_MISSING:
+    'A reading that the chain accepted is stored without its signature. Import it again from its transaction.',
+  READING_ALTERED: 'A reading’s columns are not what its signed bytes say. The row was changed: restore it.',
+  READING_MISSING:
+    'The chain accepted a reading that the database does not hold. Start the collector; it imports it.',
+  READING_DIFFERS:
+    'The chain accepted other bytes under this sequence than the database holds. Two gateways share a key: rotate it.',
+  NOT_MARKED:
+    'The chain has this reading’s energy, and the database still waits for it. Start the collector.',
+  MARKED_WRONGLY:
+    'The database says minted, and the chain has not accepted this reading or a later one. Set it back to pending.',
+  WRONG_SIGNATURE: 'The reading names another transaction than the one that minted its energy.',
+  RANGE_DIFFERS:
+    'What the chain counted and held between two accepted readings is not the rise of their totals. Stop settlement.',
+  SETTLEMENT_MISSING:
+    'A settlement counts as executed, and its transaction is not on the chain. Let the collector sweep.',
+  SETTLEMENT_STATE:
+    'A settlement counts as not executed, and its transaction is on the chain. Start the collector.',
+  SETTLEMENT_AMOUNT: 'A settlement’s minted amount is not what its transaction minted.',
+} as const;
+
+export type DifferenceKind = keyof typeof DIFFERENCES;
+
+/** One thing that does not agree. Amounts are nkWh as decimal strings. */
+export interface Difference {
+  readonly kind: DifferenceKind;
+  readonly meter?: string;
+  readonly sequence?: string;
+  readonly signature?: string;
+  /** What should be there, and what is. */
+  readonly expected: string;
+  readonly actual: string;
+  /** What to do about it. */
+  readonly action: string;
+}
+
+/** Collects differences, the first `limit` of them in full. */
+export class Differences {
+  readonly list: Difference[] = [];
+  count = 0;
+
+  constructor(private readonly limit: number) {}
+
+  add(kind: DifferenceKind, found: Omit<Difference, 'kind' | 'action'>): void {
+    this.count += 1;
+    if (this.list.length < this.limit) this.list.push({ kind, ...found, action: DIFFERENCES[kind] });
+  }
+
+  /** Adds one unless the two are equal. */
+  expect(
+    kind: DifferenceKind,
+    what: string,
+    expected: bigint | string | number,
+    actual: bigint | string | number,
+    where: Omit<Difference, 'kind' | 'action' | 'expected' | 'actual'> = {},
+  ): void {
+    if (String(expected) === String(actual)) return;
+    this.add(kind, { ...where, expected: `${what} ${expected}`, actual: String(actual) });
+  }
+
+  addAll(others: readonly Difference[]): void {
+    for (const { kind, action: _action, ...found } of others) this.add(kind, found);
+  }
+}

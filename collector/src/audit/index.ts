@@ -1,0 +1,2 @@
+export { type AuditDeps, type AuditFigures, type AuditReport, runAudit } from './audit.js';
+export { DIFFERENCES, type Difference, type DifferenceKind } from './differences.js';

@@ -554,8 +554,8 @@ export async function importReading(client: pg.ClientBase, imported: ImportedRea
     `INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start,
        interval_end, produced_total, consumed_total, surplus_total, amount_nkwh, status, minted, mint_tx_signature,
        message, meter_signature, public_key, source, reading_timestamp)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'chain',
-       to_timestamp($8))`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 'chain',
+       to_timestamp($8::bigint))`,
     [
       id,
       meter.userId,

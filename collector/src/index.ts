@@ -1,4 +1,11 @@
 export { type AlertInput, type AlertSeverity, Alerts } from './alerts.js';
+export {
+  type AuditFigures,
+  type AuditReport,
+  DIFFERENCES,
+  type Difference,
+  runAudit,
+} from './audit/index.js';
 export { EnvelopeSigner } from './broker/envelope.js';
 export type { RunningCollector } from './collector.js';
 export { CollectorConfig, flagOf, loadCollectorConfig, SETTINGS } from './config.js';

@@ -72,19 +72,29 @@ interface Item extends StoreItem {
   done: ((answer: Answer) => void) | undefined;
 }
 
+/**
+ * Batches on their way to the database at once. A meter keeps to its lane, so that its readings stay in order
+ * and two batches never wait for the same row.
+ */
+const LANES = 2;
+
+interface Lane {
+  queue: Item[];
+  wake: (() => void) | undefined;
+}
+
 /** The chain is asked about one meter at most this often because of refusals. */
 const REFRESH_MILLIS = 5_000;
 const MAX_REFRESH_MEMORY = 10_000;
 const PROBE_MILLIS = 500;
 
 export class Ingest {
-  private queue: Item[] = [];
+  private readonly lanes: Lane[] = Array.from({ length: LANES }, () => ({ queue: [], wake: undefined }));
   private pending = 0;
   private readonly perMeter = new Map<string, number>();
   private readonly refreshes = new Map<string, Promise<'known' | 'unavailable'>>();
   private readonly refreshedAt = new Map<string, number>();
-  private wakeWorker: (() => void) | undefined;
-  private worker: Promise<void> | undefined;
+  private workers: Promise<void>[] = [];
   private stopping = false;
   private up = true;
   private probe: NodeJS.Timeout | undefined;
@@ -101,15 +111,15 @@ export class Ingest {
 
   start(): void {
     this.deps.metrics.storageUp.set(1);
-    this.worker = this.run();
+    this.workers = this.lanes.map((lane) => this.run(lane));
   }
 
   /** Answers what is queued, then ends. */
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.probe);
-    this.wakeWorker?.();
-    await this.worker;
+    this.wakeAll();
+    await Promise.all(this.workers);
   }
 
   /** False while the database cannot be written. */
@@ -147,7 +157,7 @@ export class Ingest {
     this.pending += 1;
     metrics.queued.set(this.pending);
     this.perMeter.set(submission.meterId, count + 1);
-    this.queue.push({
+    this.enqueue({
       submission,
       signed: isSigned(submission),
       source,
@@ -157,7 +167,6 @@ export class Ingest {
       refreshed: false,
       done: answered,
     });
-    this.wakeWorker?.();
   }
 
   /** The same as a promise, for one caller that waits. */
@@ -165,23 +174,33 @@ export class Ingest {
     return new Promise((resolve) => this.submit(submission, source, resolve));
   }
 
-  private async run(): Promise<void> {
+  private enqueue(item: Item): void {
+    const lane = this.lanes[laneOf(item.submission.meterId)] as Lane;
+    lane.queue.push(item);
+    lane.wake?.();
+  }
+
+  private wakeAll(): void {
+    for (const lane of this.lanes) lane.wake?.();
+  }
+
+  private async run(lane: Lane): Promise<void> {
     const { limits } = this.deps;
     for (;;) {
-      if (this.queue.length === 0) {
+      if (lane.queue.length === 0) {
         if (this.stopping && this.pending === 0) return;
         await new Promise<void>((resolve) => {
-          this.wakeWorker = resolve;
+          lane.wake = resolve;
         });
-        this.wakeWorker = undefined;
+        lane.wake = undefined;
         continue;
       }
-      if (this.queue.length < limits.batchRows && limits.batchMillis > 0 && !this.stopping) {
+      if (lane.queue.length < limits.batchRows && limits.batchMillis > 0 && !this.stopping) {
         // Let the batch fill: readings come in bursts, and a transaction costs the same for one as for many.
         await new Promise((resolve) => setTimeout(resolve, limits.batchMillis));
       }
-      const batch = this.queue.slice(0, limits.batchRows);
-      this.queue = this.queue.slice(batch.length);
+      const batch = lane.queue.slice(0, limits.batchRows);
+      lane.queue = lane.queue.slice(batch.length);
       await this.process(batch);
     }
   }
@@ -336,8 +355,7 @@ export class Ingest {
     void refresh.then((result) => {
       item.refreshed = true;
       if (result === 'known') {
-        this.queue.push(item);
-        this.wakeWorker?.();
+        this.enqueue(item);
         return;
       }
       // The chain did not answer, so nothing final may be said.
@@ -389,7 +407,7 @@ export class Ingest {
       this.waiting = [];
       for (const resume of waiting) resume();
     }
-    if (this.stopping && this.pending === 0) this.wakeWorker?.();
+    if (this.stopping && this.pending === 0) this.wakeAll();
   }
 
   /** Refuses quickly while the database is away, and looks for it until it is back. */
@@ -415,6 +433,12 @@ export class Ingest {
     };
     this.probe = setTimeout(look, PROBE_MILLIS);
   }
+}
+
+function laneOf(meterId: string): number {
+  let sum = 0;
+  for (let index = 0; index < meterId.length; index += 1) sum = (sum * 31 + meterId.charCodeAt(index)) >>> 0;
+  return sum % LANES;
 }
 
 function outcomeOf(judgement: Judgement): Outcome {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /*
  * Array parameters as text. pg would quote and escape each element; what goes through here is digits,
@@ -29,12 +29,22 @@ export function bytesArray(values: readonly Uint8Array[]): string {
   return `{"\\\\x${hex.join('","\\\\x')}"}`;
 }
 
+// One call into the random generator for many identifiers.
+const RANDOM_POOL_BYTES = 4096;
+const randomPool = Buffer.alloc(RANDOM_POOL_BYTES);
+let randomUsed = RANDOM_POOL_BYTES;
+
 /**
  * A version 7 UUID (RFC 9562, 5.7): time first, so that a month's primary key grows at its end instead of
  * everywhere.
  */
 export function uuidV7(unixMillis: number): string {
-  const bytes = randomBytes(16);
+  if (randomUsed === RANDOM_POOL_BYTES) {
+    randomFillSync(randomPool);
+    randomUsed = 0;
+  }
+  const bytes = randomPool.subarray(randomUsed, randomUsed + 16);
+  randomUsed += 16;
   bytes.writeUIntBE(Math.floor(unixMillis), 0, 6);
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   decodeBase58,
   encodeReading,
@@ -14,6 +13,7 @@ import {
   U32_MAX,
   U64_MAX,
 } from '@gridtokenx/protocol';
+import sodium from 'sodium-native';
 
 /** A submitted reading in the forms that validation works with. Nothing about it has been believed yet. */
 export interface Submission {
@@ -162,7 +162,9 @@ function fromSchema(value: unknown): Submission {
 
 function assemble(parts: Omit<Submission, 'message' | 'messageHash'>): Submission {
   const message = encodeReading(parts.reading);
-  return { ...parts, message, messageHash: createHash('sha256').update(message).digest() };
+  const messageHash = Buffer.alloc(32);
+  sodium.crypto_hash_sha256(messageHash, message);
+  return { ...parts, message, messageHash };
 }
 
 /** The short way alone, for the test that compares it with the schema. */

@@ -35,7 +35,10 @@ host="${GTX_TARGET_DIR:-$root/target}/host"
 
 echo "== a fresh build"
 # Nothing compiled before is used: what is proved must not depend on what lies around.
-GTX_TARGET_DIR="$work/target" "$here/build-all.sh" "$work/fresh" 2>&1 | grep -vE '^ *(Compiling|Downloaded|Downloading) ' || true
+if ! GTX_TARGET_DIR="$work/target" "$here/build-all.sh" "$work/fresh" >"$work/log" 2>&1; then
+  cat "$work/log" >&2
+  exit 1
+fi
 
 failed=0
 for name in registry energy_token; do

@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { BorshCoder, type Idl } from '@coral-xyz/anchor';
+import anchor, { type Idl } from '@coral-xyz/anchor';
 import {
   address,
   type EncodedAccount,
@@ -23,6 +23,8 @@ import {
 } from '@solana/spl-token';
 import {
   type AccountMeta,
+  AddressLookupTableAccount,
+  AddressLookupTableProgram,
   ComputeBudgetProgram,
   Ed25519Program,
   Keypair,
@@ -36,6 +38,8 @@ import {
 import { Clock, FailedTransactionMetadata, LiteSVM, type TransactionMetadata } from 'litesvm';
 import { expect } from 'vitest';
 import { sign } from './ed25519.js';
+
+const { BN, BorshCoder } = anchor;
 
 /** Where the compiled programs and IDLs lie; `GTX_ARTIFACTS` names another folder to test a fresh build. */
 export const ARTIFACTS = process.env.GTX_ARTIFACTS || fileURLToPath(new URL('../artifacts', import.meta.url));
@@ -176,15 +180,12 @@ export function ed25519(
   });
 }
 
-/** What an account of a call can be replaced with: another address, or other flags. */
-export type AccountOverride = PublicKey | { pubkey?: PublicKey; isSigner?: boolean; isWritable?: boolean };
-
 /** Builds an instruction from the IDL. Names are those of the IDL; `accounts` must name each of its accounts. */
 export function call(
   program: ProgramName,
   name: string,
   args: Record<string, unknown>,
-  accounts: Record<string, AccountOverride>,
+  accounts: Record<string, PublicKey>,
   remaining: AccountMeta[] = [],
 ): TransactionInstruction {
   const definition = idls[program].instructions.find((instruction) => instruction.name === name);
@@ -195,12 +196,7 @@ export function call(
     const given = accounts[item.name];
     if (!given) throw new Error(`${name} lacks the account ${item.name}`);
     unknown.delete(item.name);
-    const meta: AccountMeta = {
-      pubkey: SystemProgram.programId,
-      isSigner: item.signer === true,
-      isWritable: item.writable === true,
-    };
-    return given instanceof PublicKey ? { ...meta, pubkey: given } : { ...meta, ...given };
+    return { pubkey: given, isSigner: item.signer === true, isWritable: item.writable === true };
   });
   if (unknown.size > 0) throw new Error(`${name} has no accounts ${[...unknown].join(', ')}`);
   const data = coders[program].instruction.encode(name, args);
@@ -295,6 +291,12 @@ export interface TestMeter {
   last: Reading;
 }
 
+export interface SendOptions {
+  /** Pays the fee instead of the world's payer. */
+  payer?: Keypair;
+  tables?: AddressLookupTableAccount[];
+}
+
 export interface WorldOptions {
   policy?: number;
   maxRatedWatts?: number;
@@ -330,7 +332,11 @@ export class World {
   // --- chain
 
   /** Puts a compiled program under the upgradeable loader, as a deployment leaves it. */
-  deploy(id: PublicKey, name: string, authority: PublicKey | undefined = this.upgradeAuthority.publicKey): void {
+  deploy(
+    id: PublicKey,
+    name: string,
+    authority: PublicKey | undefined = this.upgradeAuthority.publicKey,
+  ): void {
     const elf = readFileSync(`${ARTIFACTS}/${name}.so`);
     const header = Buffer.alloc(45);
     header.writeUInt32LE(3, 0);
@@ -366,6 +372,13 @@ export class World {
     this.svm.airdrop(address(wallet.toBase58()), lamports(100_000_000_000n));
   }
 
+  /** An account's data, for tests that know that it is there. */
+  dataOf(key: PublicKey): Buffer {
+    const account = this.account(key);
+    if (!account) throw new Error(`no account ${key.toBase58()}`);
+    return account.data;
+  }
+
   account(key: PublicKey): { owner: PublicKey; data: Buffer; lamports: bigint } | undefined {
     const found: MaybeEncodedAccount = this.svm.getAccount(address(key.toBase58()));
     if (!found.exists) return undefined;
@@ -395,14 +408,29 @@ export class World {
     return key;
   }
 
-  send(instructions: TransactionInstruction[], signers: Keypair[] = [], payer = this.payer): Result {
+  /** A lookup table of these addresses, as if it had been made some slots ago. */
+  lookupTable(addresses: PublicKey[]): AddressLookupTableAccount {
+    const header = Buffer.alloc(56);
+    header.writeUInt32LE(1, 0);
+    header.writeBigUInt64LE(2n ** 64n - 1n, 4);
+    const data = Buffer.concat([header, ...addresses.map((key) => key.toBytes())]);
+    const key = Keypair.generate().publicKey;
+    this.setAccount(key, AddressLookupTableProgram.programId, data);
+    return new AddressLookupTableAccount({ key, state: AddressLookupTableAccount.deserialize(data) });
+  }
+
+  #transaction(
+    instructions: TransactionInstruction[],
+    signers: Keypair[],
+    { payer = this.payer, tables = [] }: SendOptions,
+  ): Uint8Array {
     // A price that differs each time makes each transaction another one: twins are dropped.
     const unique = ComputeBudgetProgram.setComputeUnitPrice({ microLamports: this.#unique++ });
     const message = new TransactionMessage({
       payerKey: payer.publicKey,
       recentBlockhash: this.svm.latestBlockhash(),
       instructions: [unique, ...instructions],
-    }).compileToV0Message();
+    }).compileToV0Message(tables);
     const transaction = new VersionedTransaction(message);
     const needed = message.staticAccountKeys.slice(0, message.header.numRequiredSignatures);
     transaction.sign(
@@ -412,7 +440,11 @@ export class World {
           all.findIndex((other) => other.publicKey.equals(signer.publicKey)) === i,
       ),
     );
-    const wire = transaction.serialize();
+    return transaction.serialize();
+  }
+
+  send(instructions: TransactionInstruction[], signers: Keypair[] = [], options: SendOptions = {}): Result {
+    const wire = this.#transaction(instructions, signers, options);
     const outcome = this.svm.sendTransaction(getTransactionDecoder().decode(wire));
     const failed = outcome instanceof FailedTransactionMetadata;
     const meta: TransactionMetadata = failed ? outcome.meta() : outcome;
@@ -428,17 +460,33 @@ export class World {
     };
   }
 
+  /** What sending would be refused with; undefined when it would succeed. Changes nothing. */
+  simulate(
+    instructions: TransactionInstruction[],
+    signers: Keypair[],
+    options: SendOptions = {},
+  ): string | undefined {
+    const wire = this.#transaction(instructions, signers, options);
+    const outcome = this.svm.simulateTransaction(getTransactionDecoder().decode(wire));
+    return outcome instanceof FailedTransactionMetadata ? describe(outcome, instructions).error : undefined;
+  }
+
   /** Sends what has to succeed. */
-  must(instructions: TransactionInstruction[], signers: Keypair[] = []): Result {
-    const result = this.send(instructions, signers);
+  must(instructions: TransactionInstruction[], signers: Keypair[] = [], options: SendOptions = {}): Result {
+    const result = this.send(instructions, signers, options);
     expect(result.error, result.logs.join('\n')).toBeUndefined();
     return result;
   }
 
   /** Sends what has to be refused with exactly this error, by one of our programs unless `error` is the runtime's. */
-  refused(error: string, instructions: TransactionInstruction[], signers: Keypair[] = []): Result {
-    const before = this.svm.toBytes === undefined ? undefined : this.fingerprint();
-    const result = this.send(instructions, signers);
+  refused(
+    error: string,
+    instructions: TransactionInstruction[],
+    signers: Keypair[] = [],
+    options: SendOptions = {},
+  ): Result {
+    const before = this.fingerprint();
+    const result = this.send(instructions, signers, options);
     expect(result.error, result.logs.join('\n')).toBe(error);
     expect(this.fingerprint()).toBe(before);
     return result;
@@ -450,7 +498,10 @@ export class World {
     for (const program of [REGISTRY, TOKEN, TOKEN_PROGRAM_ID]) {
       const accounts = this.svm
         .getProgramAccounts(address(program.toBase58()))
-        .map((account) => `${account.address}:${account.lamports}:${Buffer.from(account.data).toString('base64')}`);
+        .map(
+          (account) =>
+            `${account.address}:${account.lamports}:${Buffer.from(account.data).toString('base64')}`,
+        );
       hash.update(accounts.sort().join('\n'));
     }
     return hash.digest('hex');
@@ -506,30 +557,48 @@ export class World {
   /** GRID base units in a token account; 0 when it does not exist. */
   balance(tokenAccount: PublicKey): bigint {
     const account = this.account(tokenAccount);
-    return account && account.data.length === AccountLayout.span ? AccountLayout.decode(account.data).amount : 0n;
+    return account && account.data.length === AccountLayout.span
+      ? AccountLayout.decode(account.data).amount
+      : 0n;
+  }
+
+  mint() {
+    return MintLayout.decode(this.account(pda.mint)?.data ?? Buffer.alloc(0));
   }
 
   supply(): bigint {
-    return MintLayout.decode(this.account(pda.mint)?.data ?? Buffer.alloc(0)).supply;
+    return this.mint().supply;
+  }
+
+  /** energy-token's counters. */
+  tokenConfig(): { minted: bigint; burned: bigint; retired: bigint } {
+    const raw = this.decode('token', 'Config', pda.tokenConfig);
+    const big = (name: string) => BigInt(raw[name].toString());
+    return { minted: big('total_minted'), burned: big('total_burned'), retired: big('total_retired') };
   }
 
   // --- instructions
 
-  initializeToken(accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
-    return call('token', 'initialize', {}, {
-      authority: this.upgradeAuthority.publicKey,
-      config: pda.tokenConfig,
-      mint: pda.mint,
-      program_data: pda.programData(TOKEN),
-      token_program: TOKEN_PROGRAM_ID,
-      system_program: SystemProgram.programId,
-      ...accounts,
-    });
+  initializeToken(accounts: Record<string, PublicKey> = {}): TransactionInstruction {
+    return call(
+      'token',
+      'initialize',
+      {},
+      {
+        authority: this.upgradeAuthority.publicKey,
+        config: pda.tokenConfig,
+        mint: pda.mint,
+        program_data: pda.programData(TOKEN),
+        token_program: TOKEN_PROGRAM_ID,
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
   }
 
   initializeRegistry(
     options: WorldOptions & { registrar?: PublicKey; guardian?: PublicKey } = {},
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
     return call(
       'registry',
@@ -551,28 +620,38 @@ export class World {
     );
   }
 
-  registerUser(wallet: PublicKey, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
-    return call('registry', 'register_user', {}, {
-      payer: this.payer.publicKey,
-      wallet,
-      config: pda.config,
-      user: pda.user(wallet),
-      system_program: SystemProgram.programId,
-      ...accounts,
-    });
+  registerUser(wallet: PublicKey, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
+    return call(
+      'registry',
+      'register_user',
+      {},
+      {
+        payer: this.payer.publicKey,
+        wallet,
+        config: pda.config,
+        user: pda.user(wallet),
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
   }
 
   verifyUser(
     wallet: PublicKey,
     verified = true,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
-    return call('registry', 'verify_user', { verified }, {
-      registrar: this.registrar.publicKey,
-      config: pda.config,
-      user: pda.user(wallet),
-      ...accounts,
-    });
+    return call(
+      'registry',
+      'verify_user',
+      { verified },
+      {
+        registrar: this.registrar.publicKey,
+        config: pda.config,
+        user: pda.user(wallet),
+        ...accounts,
+      },
+    );
   }
 
   /** The Ed25519 instruction with a key's consent to an owner. */
@@ -582,7 +661,7 @@ export class World {
 
   registerMeter(
     meter: { id: Uint8Array; key: PublicKey; owner: PublicKey; watts?: number },
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
     return call(
       'registry',
@@ -606,39 +685,49 @@ export class World {
   rotate(
     meter: TestMeter,
     newKey: PublicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
-    return call('registry', 'rotate_meter_key', { new_public_key: newKey }, {
-      payer: this.payer.publicKey,
-      owner: meter.owner.publicKey,
-      registrar: this.registrar.publicKey,
-      config: pda.config,
-      meter: meter.address,
-      old_meter_key: pda.meterKey(meter.key.publicKey.toBytes()),
-      new_meter_key: pda.meterKey(newKey.toBytes()),
-      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
-      system_program: SystemProgram.programId,
-      ...accounts,
-    });
+    return call(
+      'registry',
+      'rotate_meter_key',
+      { new_public_key: newKey },
+      {
+        payer: this.payer.publicKey,
+        owner: meter.owner.publicKey,
+        registrar: this.registrar.publicKey,
+        config: pda.config,
+        meter: meter.address,
+        old_meter_key: pda.meterKey(meter.key.publicKey.toBytes()),
+        new_meter_key: pda.meterKey(newKey.toBytes()),
+        instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
   }
 
   transfer(
     meter: TestMeter,
     newOwner: PublicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
-    return call('registry', 'transfer_meter', {}, {
-      old_owner: meter.owner.publicKey,
-      registrar: this.registrar.publicKey,
-      config: pda.config,
-      meter: meter.address,
-      old_user: pda.user(meter.owner.publicKey),
-      new_user: pda.user(newOwner),
-      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
-      owner_token_account: pda.tokenAccount(meter.owner.publicKey),
-      ...this.minting(),
-      ...accounts,
-    });
+    return call(
+      'registry',
+      'transfer_meter',
+      {},
+      {
+        old_owner: meter.owner.publicKey,
+        registrar: this.registrar.publicKey,
+        config: pda.config,
+        meter: meter.address,
+        old_user: pda.user(meter.owner.publicKey),
+        new_user: pda.user(newOwner),
+        instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+        owner_token_account: pda.tokenAccount(meter.owner.publicKey),
+        ...this.minting(),
+        ...accounts,
+      },
+    );
   }
 
   minting(): Record<string, PublicKey> {
@@ -655,24 +744,34 @@ export class World {
     meter: TestMeter,
     status: number,
     authority: PublicKey = this.registrar.publicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
-    return call('registry', 'set_meter_status', { status }, {
-      authority,
-      config: pda.config,
-      meter: meter.address,
-      ...accounts,
-    });
+    return call(
+      'registry',
+      'set_meter_status',
+      { status },
+      {
+        authority,
+        config: pda.config,
+        meter: meter.address,
+        ...accounts,
+      },
+    );
   }
 
-  submit(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
-    return call('registry', 'submit_meter_reading', {}, {
-      config: pda.config,
-      user: pda.user(meter.owner.publicKey),
-      meter: meter.address,
-      instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
-      ...accounts,
-    });
+  submit(meter: TestMeter, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
+    return call(
+      'registry',
+      'submit_meter_reading',
+      {},
+      {
+        config: pda.config,
+        user: pda.user(meter.owner.publicKey),
+        meter: meter.address,
+        instructions: SYSVAR_INSTRUCTIONS_PUBKEY,
+        ...accounts,
+      },
+    );
   }
 
   /** The three accounts that a meter brings to a batch. */
@@ -686,7 +785,7 @@ export class World {
 
   submitAndMint(
     meters: TestMeter[],
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
     remaining: AccountMeta[] = meters.flatMap((meter) => this.batchAccounts(meter)),
   ): TransactionInstruction {
     return call(
@@ -698,21 +797,31 @@ export class World {
     );
   }
 
-  settle(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
-    return call('registry', 'settle_meter_balance', {}, { config: pda.config, meter: meter.address, ...accounts });
+  settle(meter: TestMeter, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
+    return call(
+      'registry',
+      'settle_meter_balance',
+      {},
+      { config: pda.config, meter: meter.address, ...accounts },
+    );
   }
 
-  settleAndMint(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
-    return call('registry', 'settle_and_mint_tokens', {}, {
-      config: pda.config,
-      meter: meter.address,
-      owner_token_account: pda.tokenAccount(meter.owner.publicKey),
-      ...this.minting(),
-      ...accounts,
-    });
+  settleAndMint(meter: TestMeter, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
+    return call(
+      'registry',
+      'settle_and_mint_tokens',
+      {},
+      {
+        config: pda.config,
+        meter: meter.address,
+        owner_token_account: pda.tokenAccount(meter.owner.publicKey),
+        ...this.minting(),
+        ...accounts,
+      },
+    );
   }
 
-  getUnsettled(meter: TestMeter, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+  getUnsettled(meter: TestMeter, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
     return call('registry', 'get_unsettled_balance', {}, { meter: meter.address, ...accounts });
   }
 
@@ -721,20 +830,25 @@ export class World {
     meter: TestMeter,
     sequence: bigint,
     authority: PublicKey = this.registrar.publicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
-    return call('registry', name, { sequence: bn(sequence) }, {
-      authority,
-      config: pda.config,
-      meter: meter.address,
-      ...accounts,
-    });
+    return call(
+      'registry',
+      name,
+      { sequence: bn(sequence) },
+      {
+        authority,
+        config: pda.config,
+        meter: meter.address,
+        ...accounts,
+      },
+    );
   }
 
   setPaused(
     paused: boolean,
     authority: PublicKey = this.upgradeAuthority.publicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
     return call('registry', 'set_paused', { paused }, { authority, config: pda.config, ...accounts });
   }
@@ -743,12 +857,12 @@ export class World {
     name: 'propose_admin' | 'set_registrar' | 'set_guardian' | 'set_limits',
     args: Record<string, unknown>,
     admin: PublicKey = this.upgradeAuthority.publicKey,
-    accounts: Record<string, AccountOverride> = {},
+    accounts: Record<string, PublicKey> = {},
   ): TransactionInstruction {
     return call('registry', name, args, { admin, config: pda.config, ...accounts });
   }
 
-  acceptAdmin(newAdmin: PublicKey, accounts: Record<string, AccountOverride> = {}): TransactionInstruction {
+  acceptAdmin(newAdmin: PublicKey, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
     return call('registry', 'accept_admin', {}, { new_admin: newAdmin, config: pda.config, ...accounts });
   }
 
@@ -810,8 +924,16 @@ export class World {
       surplus: last.surplus + (made > used ? made - used : 0n),
       ...fields,
     };
-    if (this.now() < last.end + 900) this.setClock(last.end + 900);
+    if (this.now() < reading.end) this.setClock(reading.end);
     return reading;
+  }
+
+  /** A lookup table with everything that a batch of these meters names. */
+  batchTable(meters: TestMeter[]): AddressLookupTableAccount {
+    const { keys } = this.submitAndMint(meters);
+    return this.lookupTable(
+      [...new Set(keys.map(({ pubkey }) => pubkey.toBase58()))].map((key) => new PublicKey(key)),
+    );
   }
 
   /** Ed25519 instruction and submission of one reading, signed by the meter. */
@@ -842,7 +964,8 @@ function describe(
   instructions: TransactionInstruction[],
 ): { error: string; failedAt: number | undefined } {
   const error = outcome.err();
-  if (typeof error !== 'object' || !('err' in error)) return { error: outcome.toString(), failedAt: undefined };
+  if (typeof error !== 'object' || !('err' in error))
+    return { error: outcome.toString(), failedAt: undefined };
   // One compute budget instruction stands before those of the test.
   const failedAt = error.index - 1;
   const inner = error.err();
@@ -856,7 +979,8 @@ function describe(
   )?.[1];
   const idl = [registryIdl, tokenIdl].find((candidate) => candidate.address === failing);
   const name =
-    idl?.errors?.find(({ code }) => code === inner.code)?.name ?? (idl ? ANCHOR_ERRORS[inner.code] : undefined);
+    idl?.errors?.find(({ code }) => code === inner.code)?.name ??
+    (idl ? ANCHOR_ERRORS[inner.code] : undefined);
   const top = instructions[failedAt]?.programId.toBase58();
   const where = failing && failing !== top && failing === TOKEN.toBase58() ? 'energy_token:' : '';
   return { error: name ? `${where}${name}` : `Custom(${inner.code})`, failedAt };
@@ -867,6 +991,71 @@ export function bn(value: bigint): unknown {
   return new BN(value.toString());
 }
 
-import anchor from '@coral-xyz/anchor';
+/** How each account of an instruction is expected to be refused; the name of the error for each kind of mistake. */
+export interface WrongAccount {
+  /** Another address, that signs where a signature is wanted. */
+  other?: string;
+  /** The same bytes at another address, owned by another program. */
+  copy?: string;
+  /** The same bytes at another address, owned by the right program: no instruction can bring such an account about. */
+  twin?: string;
+  /** Without its signature. */
+  unsigned?: string;
+  /** Not writable. */
+  readonly?: string;
+}
 
-const { BN } = anchor;
+/**
+ * Replaces each account of the last instruction in turn, in each way that can go wrong, and expects exactly the named
+ * error. `expected` has to name every account of the instruction in the IDL, so that none is forgotten; `accepted` in
+ * place of an error says that it is no mistake: anybody may pay.
+ */
+export function refusesWrongAccounts(
+  world: World,
+  program: ProgramName,
+  name: string,
+  instructions: TransactionInstruction[],
+  signers: Keypair[],
+  expected: Record<string, WrongAccount>,
+): void {
+  const definition = idls[program].instructions.find((instruction) => instruction.name === name);
+  const items = definition?.accounts ?? [];
+  const target = instructions.at(-1) as TransactionInstruction;
+  // Somebody else pays the fee: a fee payer is a writable signer, whatever the instruction says.
+  const feePayer = Keypair.generate();
+  world.fund(feePayer.publicKey);
+  const actual: Record<string, WrongAccount> = {};
+  items.forEach((item, index) => {
+    const meta = target.keys[index] as AccountMeta;
+    const outcomes: WrongAccount = {};
+    const attempt = (kind: keyof WrongAccount, change: Partial<AccountMeta>, extra: Keypair[] = []) => {
+      const keys = target.keys.map((key, i) => (i === index ? { ...key, ...change } : key));
+      const altered = new TransactionInstruction({ ...target, keys });
+      const error = world.simulate(
+        [...instructions.slice(0, -1), altered],
+        [world.payer, ...signers, ...extra],
+        { payer: feePayer },
+      );
+      outcomes[kind] = error ?? 'accepted';
+    };
+    const stranger = Keypair.generate();
+    world.fund(stranger.publicKey);
+    attempt('other', { pubkey: stranger.publicKey }, [stranger]);
+    if (!meta.isSigner && (world.account(meta.pubkey)?.data.length ?? 0) > 0 && !isProgram(meta.pubkey)) {
+      attempt('copy', { pubkey: world.forgedCopy(meta.pubkey) });
+      if (item.name.endsWith('config')) {
+        attempt('twin', { pubkey: world.forgedCopy(meta.pubkey, world.account(meta.pubkey)?.owner) });
+      }
+    }
+    if (meta.isSigner) attempt('unsigned', { isSigner: false });
+    if (meta.isWritable) attempt('readonly', { isWritable: false });
+    actual[item.name] = outcomes;
+  });
+  expect(actual).toEqual(expected);
+}
+
+function isProgram(key: PublicKey): boolean {
+  return [TOKEN_PROGRAM_ID, SystemProgram.programId, TOKEN, REGISTRY, SYSVAR_INSTRUCTIONS_PUBKEY].some((id) =>
+    id.equals(key),
+  );
+}

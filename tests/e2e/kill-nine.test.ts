@@ -47,7 +47,7 @@ test(
     );
 
     // The meter stands still: no sun, no household.
-    const control = up.url('simulator', 'control');
+    const control = up.url('simulator', 'status');
     const stopped = await fetch(`${control}/units/1/power`, {
       method: 'PUT',
       body: JSON.stringify({ solar_watts: 0, household_watts: 0 }),
@@ -75,7 +75,7 @@ test(
     const { first, last, count, distinct } = sequences[0] as (typeof sequences)[0];
     expect({ first, count, distinct }).toEqual({ first: '1', count: last, distinct: last });
 
-    const [books] = await up.query<{ surplus: string; minted: string; base: string }>(
+    const [books] = await up.query<{ surplus: string; minted: string }>(
       `SELECT max(r.surplus_total) AS surplus, m.chain_minted AS minted
          FROM meter_readings r JOIN meters m USING (meter_id) WHERE meter_id = $1 GROUP BY m.chain_minted`,
       [up.meterId],

@@ -237,7 +237,14 @@ export class LookupTables {
     this.tables = [...this.tables.filter(({ account }) => !account.key.equals(table.key)), new Table(table)];
   }
 
-  /** Waits until the last entries are usable: they are from the slot after the one in which they were added. */
+  /**
+   * Waits until the last entries are usable: they are from the slot after the one in which they were added.
+   *
+   * Simulation and execution go by that. A leader of a real cluster (agave 4) however looks tables up in its
+   * root, some 13 s behind, and drops a transaction that names an entry it does not see there. The first one
+   * after an extension therefore lands only on a later repetition, by the node or by `confirmTransaction`: well
+   * within a blockhash's minute, and waiting here would take as long for everybody.
+   */
   private async usable(key: PublicKey): Promise<AddressLookupTableAccount> {
     const { connection, signal } = this.options;
     const deadline = Date.now() + ACTIVATION_TIMEOUT_MS;

@@ -23,10 +23,12 @@ const signature = encodeBase58(new Uint8Array(64).fill(9));
 const LAST_VALID = 150;
 
 let node: RpcProxy;
+let url: string;
 let connection: Connection;
 beforeEach(async () => {
   node = new RpcProxy();
-  connection = openConnection(await node.start(), { timeoutMs: 250 });
+  url = await node.start();
+  connection = openConnection(url);
 });
 afterEach(() => node.stop());
 
@@ -160,6 +162,7 @@ describe('outages', () => {
     ['nonsense', { result: 'nonsense' }],
   ])('%s is CHAIN_UNAVAILABLE, wherever it happens', async (_, verdict) => {
     node.decide = () => verdict;
+    if (verdict === 'hang') connection = openConnection(url, { timeoutMs: 50 });
     const payer = Keypair.generate();
     const transaction = buildTransaction({
       payer: payer.publicKey,

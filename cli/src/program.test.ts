@@ -21,7 +21,15 @@ async function gtx(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   let out = '';
   let err = '';
   const code = await runCommandLine(args, {
-    streams: { out: (text) => void (out += text), err: (text) => void (err += text), isTty: false },
+    streams: {
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => {
+        err += text;
+      },
+      isTty: false,
+    },
     env: { GTX_DATA_DIR: folder, ...env },
   });
   return { code, out, err };

@@ -20,7 +20,7 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
         },
       ],
       async action({ config: path }, { env }) {
-        const logger = serviceLogger('agent', env);
+        const logger = serviceLogger(undefined, env);
         return await runService('agent', async () => {
           const { loadAgentConfig, startAgent } = await import('@gridtokenx/agent');
           const config = loadAgentConfig(path);

@@ -84,7 +84,7 @@ Prints one JSON line with the connection when it is ready. Stops on Ctrl-C, SIGT
       ],
       async action(options, { env }) {
         const config = simulatorConfigOf(options);
-        const logger = serviceLogger('simulator', env);
+        const logger = serviceLogger(undefined, env);
         return await runService('simulator', async () => {
           const { startSimulator } = await import('@gridtokenx/simulator');
           const simulator = await startSimulator(config, { logger });

@@ -49,6 +49,7 @@ With --json one JSON object per line. Retained messages are marked.`,
           ...(login ?? {}),
         });
         let connectedOnce = false;
+        let ending = false;
         let seen = 0;
         try {
           return await new Promise<number>((resolve, reject) => {
@@ -70,7 +71,7 @@ With --json one JSON object per line. Retained messages are marked.`,
               });
             });
             client.on('close', () => {
-              if (connectedOnce) out.progress(`lost ${shown}, trying again`);
+              if (connectedOnce && !ending) out.progress(`lost ${shown}, trying again`);
             });
             client.on('error', (error) => {
               const refused = /not authorized|bad user/i.test(error.message);
@@ -93,6 +94,7 @@ With --json one JSON object per line. Retained messages are marked.`,
             });
           });
         } finally {
+          ending = true;
           await client.endAsync(true);
         }
       },

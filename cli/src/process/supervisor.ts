@@ -177,7 +177,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
           });
         }
         this.#logger.warn(
-          { component: spec.name, attempt, reason: (error as Error).message },
+          { child: spec.name, attempt, reason: (error as Error).message },
           'start failed, trying again',
         );
         await new Promise((resolve) => setTimeout(resolve, restartDelayMs(attempt, this.#timings)));
@@ -205,7 +205,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
     child.kill('SIGTERM');
     const timer = setTimeout(() => {
       this.#logger.warn(
-        { component: spec.name, seconds: spec.stopTimeoutMs / 1000 },
+        { child: spec.name, seconds: spec.stopTimeoutMs / 1000 },
         'did not stop in time, killing it',
       );
       child.kill('SIGKILL');
@@ -253,7 +253,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
           clearTimeout(silence);
           managed.ready = line;
           this.#set(managed, 'running');
-          this.#logger.info({ component: spec.name, pid: line.pid, ms: this.#now() - startedAt }, 'ready');
+          this.#logger.info({ child: spec.name, pid: line.pid, ms: this.#now() - startedAt }, 'ready');
           resolve(line);
         });
       }
@@ -284,7 +284,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
     managed.restarts += 1;
     const delay = restartDelayMs(managed.failuresInARow, this.#timings);
     this.#logger.warn(
-      { component: managed.spec.name, exit: managed.lastExit, ran_ms: ranMs, restart_in_ms: delay },
+      { child: managed.spec.name, exit: managed.lastExit, ran_ms: ranMs, restart_in_ms: delay },
       'ended unexpectedly, restarting',
     );
     this.#set(managed, 'waiting-to-restart');
@@ -292,10 +292,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
       managed.timer = undefined;
       if (this.#stopping) return;
       this.#launch(managed).catch((error: unknown) => {
-        this.#logger.warn(
-          { component: managed.spec.name, reason: (error as Error).message },
-          'restart failed',
-        );
+        this.#logger.warn({ child: managed.spec.name, reason: (error as Error).message }, 'restart failed');
       });
     }, delay);
   }

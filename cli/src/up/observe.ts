@@ -1,6 +1,7 @@
 import { type Nkwh, parseTopic, Status, Telemetry } from '@gridtokenx/protocol';
 import mqtt from 'mqtt';
 import pg from 'pg';
+import { databaseError } from '../database-error.js';
 
 /** One transaction that minted GRID, as the collector has booked it. Times are Unix milliseconds. */
 export interface Mint {
@@ -81,7 +82,10 @@ export class Observer {
     this.#options = options;
   }
 
-  /** From the database's present time on, readings and mints count as of this run. The broker may come later. */
+  /**
+   * From the database's present time on, readings and mints count as of this run. The broker may come later.
+   * @throws GtxError STORAGE_UNAVAILABLE
+   */
   async start(): Promise<void> {
     const { databaseUrl, onTrouble } = this.#options;
     this.#pool = new pg.Pool({
@@ -91,8 +95,12 @@ export class Observer {
       statement_timeout: 10_000,
     });
     this.#pool.on('error', (error) => onTrouble('database', error));
-    const { rows } = await this.#pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
-    this.#since = rows[0]?.now;
+    try {
+      const { rows } = await this.#pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+      this.#since = rows[0]?.now;
+    } catch (error) {
+      throw databaseError(error);
+    }
   }
 
   /** Starts to listen for live values, and goes on when the broker comes back. */

@@ -37,7 +37,7 @@ import {
 } from './components.js';
 import { simulatorConfigText } from './demo-home.js';
 import { NOTHING_YET, type Observation, Observer } from './observe.js';
-import { newsLines, renderView, type ViewState } from './view.js';
+import { newsLines, renderView, screenRows, type ViewState } from './view.js';
 
 export interface UpOptions {
   /** End with success once this many minting transactions of this run are confirmed and the audit passes. */
@@ -350,6 +350,8 @@ class Up {
         `collector ${places.httpUrl}, chain ${places.rpcUrl}, broker ${withoutPassword(places.mqttUrl)}`,
       );
     }
+    // What was there before is no news.
+    this.#observation = (await this.#observer?.look()) ?? NOTHING_YET;
     const deadline =
       mints === undefined ? Number.POSITIVE_INFINITY : this.#startedAt + timeoutSeconds * 1_000;
     for (;;) {
@@ -527,7 +529,7 @@ class Up {
   #draw(picture: string): void {
     const up = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`;
     this.#context.out.raw(`${up}\r\u001b[J${picture}\n`);
-    this.#drawnLines = picture.split('\n').length;
+    this.#drawnLines = screenRows(picture, process.stdout.columns);
   }
 
   /** A line of news: below the picture on a terminal, dated elsewhere (on stderr when stdout is for JSON). */

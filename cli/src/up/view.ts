@@ -111,3 +111,9 @@ export function newsLines(before: Observation, after: Observation): string[] {
   for (const alert of after.alerts) if (!before.alerts.includes(alert)) lines.push(`alert, ${alert}`);
   return lines;
 }
+
+/** Rows that a text takes on a terminal, where lines longer than it is wide are wrapped. */
+export function screenRows(text: string, columns: number | undefined): number {
+  const width = columns === undefined || columns < 1 ? Number.POSITIVE_INFINITY : columns;
+  return text.split('\n').reduce((rows, line) => rows + Math.max(1, Math.ceil(line.length / width)), 0);
+}

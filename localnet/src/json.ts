@@ -1,7 +1,10 @@
 // JSON as the Rust side of Solana writes it: 64-bit integers appear as plain digits, also above 2^53.
 
-const MARK = '\u0001u64:';
-const MARKED = /"\\u0001u64:(-?\d+)"/g;
+import { randomBytes } from 'node:crypto';
+
+// Random, so that no text in a log or memo can look like a marked number.
+const MARK = `u64:${randomBytes(16).toString('hex')}:`;
+const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, 'g');
 
 /** A value that {@link toJson} can write: JSON plus `bigint`. Keys whose value is `undefined` are left out. */
 export type Json = null | boolean | number | string | bigint | undefined | Json[] | { [key: string]: Json };

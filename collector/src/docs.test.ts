@@ -1,0 +1,26 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { settingsReference } from './config-reference.js';
+import { httpReference } from './http/reference.js';
+
+const docs = (name: string) => new URL(`../../docs/${name}`, import.meta.url);
+
+/** Replaces what stands between the markers of a generated part. */
+function withGenerated(text: string, generated: string): string {
+  const pattern = /(<!-- generated: settings -->\n)[\s\S]*(<!-- end -->)/;
+  if (!pattern.test(text)) throw new Error('the markers of the generated part are missing');
+  return text.replace(pattern, (_all, start: string, end: string) => `${start}\n${generated}\n${end}`);
+}
+
+test('docs/http.md is generated from the schemas (UPDATE_DOCS=1 writes it)', () => {
+  const document = httpReference();
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(docs('http.md'), document);
+  expect(readFileSync(docs('http.md'), 'utf8')).toBe(document);
+});
+
+test('the settings in docs/collector.md are those of the schema (UPDATE_DOCS=1 writes them)', () => {
+  const before = readFileSync(docs('collector.md'), 'utf8');
+  const document = withGenerated(before, settingsReference());
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(docs('collector.md'), document);
+  expect(readFileSync(docs('collector.md'), 'utf8')).toBe(document);
+});

@@ -1,0 +1,104 @@
+import { ERRORS } from '@gridtokenx/protocol';
+import { z } from 'zod';
+import { errorsByStatus, ROUTES, type Route } from './schemas.js';
+
+interface Property {
+  type?: string;
+  description?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: Property[];
+  items?: Property;
+  properties?: Record<string, Property>;
+  required?: string[];
+  examples?: unknown[];
+}
+
+function typeOf(property: Property): string {
+  if (property.const !== undefined) return `\`${property.const}\``;
+  if (property.enum !== undefined) return property.enum.map((value) => `\`${value}\``).join(', ');
+  if (property.anyOf !== undefined) return [...new Set(property.anyOf.map(typeOf))].join(' or ');
+  if (property.type === 'array') return `list of ${typeOf(property.items ?? {})}`;
+  return property.type ?? 'any';
+}
+
+function rowsOf(schema: Property, prefix = ''): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const optional = (schema.required ?? []).includes(name) ? '' : ' (optional)';
+    const example =
+      property.examples?.[0] === undefined ? '' : ` e.g. \`${JSON.stringify(property.examples[0])}\``;
+    const text = `${property.description ?? ''}${example}`.trim();
+    const row = `| \`${prefix}${name}\`${optional} | ${typeOf(property)} | ${text} |`;
+    const inner = property.type === 'array' ? property.items : property;
+    const below = property.type === 'array' ? `${prefix}${name}[].` : `${prefix}${name}.`;
+    return [row, ...rowsOf(inner ?? {}, below)];
+  });
+}
+
+function table(schema: z.ZodType, io: 'input' | 'output'): string[] {
+  const json = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Property;
+  return ['| field | type | what |', '|---|---|---|', ...rowsOf(json), ''];
+}
+
+function section(route: Route): string[] {
+  const lines = [
+    `## ${route.method.toUpperCase()} ${route.path}`,
+    '',
+    `**${route.summary}.** ${route.description}`,
+    '',
+  ];
+  if (route.operator) {
+    lines.push(
+      "Needs the operator's login (HTTP Basic). Where none is configured, it is answered on loopback only.",
+      '',
+    );
+  }
+  if (route.params) lines.push('In the path:', '', ...table(route.params, 'input'));
+  if (route.query) lines.push('In the query:', '', ...table(route.query, 'input'));
+  if (route.body) lines.push('Body (JSON):', '', ...table(route.body, 'input'));
+  for (const [status, answer] of Object.entries(route.answers)) {
+    lines.push(`**${status}** ${answer.description}`, '');
+    if (answer.schema && answer.schema !== shownBefore(route, status))
+      lines.push(...table(answer.schema, 'output'));
+  }
+  const errors = [...errorsByStatus(route)].flatMap(([status, codes]) =>
+    codes.map((code) => `| ${status} | \`${code}\` | ${ERRORS[code].retry} | ${ERRORS[code].meaning} |`),
+  );
+  if (errors.length > 0) {
+    lines.push(
+      'Refusals:',
+      '',
+      '| HTTP | code | retry | what happened |',
+      '|---|---|---|---|',
+      ...errors,
+      '',
+    );
+  }
+  return lines;
+}
+
+/** The schema of the first answer, when a later one has the same: it is not printed twice. */
+function shownBefore(route: Route, status: string): z.ZodType | undefined {
+  const first = Object.keys(route.answers)[0];
+  return first === status ? undefined : route.answers[Number(first)]?.schema;
+}
+
+/** docs/http.md. */
+export function httpReference(): string {
+  return [
+    '# HTTP interface of the collector',
+    '',
+    'Generated from the schemas that requests are validated with (`UPDATE_DOCS=1 npx vitest run collector/src/docs.test.ts`).',
+    'A running collector serves the same as OpenAPI 3.1 at `/openapi.json`.',
+    '',
+    'Energy is decimal text: kWh where the field says kWh, otherwise nkWh (1 kWh = 1,000,000,000 nkWh). Times are Unix',
+    'seconds or ISO 8601 in UTC. Every refusal has the body `{"error":{"code","message","retry","details"}}`; `retry` says',
+    'whether the same request can be accepted later. What to do about each code is in [errors.md](errors.md).',
+    '',
+    'To try it: `gtx submit-reading --production 25 --consumption 10` signs and submits a reading of a software meter.',
+    '',
+    ...ROUTES.flatMap(section),
+  ]
+    .join('\n')
+    .replace(/\n+$/, '\n');
+}

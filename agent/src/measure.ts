@@ -216,10 +216,12 @@ export class DeviceReader {
     for (const [count, until] of this.owed) if (until <= now) this.owed.delete(count);
     if (this.owed.size === 0) return;
     const [part] = this.plan as [PlannedRead];
+    const longest = longestRead(this.profile, part);
     let count = 2;
-    while (this.owed.has(count) && count + 2 <= part.count) count += 2;
+    while (this.owed.has(count)) count += 2;
+    if (count > longest) throw new BusError('timeout', 'waiting until late answers have come or are lost');
     this.counters.probes++;
-    await this.readBlock(part.functionCode, part.start, Math.min(count, part.count));
+    await this.readBlock(part.functionCode, part.start, count);
     this.owed.clear();
   }
 
@@ -251,6 +253,18 @@ export class DeviceReader {
     this.health.lastMessage = error.message;
     return error;
   }
+}
+
+/** Most registers that may be asked for from where a planned read starts. */
+function longestRead(profile: MeterProfile, part: PlannedRead): number {
+  const range = profile.readable.find(
+    (one) =>
+      one.function_code === part.functionCode &&
+      Number(one.first) <= part.start &&
+      part.start + part.count - 1 <= Number(one.last),
+  );
+  const inRange = range ? Number(range.last) - part.start + 1 : part.count;
+  return Math.min(inRange, profile.modbus.max_registers_per_request);
 }
 
 /** The requests for what counts, and for what is shown as far as it costs no further request. */

@@ -195,11 +195,6 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(100).max(1_000_000).default(20_000),
     doc: 'Readings received and not yet stored, before more are left to be sent again.',
   },
-  logLevel: {
-    env: 'GTX_LOG_LEVEL',
-    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-    doc: 'Least severity that is logged.',
-  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof SETTINGS;

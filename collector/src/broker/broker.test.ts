@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { type Ack, decodeBase58, encodeEnvelopeMessage, topicFor } from '@gridtokenx/protocol';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -405,6 +407,29 @@ describe('readings', () => {
       'stored',
     );
   });
+});
+
+test('with a certificate the broker speaks TLS and nothing else', async () => {
+  const file = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+  const secure = await startTestCollector(postgres, {
+    now: () => time * 1000,
+    env: { GTX_MQTT_TLS_CERT: file('tls-test-cert.pem'), GTX_MQTT_TLS_KEY: file('tls-test-key.pem') },
+  });
+  const meter = new TestMeter('MTR-TLS', time - 9000);
+  secure.registry.register(meter);
+  expect(secure.mqttUrl).toMatch(/^mqtts:/);
+  const login = { username: meter.meterId, reconnectPeriod: 0, connectTimeout: 3000 };
+  const ca = readFileSync(file('tls-test-cert.pem'));
+  const client = await mqtt.connectAsync(secure.mqttUrl, { ...login, password: passwordOf([meter]), ca });
+  await client.publishAsync(topicFor(meter.meterId, 'reading'), JSON.stringify(meter.next()), { qos: 1 });
+  await until(async () => (await secure.pool.query('SELECT FROM meter_readings')).rowCount === 1, 'stored');
+  await client.endAsync();
+  const password = passwordOf([meter], time + 1);
+  await expect(mqtt.connectAsync(secure.mqttUrl, { ...login, password })).rejects.toThrow();
+  const plain = mqtt.connect(secure.mqttUrl.replace('mqtts:', 'mqtt:'), { ...login, password });
+  plain.on('error', () => undefined);
+  await new Promise<void>((resolve) => plain.once('close', () => resolve()));
+  await secure.stop();
 });
 
 describe('the wire', () => {

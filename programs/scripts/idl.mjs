@@ -12,10 +12,25 @@ const targetDir = join(process.env.GTX_TARGET_DIR || join(root, 'target'), 'host
 const output = execFileSync(
   '/usr/bin/cargo',
   // --lib: doc tests would run a rustdoc that need not be this rustc's.
-  ['test', '--quiet', '--locked', '--lib', '-p', packageName, '--features', 'idl-build', '--target-dir', targetDir].concat(
-    ['--', '__anchor_private_print_idl', '--show-output', '--test-threads=1'],
-  ),
-  { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, RUSTC: '/usr/bin/rustc' } },
+  [
+    'test',
+    '--quiet',
+    '--locked',
+    '--lib',
+    '-p',
+    packageName,
+    '--features',
+    'idl-build',
+    '--target-dir',
+    targetDir,
+  ].concat(['--', '__anchor_private_print_idl', '--show-output', '--test-threads=1']),
+  {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, RUSTC: '/usr/bin/rustc' },
+  },
 );
 
 const parts = [...output.matchAll(/^--- IDL begin (\w+) ---\n([\s\S]*?)\n--- IDL end \1 ---$/gm)].map(
@@ -28,7 +43,9 @@ if (!address || !programText) throw new Error(`no IDL in the output of cargo tes
 
 const idl = JSON.parse(programText);
 const events = ofKind('event').map((text) => JSON.parse(text));
-const types = new Map([...events.flatMap((event) => event.types), ...idl.types].map((type) => [type.name, type]));
+const types = new Map(
+  [...events.flatMap((event) => event.types), ...idl.types].map((type) => [type.name, type]),
+);
 const byName = (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 const complete = {
   ...idl,

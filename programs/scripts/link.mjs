@@ -6,7 +6,15 @@
 //  - `llvm.umul.with.overflow.i64`, which the back end would widen to a 128-bit product: calls go to a helper made
 //    of 32-bit limbs.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
@@ -51,7 +59,8 @@ function parameterList(line, from) {
     if ('([{<'.includes(char)) depth++;
     else if (')]}>'.includes(char)) {
       depth--;
-      if (depth === 0) return { end: i + 1, count: /^\(\s*\)$/.test(line.slice(from, i + 1)) ? 0 : commas + 1 };
+      if (depth === 0)
+        return { end: i + 1, count: /^\(\s*\)$/.test(line.slice(from, i + 1)) ? 0 : commas + 1 };
     } else if (char === ',' && depth === 1) commas++;
   }
   throw new Error(`a parameter list without an end: ${line}`);
@@ -60,7 +69,8 @@ function parameterList(line, from) {
 /** LLVM assembly in, LLVM assembly that the BPF back end can compile out. */
 function legalise(text) {
   const attributes = new Map();
-  for (const [, group, list] of text.matchAll(/^attributes #(\d+) = \{(.*)\}$/gm)) attributes.set(group, list);
+  for (const [, group, list] of text.matchAll(/^attributes #(\d+) = \{(.*)\}$/gm))
+    attributes.set(group, list);
   let multiplies = false;
   const lines = text.split('\n').flatMap((original) => {
     if (/^declare .*@llvm\.umul\.with\.overflow\.i64\(/.test(original)) return [];
@@ -74,7 +84,10 @@ function legalise(text) {
       if (count > 5) {
         const tail = line.slice(end);
         const inlined = /#\d+/.test(tail)
-          ? tail.replace(/#(\d+)/, (_, group) => `alwaysinline${(attributes.get(group) ?? '').replace(/\bnoinline\b/, '')}`)
+          ? tail.replace(
+              /#(\d+)/,
+              (_, group) => `alwaysinline${(attributes.get(group) ?? '').replace(/\bnoinline\b/, '')}`,
+            )
           : tail.replace(/\{$/, 'alwaysinline {');
         line = line.slice(0, end) + inlined;
       }

@@ -219,6 +219,8 @@ export interface Result {
   events: ChainEvent[];
   /** Compute units of each top-level call of our programs, in order. */
   units: number[];
+  /** Compute units of each call from one of our programs to the other, in order. */
+  innerUnits: number[];
   returned: Buffer;
   /** Bytes of the transaction on the wire. */
   bytes: number;
@@ -268,13 +270,13 @@ function eventsIn(logs: string[]): ChainEvent[] {
   return events;
 }
 
-function unitsIn(logs: string[]): number[] {
+function unitsIn(logs: string[], wantedDepth: number): number[] {
   const units: number[] = [];
   let depth = 0;
   for (const line of logs) {
     if (/^Program \S+ invoke/.test(line)) depth++;
     const consumed = /^Program (\S+) consumed (\d+) of/.exec(line);
-    if (consumed && depth === 1 && [REGISTRY, TOKEN].some((id) => id.toBase58() === consumed[1])) {
+    if (consumed && depth === wantedDepth && [REGISTRY, TOKEN].some((id) => id.toBase58() === consumed[1])) {
       units.push(Number(consumed[2]));
     }
     if (/^Program \S+ (success|failed)/.test(line)) depth--;
@@ -302,6 +304,8 @@ export interface WorldOptions {
   maxRatedWatts?: number;
   /** Leaves both programs uninitialised. */
   bare?: boolean;
+  /** Makes every key the same in each run: what deriving an address costs depends on the address. */
+  seed?: string;
 }
 
 export const START = 1_700_000_100;
@@ -311,15 +315,22 @@ export const ALLOWED_IN_900_S = 1_375_000_000n;
 
 export class World {
   readonly svm = new LiteSVM();
-  readonly payer = Keypair.generate();
-  readonly upgradeAuthority = Keypair.generate();
-  readonly registrar = Keypair.generate();
-  readonly guardian = Keypair.generate();
   readonly network = new Uint8Array(randomBytes(32));
+  readonly #seed: string | undefined;
+  #keys = 0;
+  readonly payer: Keypair;
+  readonly upgradeAuthority: Keypair;
+  readonly registrar: Keypair;
+  readonly guardian: Keypair;
   #unique = 1;
   #meters = 0;
 
   constructor(options: WorldOptions = {}) {
+    this.#seed = options.seed;
+    this.payer = this.key();
+    this.upgradeAuthority = this.key();
+    this.registrar = this.key();
+    this.guardian = this.key();
     this.setClock(START);
     for (const wallet of [this.payer, this.upgradeAuthority]) this.fund(wallet.publicKey);
     this.deploy(REGISTRY, 'registry');
@@ -327,6 +338,16 @@ export class World {
     if (options.bare) return;
     this.must([this.initializeToken()], [this.upgradeAuthority]);
     this.must([this.initializeRegistry(options)], [this.upgradeAuthority]);
+  }
+
+  /** A new key pair: random, or the next of the world's seed. */
+  key(): Keypair {
+    if (this.#seed === undefined) return Keypair.generate();
+    return Keypair.fromSeed(
+      createHash('sha256')
+        .update(`${this.#seed}/${this.#keys++}`)
+        .digest(),
+    );
   }
 
   // --- chain
@@ -454,7 +475,8 @@ export class World {
       ...(failed ? describe(outcome, instructions) : { error: undefined, failedAt: undefined }),
       logs,
       events: failed ? [] : eventsIn(logs),
-      units: unitsIn(logs),
+      units: unitsIn(logs, 1),
+      innerUnits: unitsIn(logs, 2),
       returned: Buffer.from(meta.returnData().data()),
       bytes: wire.length,
     };
@@ -870,7 +892,7 @@ export class World {
 
   /** A funded wallet, registered, and verified unless told otherwise, with a GRID account unless told otherwise. */
   user(options: { verified?: boolean; tokenAccount?: boolean } = {}): Keypair {
-    const wallet = Keypair.generate();
+    const wallet = this.key();
     this.fund(wallet.publicKey);
     this.must([this.registerUser(wallet.publicKey)], [wallet]);
     if (options.verified !== false) this.must([this.verifyUser(wallet.publicKey)], [this.registrar]);
@@ -887,7 +909,7 @@ export class World {
   /** A registered meter of a verified user. */
   newMeter(options: { owner?: Keypair; watts?: number; id?: string } = {}): TestMeter {
     const owner = options.owner ?? this.user();
-    const key = Keypair.generate();
+    const key = this.key();
     const id = meterIdBytes(options.id ?? `METER-${++this.#meters}`);
     this.must(
       [

@@ -234,3 +234,191 @@ fn ensure(condition: bool, error: RegistryError) -> Checked<()> {
         Err(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGISTERED: u32 = 1_700_000_000;
+
+    fn meter() -> Meter {
+        Meter { last_end: REGISTERED, rated_watts: 5_000, ..Meter::zeroed() }
+    }
+
+    /// splitmix64: enough to spread the inputs, and the seed in a failure message repeats it.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        }
+
+        fn below(&mut self, limit: u64) -> u64 {
+            self.next() % limit
+        }
+    }
+
+    fn seed() -> u64 {
+        std::env::var("GTX_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos() as u64
+        })
+    }
+
+    /// What a meter should hold, in arithmetic that cannot overflow.
+    #[derive(Default)]
+    struct Model {
+        produced: u128,
+        consumed: u128,
+        surplus: u128,
+        basis: u128,
+        eligible: u128,
+        held: u128,
+        gone: u128,
+        /// What the policy would have counted without a limit, new bases left out.
+        risen: u128,
+    }
+
+    /// Random lives of a meter under both policies, compared with the model after every step.
+    #[test]
+    fn agrees_with_a_model_over_random_lives() {
+        let seed = seed();
+        for life in 0..400u64 {
+            let mut random = Random(seed.wrapping_add(life));
+            let policy = if random.below(2) == 0 { Policy::IntervalSurplus } else { Policy::NetOverAllTime };
+            let mut meter = meter();
+            let mut model = Model::default();
+            let context = format!("GTX_TEST_SEED={seed}, life {life}, {policy:?}");
+            for _ in 0..120 {
+                match random.below(10) {
+                    0 => {
+                        meter.settle();
+                        meter.minted = meter.settled;
+                    }
+                    1 => {
+                        meter.settle();
+                    }
+                    2 => {
+                        let slot = meter.holds[random.below(4) as usize];
+                        let outcome = meter.release_held(slot.sequence);
+                        assert_eq!(outcome.is_ok(), slot.amount > 0, "{context}");
+                        model.held -= slot.amount as u128;
+                        model.eligible += slot.amount as u128;
+                    }
+                    3 => {
+                        let slot = meter.holds[random.below(4) as usize];
+                        let outcome = meter.write_off_held(slot.sequence);
+                        assert_eq!(outcome.is_ok(), slot.amount > 0, "{context}");
+                        model.held -= slot.amount as u128;
+                        model.gone += slot.amount as u128;
+                    }
+                    4 if random.below(4) == 0 => meter.status = STATUS_REBASE,
+                    _ => {
+                        let elapsed = 1 + random.below(4_000) as u32;
+                        // Mostly within rated power, sometimes far beyond it.
+                        let scale = if random.below(5) == 0 { 50_000_000_000 } else { 2_000_000_000 };
+                        let made = random.below(scale);
+                        let used = random.below(2_000_000_000);
+                        let least = made.saturating_sub(used);
+                        let surplus = least + random.below(made - least + 1);
+                        let reading = Reading {
+                            flags: 0,
+                            sequence: meter.last_sequence + 1 + random.below(3),
+                            interval_start: meter.last_end,
+                            interval_end: meter.last_end + elapsed,
+                            produced_total: meter.produced_total + made,
+                            consumed_total: meter.consumed_total + used,
+                            surplus_total: meter.surplus_total + surplus,
+                        };
+                        let rebase = meter.status == STATUS_REBASE;
+                        let accepted = match meter.accept(&reading, reading.interval_end as i64, policy) {
+                            Ok(accepted) => accepted,
+                            Err(error) => panic!("refused with {} ({context})", error as u32),
+                        };
+                        model.produced += made as u128;
+                        model.consumed += used as u128;
+                        model.surplus += surplus as u128;
+                        let basis = match policy {
+                            Policy::IntervalSurplus => model.surplus,
+                            Policy::NetOverAllTime => model.produced.saturating_sub(model.consumed).max(model.basis),
+                        };
+                        let rise = basis - model.basis;
+                        model.basis = basis;
+                        let allowed = 5_000 * elapsed as u128 * 1_000_000_000 * 11 / 36_000_000;
+                        let counted = if rebase { 0 } else { rise.min(allowed) };
+                        let excess = if rebase { 0 } else { rise - counted };
+                        assert_eq!((accepted.counted.0 as u128, accepted.held.0 as u128), (counted, excess), "{context}");
+                        assert_eq!(accepted.rebased, rebase, "{context}");
+                        model.eligible += counted;
+                        model.held += excess;
+                        model.risen += counted + excess;
+                    }
+                }
+                assert!(meter.invariant().is_ok(), "{context}");
+                assert_eq!(meter.eligible as u128, model.eligible, "{context}");
+                assert_eq!(meter.held as u128, model.held, "{context}");
+                assert_eq!(meter.basis as u128, model.basis, "{context}");
+                // Nothing comes from nowhere and nothing is counted twice.
+                assert_eq!(model.eligible + model.held + model.gone, model.risen, "{context}");
+                assert!(model.risen <= model.produced, "{context}");
+            }
+        }
+    }
+
+    /// A refused reading leaves every byte as it was.
+    #[test]
+    fn a_refusal_changes_nothing() {
+        let mut meter = meter();
+        let good = Reading {
+            flags: 0,
+            sequence: 1,
+            interval_start: REGISTERED,
+            interval_end: REGISTERED + 900,
+            produced_total: 10_000_000_000,
+            consumed_total: 0,
+            surplus_total: 10_000_000_000,
+        };
+        let now = good.interval_end as i64;
+        let bad = [
+            Reading { sequence: 0, ..good },
+            Reading { sequence: 1_000_001, ..good },
+            Reading { interval_start: good.interval_end, ..good },
+            Reading { interval_end: REGISTERED, interval_start: 1, ..good },
+            Reading { interval_end: REGISTERED + 900 + 121, ..good },
+            Reading { surplus_total: good.produced_total + 1, ..good },
+            Reading { surplus_total: good.produced_total - 1, ..good },
+        ];
+        for reading in bad {
+            let before = bytemuck::bytes_of(&meter).to_vec();
+            assert!(meter.accept(&reading, now, Policy::IntervalSurplus).is_err(), "{reading:?}");
+            assert_eq!(bytemuck::bytes_of(&meter), before, "{reading:?}");
+        }
+        meter.eligible = u64::MAX;
+        let before = bytemuck::bytes_of(&meter).to_vec();
+        assert!(meter.accept(&good, now, Policy::IntervalSurplus).is_err());
+        assert_eq!(bytemuck::bytes_of(&meter), before);
+    }
+
+    #[test]
+    fn the_invariant_notices_contradictions() {
+        let broken: [fn(&mut Meter); 5] = [
+            |meter| meter.minted = 1,
+            |meter| meter.settled = 1,
+            |meter| meter.held = 1,
+            |meter| meter.surplus_total = 1,
+            |meter| meter.status = 3,
+        ];
+        for breaks in broken {
+            let mut meter = meter();
+            assert!(meter.invariant().is_ok());
+            breaks(&mut meter);
+            assert!(meter.invariant().is_err());
+        }
+        let mut meter = meter();
+        meter.holds = [Hold { sequence: 1, amount: u64::MAX }; HOLD_SLOTS];
+        assert!(meter.invariant().is_err());
+    }
+}

@@ -31,10 +31,10 @@ test('many intervals without a broker are delivered when it is back', async () =
   await broker.kill();
   const agentUrl = system.url('agent', 'status');
   const outbox = async (): Promise<number> => {
-    const status = (await (await fetch(`${agentUrl}/api/status`)).json()) as {
-      meters: { outbox_depth: number }[];
-    };
-    return status.meters[0]?.outbox_depth ?? 0;
+    const metrics = await (await fetch(`${agentUrl}/metrics`)).text();
+    const depth = /^gtx_agent_outbox_depth\{[^}]*\} (\d+)$/m.exec(metrics)?.[1];
+    if (depth === undefined) throw new Error('the agent tells no outbox depth');
+    return Number(depth);
   };
   await waitFor('twenty intervals wait in the outbox', async () => (await outbox()) >= 20);
   const before = await stored();

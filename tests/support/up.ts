@@ -10,6 +10,7 @@ const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
 
 /** What `gtx up` writes for other commands, as far as tests look at it. */
 interface RunFile {
+  readonly supervisor: { readonly pid: number };
   readonly components: readonly {
     readonly name: string;
     readonly state: string;
@@ -106,6 +107,8 @@ export class RunningSystem {
       'every component runs',
       () => {
         if (ended !== undefined) return true;
+        // The run file of a killed run still lies there until this one writes its own.
+        if (system.runFile.supervisor.pid !== child.pid) return false;
         const agent = system.component('agent');
         return agent.state === 'running' || agent.state === 'external';
       },

@@ -42,8 +42,20 @@ fn main() {
     constant(&mut out, "ENERGY_TOKEN_ID", "The energy-token program", &energy_token);
     constant(&mut out, "UPGRADEABLE_LOADER_ID", "The loader that owns program data accounts", &loader);
     derived(&mut out, "REGISTRY_CONFIG", "The registry's configuration", seeds::CONFIG, &registry);
-    derived(&mut out, "MINT_AUTHORITY", "The only signer for whom energy-token mints", seeds::MINT_AUTHORITY, &registry);
-    derived(&mut out, "TOKEN_CONFIG", "energy-token's configuration and SPL mint authority", seeds::CONFIG, &energy_token);
+    derived(
+        &mut out,
+        "MINT_AUTHORITY",
+        "The only signer for whom energy-token mints",
+        seeds::MINT_AUTHORITY,
+        &registry,
+    );
+    derived(
+        &mut out,
+        "TOKEN_CONFIG",
+        "energy-token's configuration and SPL mint authority",
+        seeds::CONFIG,
+        &energy_token,
+    );
     derived(&mut out, "GRID_MINT", "The GRID mint", seeds::MINT, &energy_token);
     for (name, doc, program) in [
         ("REGISTRY_PROGRAM_DATA", "Where the loader keeps the registry's upgrade authority", &registry),

@@ -127,7 +127,11 @@ mod tests {
         let edges = [0, 1, 2, 8, 9, 10, 17, 18, 899, 900, 31_622_399, 31_622_400, 31_622_401, u32::MAX - 1, u32::MAX];
         for rated in edges {
             for elapsed in edges {
-                assert_eq!(allowed_rise(Watts(rated), Seconds(elapsed)).0, with_u128(rated, elapsed), "{rated} {elapsed}");
+                assert_eq!(
+                    allowed_rise(Watts(rated), Seconds(elapsed)).0,
+                    with_u128(rated, elapsed),
+                    "{rated} {elapsed}"
+                );
             }
         }
     }

@@ -35,10 +35,7 @@ impl RegisterMeter {
         accounts.config.require_running()?;
         require!(accounts.user.verified == 1, RegistryError::UserNotVerified);
         require!(is_meter_id(&meter_id), RegistryError::MeterIdInvalid);
-        require!(
-            rated_watts > 0 && rated_watts <= accounts.config.max_rated_watts,
-            RegistryError::RatedPowerInvalid
-        );
+        require!(rated_watts > 0 && rated_watts <= accounts.config.max_rated_watts, RegistryError::RatedPowerInvalid);
         let owner = *accounts.owner.address();
         require_consent(&accounts.instructions, &accounts.config, &public_key, &meter_id, &owner)?;
 

@@ -1,7 +1,5 @@
 use {
-    crate::{
-        clock::now, consent::require_consent, create, Config, Meter, MeterKey, MeterKeyRotated, RegistryError,
-    },
+    crate::{clock::now, consent::require_consent, create, Config, Meter, MeterKey, MeterKeyRotated, RegistryError},
     anchor_lang::{accounts::SysvarInstructions, prelude::*},
     gridtokenx_shared::{addresses::REGISTRY_CONFIG, seeds},
 };

@@ -16,10 +16,7 @@ impl SetPaused {
     pub fn run(ctx: &mut Context<Self>, paused: bool) -> Result<()> {
         let authority = *ctx.accounts.authority.address();
         let config = &mut ctx.accounts.config;
-        require!(
-            authority == config.admin || (paused && authority == config.guardian),
-            RegistryError::NotAuthorized
-        );
+        require!(authority == config.admin || (paused && authority == config.guardian), RegistryError::NotAuthorized);
         config.paused = paused as u8;
         emit!(PausedSet { paused, authority, timestamp: now()? });
         config.invariant()

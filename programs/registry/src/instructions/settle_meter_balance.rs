@@ -1,7 +1,5 @@
 use {
-    crate::{
-        clock::now, events::log_event, Config, Meter, MeterBalanceSettled, RegistryError, STATUS_SUSPENDED,
-    },
+    crate::{clock::now, events::log_event, Config, Meter, MeterBalanceSettled, RegistryError, STATUS_SUSPENDED},
     anchor_lang::prelude::*,
     gridtokenx_shared::addresses::REGISTRY_CONFIG,
 };

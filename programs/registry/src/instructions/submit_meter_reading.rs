@@ -1,7 +1,5 @@
 use {
-    crate::{
-        clock::now, readings::accept_reading, signature::SignedMessages, Config, Meter, RegistryError, User,
-    },
+    crate::{clock::now, readings::accept_reading, signature::SignedMessages, Config, Meter, RegistryError, User},
     anchor_lang::{accounts::SysvarInstructions, prelude::*},
     gridtokenx_shared::addresses::REGISTRY_CONFIG,
 };

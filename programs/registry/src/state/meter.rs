@@ -99,19 +99,13 @@ impl Meter {
         ensure(reading.sequence - self.last_sequence <= MAX_SEQUENCE_JUMP, RegistryError::SequenceJump)?;
         ensure(reading.interval_start < reading.interval_end, RegistryError::IntervalInvalid)?;
         ensure(reading.interval_end > self.last_end, RegistryError::EndNotLater)?;
-        ensure(
-            reading.interval_end as i64 <= now.saturating_add(MAX_FUTURE_SECONDS),
-            RegistryError::EndInFuture,
-        )?;
+        ensure(reading.interval_end as i64 <= now.saturating_add(MAX_FUTURE_SECONDS), RegistryError::EndInFuture)?;
 
         let risen = |new: u64, old: u64| Nkwh(new).checked_sub(Nkwh(old)).ok_or(RegistryError::TotalsDecreased);
         let produced = risen(reading.produced_total, self.produced_total)?;
         let consumed = risen(reading.consumed_total, self.consumed_total)?;
         let surplus = risen(reading.surplus_total, self.surplus_total)?;
-        ensure(
-            produced.saturating_sub(consumed) <= surplus && surplus <= produced,
-            RegistryError::TotalsInconsistent,
-        )?;
+        ensure(produced.saturating_sub(consumed) <= surplus && surplus <= produced, RegistryError::TotalsInconsistent)?;
 
         let basis = match policy {
             Policy::IntervalSurplus => Nkwh(reading.surplus_total),
@@ -350,7 +344,11 @@ mod tests {
                         let allowed = 5_000 * elapsed as u128 * 1_000_000_000 * 11 / 36_000_000;
                         let counted = if rebase { 0 } else { rise.min(allowed) };
                         let excess = if rebase { 0 } else { rise - counted };
-                        assert_eq!((accepted.counted.0 as u128, accepted.held.0 as u128), (counted, excess), "{context}");
+                        assert_eq!(
+                            (accepted.counted.0 as u128, accepted.held.0 as u128),
+                            (counted, excess),
+                            "{context}"
+                        );
                         assert_eq!(accepted.rebased, rebase, "{context}");
                         model.eligible += counted;
                         model.held += excess;

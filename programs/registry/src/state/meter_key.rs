@@ -32,10 +32,7 @@ impl MeterKey {
 
     /// Called at the end of each instruction that changes a key.
     pub fn invariant(&self) -> Result<()> {
-        require!(
-            self.active <= 1 && (self.active == 0 || self.until == 0),
-            RegistryError::InvariantViolated
-        );
+        require!(self.active <= 1 && (self.active == 0 || self.until == 0), RegistryError::InvariantViolated);
         Ok(())
     }
 }

@@ -377,9 +377,8 @@ export class Bank {
    */
   execute(transaction: ParsedTransaction): Outcome {
     const { message } = transaction;
-    if (!this.isBlockhashValid(message.recentBlockhash)) return { landed: false, err: 'BlockhashNotFound' };
-    if (this.#journal.hasTransaction(transaction.signature))
-      return { landed: false, err: 'AlreadyProcessed' };
+    const refusal = this.refusal(transaction, message.recentBlockhash);
+    if (refusal !== null) return { landed: false, err: refusal };
     let loaded: LoadedAddresses;
     try {
       loaded = this.resolveLookups(message);

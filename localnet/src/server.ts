@@ -88,7 +88,8 @@ export class RpcServer {
     for (let attempt = 1; ; attempt++) {
       const http = createServer((request, response) => {
         this.#serve(request, response).catch((error: unknown) => {
-          this.#logger.error({ err: error }, 'request failed');
+          // A client that went away in the middle of its request is no concern of the operator.
+          this.#logger[request.destroyed ? 'debug' : 'error']({ err: error }, 'request failed');
           response.destroy();
         });
       });
@@ -357,16 +358,20 @@ function plain(
   response.end(text);
 }
 
-async function readBody(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return undefined;
+function readBody(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve(undefined);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return new Promise((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) resolve(undefined);
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(Buffer.concat(chunks)));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('the client went away')));
+  });
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {

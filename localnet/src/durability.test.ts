@@ -325,3 +325,19 @@ test('a clock that is set back does not take slots or block times with it', asyn
     await net.close();
   }
 });
+
+test('a chain whose clock stands still works, and its first slot is not final', async () => {
+  const net = await startTestNet({ now: () => 1_800_000_000_000 });
+  try {
+    const signatures = await Promise.all(
+      [1, 2].map(() => net.connection.requestAirdrop(Keypair.generate().publicKey, SOL)),
+    );
+    for (const status of await statuses(net.localnet.rpcUrl, signatures)) {
+      expect(status).toMatchObject({ slot: 1, err: null, confirmationStatus: 'confirmed' });
+    }
+    expect(await net.connection.getSlot('finalized')).toBe(0);
+    expect(await net.connection.getBlockTime(1)).toBe(1_800_000_000);
+  } finally {
+    await net.close();
+  }
+});

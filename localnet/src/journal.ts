@@ -111,6 +111,9 @@ export class Journal {
       db.pragma('locking_mode = EXCLUSIVE');
       db.pragma('journal_mode = WAL');
       db.pragma('synchronous = FULL');
+      // macOS: fsync alone leaves data in the drive's cache. Without effect elsewhere.
+      db.pragma('fullfsync = ON');
+      db.pragma('checkpoint_fullfsync = ON');
       db.pragma('wal_autocheckpoint = 2000');
       // An empty write takes the exclusive lock now instead of at the first transaction.
       db.exec('BEGIN IMMEDIATE; COMMIT');

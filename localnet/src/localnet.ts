@@ -13,7 +13,7 @@ import { Methods } from './methods.js';
 import { Metrics } from './metrics.js';
 import { PubSub } from './pubsub.js';
 import { assertLoopback, RpcServer } from './server.js';
-import { SlotClock } from './slot-clock.js';
+import { SLOT_MS, SlotClock } from './slot-clock.js';
 
 /** What the faucet holds at genesis: 500 million SOL, as solana-test-validator's mint account does. */
 const FAUCET_LAMPORTS = 500_000_000n * 1_000_000_000n;
@@ -70,7 +70,8 @@ function openChain(
     journal.transaction(() => {
       journal.setMeta('genesis_hash', randomBytes(32));
       journal.setMeta('seed', randomBytes(32));
-      journal.addSegment({ slot: 0, timeMs: now(), floorUnix: 0 });
+      // Slot 0 is the genesis and already over: transactions begin in slot 1, which is not final yet.
+      journal.addSegment({ slot: 0, timeMs: now() - SLOT_MS, floorUnix: 0 });
     });
   } else {
     // Slots go on after the highest one that may have been used; the time that passed is in the clock alone.

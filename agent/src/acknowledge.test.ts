@@ -5,7 +5,14 @@ import { makeKey, TestCollector } from './testing/collector.js';
 
 const collector = new TestCollector();
 const topic = topicFor('MTR-001', 'ack');
-const ack: Ack = { meter_id: 'MTR-001', time: 1_700_000_000, through: '7', stored: ['7'], refused: [], held: [] };
+const ack: Ack = {
+  meter_id: 'MTR-001',
+  time: 1_700_000_000,
+  through: '7',
+  stored: ['7'],
+  refused: [],
+  held: [],
+};
 const bytes = (text: string) => new TextEncoder().encode(text);
 const open = (text: string, on = topic) => openEnvelope(on, bytes(text), collector.key.text, 'ACK_INVALID');
 
@@ -63,7 +70,15 @@ describe('acknowledgements', () => {
   });
 
   it('are refused when malformed or huge', () => {
-    for (const text of ['', '{}', '[]', 'null', '{"payload":1}', '\u0000', 'x'.repeat(MAX_ENVELOPE_BYTES + 1)]) {
+    for (const text of [
+      '',
+      '{}',
+      '[]',
+      'null',
+      '{"payload":1}',
+      '\u0000',
+      'x'.repeat(MAX_ENVELOPE_BYTES + 1),
+    ]) {
       expect(codeOf(() => open(text))).toBe('ACK_INVALID');
     }
     for (const payload of ['{}', '{"meter_id":"MTR-001"}', JSON.stringify({ ...ack, through: '-1' })]) {
@@ -78,10 +93,15 @@ describe('commands', () => {
   it('are obeyed once, and none older than the last', () => {
     const first = checkCommand(command, undefined, 1_010);
     expect(codeOf(() => checkCommand(command, first, 1_010))).toBe('COMMAND_INVALID');
-    expect(codeOf(() => checkCommand({ ...command, id: 'b', time: 999 }, first, 1_010))).toBe('COMMAND_INVALID');
+    expect(codeOf(() => checkCommand({ ...command, id: 'b', time: 999 }, first, 1_010))).toBe(
+      'COMMAND_INVALID',
+    );
     const second = checkCommand({ ...command, id: 'b' }, first, 1_010);
     expect(codeOf(() => checkCommand(command, second, 1_010))).toBe('COMMAND_INVALID');
-    expect(checkCommand({ ...command, id: 'a', time: 1_001 }, second, 1_010)).toEqual({ time: 1_001, ids: ['a'] });
+    expect(checkCommand({ ...command, id: 'a', time: 1_001 }, second, 1_010)).toEqual({
+      time: 1_001,
+      ids: ['a'],
+    });
   });
 
   it('are refused when stale, as far as the clock can tell', () => {

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { AgentConfig } from './config.js';
 
-export const REFERENCE_BEGIN = '<!-- settings: generated from the schema, see agent/src/config-reference.ts -->';
+export const REFERENCE_BEGIN =
+  '<!-- settings: generated from the schema, see agent/src/config-reference.ts -->';
 export const REFERENCE_END = '<!-- end of settings -->';
 export const EXAMPLE_BEGIN = '<!-- example -->';
 
@@ -37,7 +38,7 @@ function describe(schema: Schema, prefix: string, rows: string[]): void {
     const text = child.description ?? '';
     const fallback = JSON.stringify(child.default);
     const shown = child.default === undefined || fallback === '{}' ? '' : `\`${fallback}\``;
-    rows.push(`| \`${path}\` | ${valueOf(child)} | ${required ? 'required' : shown} | ${text} |`);
+    rows.push(`| \`${path}\` | ${formOf(child)} | ${required ? 'required' : shown} | ${text} |`);
     for (const part of parts) {
       describe(part, `${path}.`, rows);
       if (part.items) describe(part.items, `${path}[].`, rows);
@@ -45,16 +46,17 @@ function describe(schema: Schema, prefix: string, rows: string[]): void {
   }
 }
 
-function valueOf(schema: Schema): string {
+function formOf(schema: Schema): string {
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.enum) return schema.enum.map((one) => `\`${String(one)}\``).join(', ');
   if (schema.oneOf) return 'one of';
-  if (schema.anyOf) return schema.anyOf.map(valueOf).join(', ');
+  if (schema.anyOf) return schema.anyOf.map(formOf).join(', ');
   if (schema.type === 'array') return 'list';
   if (schema.type === 'object') return 'group';
   if (schema.type === 'string') return 'text';
   if (schema.type === 'boolean') return '`true`, `false`';
-  const bounded = schema.minimum !== undefined && schema.maximum !== undefined && schema.maximum < 2 ** 53 - 1;
+  const bounded =
+    schema.minimum !== undefined && schema.maximum !== undefined && schema.maximum < 2 ** 53 - 1;
   if (bounded) return `${schema.minimum} to ${schema.maximum}`;
   return schema.minimum === undefined ? 'number' : `from ${schema.minimum}`;
 }

@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { GtxError } from '@gridtokenx/protocol';
 import { describe, expect, it } from 'vitest';
-import { configReference, EXAMPLE_BEGIN, exampleOf, REFERENCE_BEGIN, REFERENCE_END } from './config-reference.js';
 import { parseAgentConfig } from './config.js';
+import {
+  configReference,
+  EXAMPLE_BEGIN,
+  exampleOf,
+  REFERENCE_BEGIN,
+  REFERENCE_END,
+} from './config-reference.js';
 
 const KEY = '4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS';
 const good = `
@@ -54,11 +60,17 @@ describe('the configuration', () => {
       /^agent\.yaml:14:9: .*there is no profile "sdm9"; there are: .*eastron-sdm630/,
     );
     expect(problems(good.replace('role: grid', 'role: production'))).toHaveLength(2);
-    expect(problems(good.replace(`collector_key: ${KEY}\n`, ''))[0]).toMatch(/^agent\.yaml:2:1: collector_key: /);
-    expect(problems(good.replace('mode: bidirectional', 'mode: bidirectional\n    colour: red'))[0]).toContain('colour');
+    expect(problems(good.replace(`collector_key: ${KEY}\n`, ''))[0]).toMatch(
+      /^agent\.yaml:2:1: collector_key: /,
+    );
+    expect(
+      problems(good.replace('mode: bidirectional', 'mode: bidirectional\n    colour: red'))[0],
+    ).toContain('colour');
     expect(problems('a: [')[0]).toMatch(/^agent\.yaml:1:/);
     expect(problems('')[0]).toMatch(/^agent\.yaml:1:1: /);
-    expect(problems(good.replace('data_dir: data', 'data_dir: data\ndata_dir: other'))[0]).toMatch(/^agent\.yaml:3:1/);
+    expect(problems(good.replace('data_dir: data', 'data_dir: data\ndata_dir: other'))[0]).toMatch(
+      /^agent\.yaml:3:1/,
+    );
   });
 
   it('wants TLS to another machine', () => {
@@ -72,13 +84,18 @@ describe('the configuration', () => {
 
   it('does not let two meters sell the energy of one device', () => {
     const meter = good.slice(good.indexOf('  - id'));
-    expect(problems(good + meter.replace('MTR-001', 'MTR-002'))[0]).toContain('already belongs to meter MTR-001');
+    expect(problems(good + meter.replace('MTR-001', 'MTR-002'))[0]).toContain(
+      'already belongs to meter MTR-001',
+    );
     expect(problems(good + meter)[0]).toContain('is there twice');
   });
 
   it('is described in the documentation, word for word', () => {
     const page = readFileSync(new URL('../../docs/agent.md', import.meta.url), 'utf8');
-    const reference = page.slice(page.indexOf(REFERENCE_BEGIN) + REFERENCE_BEGIN.length, page.indexOf(REFERENCE_END));
+    const reference = page.slice(
+      page.indexOf(REFERENCE_BEGIN) + REFERENCE_BEGIN.length,
+      page.indexOf(REFERENCE_END),
+    );
     expect(reference.trim()).toBe(configReference().trim());
     expect(page).toContain(EXAMPLE_BEGIN);
     expect(problems(exampleOf(page))).toEqual([]);

@@ -50,7 +50,11 @@ describe('delivery', () => {
   });
 
   it('whatever is acknowledged when: each reading goes out first after all before it', () => {
-    const step = fc.record({ afterMs: fc.integer({ min: 1, max: 20_000 }), decide: fc.nat(7), answered: fc.boolean() });
+    const step = fc.record({
+      afterMs: fc.integer({ min: 1, max: 20_000 }),
+      decide: fc.nat(7),
+      answered: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 100 }), (width, steps) => {
         const window = new DeliveryWindow();

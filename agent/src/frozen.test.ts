@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FrozenWatch } from './frozen.js';
 
-function watch(quantity: 'energy_import' | 'energy_export', watts: number, minutes: number, risesEvery = 0): boolean {
+function watch(
+  quantity: 'energy_import' | 'energy_export',
+  watts: number,
+  minutes: number,
+  risesEvery = 0,
+): boolean {
   const frozen = new FrozenWatch(quantity);
   let register = 1_000n;
   let result = false;

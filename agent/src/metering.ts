@@ -200,7 +200,7 @@ export class Metering {
         if (this.deps.now() < dueMs && dueMs - this.deps.now() <= this.sampleSeconds * 1000) this.arm(dueMs);
         else this.run();
       },
-      Math.min(Math.max(waitMs, 1), LONGEST_TIMER_MS),
+      Math.min(Math.max(waitMs, 1), this.sampleSeconds * 1000, LONGEST_TIMER_MS),
     );
   }
 
@@ -250,12 +250,13 @@ export class Metering {
     }
     if (reset || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
     this.record(registers);
-    if (this.healthy) this.sign(beganMs);
+    const { trusted } = this.clockVerdict();
+    if (this.healthy && trusted) this.sign(beganMs);
     this.noteMissed();
     return seen.ready;
   }
 
-  /** Signs the interval that has just ended, if one has and the clock may date it. */
+  /** Signs the interval that has just ended, if one has. */
   private sign(beganMs: number): void {
     const { deps, account } = this;
     const interval = deps.config.interval_seconds;
@@ -263,8 +264,6 @@ export class Metering {
     if (end === undefined) return;
     // A sample long after the end would put energy into the interval that came later.
     if (beganMs - end * 1000 > this.toleranceMs()) return;
-    const verdict = this.clockVerdict();
-    if (!verdict.trusted) return;
     const closed = closeInterval(account, end, interval);
     const signed = deps.signer.signReading(closed.reading);
     try {

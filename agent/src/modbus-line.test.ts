@@ -1,8 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type MeterProfile, loadProfile } from '@gridtokenx/firmware-profiles';
+import { loadProfile, type MeterProfile } from '@gridtokenx/firmware-profiles';
 import { socatInstalled } from '@gridtokenx/simulator';
 import modbusSerial from 'modbus-serial';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -39,7 +39,11 @@ async function tcpDevice(
     socket.on('error', () => undefined);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const line = new ModbusLine({ type: 'tcp', host: '127.0.0.1', port: (server.address() as { port: number }).port });
+  const line = new ModbusLine({
+    type: 'tcp',
+    host: '127.0.0.1',
+    port: (server.address() as { port: number }).port,
+  });
   endings.push(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -157,7 +161,8 @@ describe('a Modbus line', () => {
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (let index = 0; index < 50; index++) expect(await outcome(line.read(request, 1_000, 0))).toBe('connection');
+    for (let index = 0; index < 50; index++)
+      expect(await outcome(line.read(request, 1_000, 0))).toBe('connection');
     expect(line.counters.connectFailures).toBeLessThan(5);
   });
 
@@ -173,7 +178,12 @@ describe('a Modbus line', () => {
   });
 });
 
-function reader(line: ModbusLine, unit: number, more: { timeout_ms?: number; gap_ms?: number } = {}, profile?: MeterProfile) {
+function reader(
+  line: ModbusLine,
+  unit: number,
+  more: { timeout_ms?: number; gap_ms?: number } = {},
+  profile?: MeterProfile,
+) {
   return new DeviceReader(
     {
       role: 'grid',
@@ -256,31 +266,34 @@ describe('devices on a simulated line', () => {
     expect(typeof (await sampleOf(one))).toBe('object');
   });
 
-  it.skipIf(!socatInstalled())('reads over a serial line through noise, broken frames and late replies', async () => {
-    const { simulator, line } = await simulated([1, 2], 'pty');
-    const [one, two] = [reader(line, 1, { timeout_ms: 300 }), reader(line, 2, { timeout_ms: 300 })];
-    for (const fault of [
-      { type: 'garbage', times: 1 },
-      { type: 'bad-crc', times: 1 },
-      { type: 'truncated', times: 1 },
-      { type: 'late', delay_ms: 450, times: 1 },
-    ] as const) {
-      simulator.setFault(1, fault);
-      expect(await sampleOf(one)).toBe('METER_BUS_ERROR');
-      for (let round = 0; round < 3; round++) {
-        const sample = await sampleOf(two);
-        if (typeof sample === 'string') throw new Error(`${fault.type}: ${sample}`);
-        const now = registers(simulator, 2);
-        expect(sample.produced as bigint).toBeLessThanOrEqual(now.exportNkwh);
-        expect(now.exportNkwh - (sample.produced as bigint)).toBeLessThan(1_000_000_000n);
+  it.skipIf(!socatInstalled())(
+    'reads over a serial line through noise, broken frames and late replies',
+    async () => {
+      const { simulator, line } = await simulated([1, 2], 'pty');
+      const [one, two] = [reader(line, 1, { timeout_ms: 300 }), reader(line, 2, { timeout_ms: 300 })];
+      for (const fault of [
+        { type: 'garbage', times: 1 },
+        { type: 'bad-crc', times: 1 },
+        { type: 'truncated', times: 1 },
+        { type: 'late', delay_ms: 450, times: 1 },
+      ] as const) {
+        simulator.setFault(1, fault);
+        expect(await sampleOf(one)).toBe('METER_BUS_ERROR');
+        for (let round = 0; round < 3; round++) {
+          const sample = await sampleOf(two);
+          if (typeof sample === 'string') throw new Error(`${fault.type}: ${sample}`);
+          const now = registers(simulator, 2);
+          expect(sample.produced as bigint).toBeLessThanOrEqual(now.exportNkwh);
+          expect(now.exportNkwh - (sample.produced as bigint)).toBeLessThan(1_000_000_000n);
+        }
+        await until('the wait is over', () => !one.backingOff);
+        const again = await sampleOf(one);
+        if (typeof again === 'string') throw new Error(`after ${fault.type}: ${again}`);
+        expect(again.consumed).toBe(0n);
       }
-      await until('the wait is over', () => !one.backingOff);
-      const again = await sampleOf(one);
-      if (typeof again === 'string') throw new Error(`after ${fault.type}: ${again}`);
-      expect(again.consumed).toBe(0n);
-    }
-    expect(line.counters.strayBytes).toBeGreaterThan(0);
-  });
+      expect(line.counters.strayBytes).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe.skipIf(!socatInstalled())('a device that answers in order but late, on a serial line', () => {
@@ -288,7 +301,9 @@ describe.skipIf(!socatInstalled())('a device that answers in order but late, on 
     const folder = mkdtempSync(join(tmpdir(), 'gtx-serial-'));
     endings.push(() => rmSync(folder, { recursive: true, force: true }));
     // Each register tells its own address, as a small float: any mix-up shows.
-    const serial = new SerialDevice(join(folder, 'tty'), (_unit, address) => (address % 2 === 0 ? 0x4000 + address : 0));
+    const serial = new SerialDevice(join(folder, 'tty'), (_unit, address) =>
+      address % 2 === 0 ? 0x4000 + address : 0,
+    );
     await serial.start();
     endings.push(() => serial.stop());
     const line = new ModbusLine({

@@ -53,7 +53,8 @@ function put(box: Outbox, sequence: number, nowMs = NOW, meterId = 'M'): void {
   });
 }
 
-const states = (box: Outbox, meterId = 'M') => box.readings(meterId).map((one) => `${one.sequence} ${one.state}`);
+const states = (box: Outbox, meterId = 'M') =>
+  box.readings(meterId).map((one) => `${one.sequence} ${one.state}`);
 const nothing = { through: 0, stored: [], held: [], refused: [] };
 
 function codeOf(run: () => unknown): string {
@@ -128,7 +129,11 @@ describe('the store', () => {
     expect(box.counts('M')).toEqual({ pending: 1, sent: 2, stored: 1, held: 1, refused: 1 });
     expect(box.depth('M')).toBe(3);
     // What was decided stays decided.
-    expect(box.decide('M', { ...nothing, stored: [1, 2, 3] }, NOW)).toEqual({ stored: 0, refused: 0, later: 0 });
+    expect(box.decide('M', { ...nothing, stored: [1, 2, 3] }, NOW)).toEqual({
+      stored: 0,
+      refused: 0,
+      later: 0,
+    });
     expect(box.resendFrom('M', 2)).toBe(2);
     expect(states(box)).toEqual(['1 stored', '2 pending', '3 pending', '4 sent', '5 sent', '6 pending']);
   });
@@ -176,7 +181,10 @@ describe('a full store', () => {
     box.markSent('M', all, NOW);
     box.decide(
       'M',
-      { ...nothing, refused: all.map((sequence) => ({ sequence, code: 'USER_NOT_VERIFIED', retry: 'later' })) },
+      {
+        ...nothing,
+        refused: all.map((sequence) => ({ sequence, code: 'USER_NOT_VERIFIED', retry: 'later' })),
+      },
       NOW,
     );
     box.decide('M', { ...nothing, through: last }, NOW);

@@ -293,7 +293,8 @@ export class Outbox {
           result.later += s.postpone.run(code, nowMs + wait, meterId, sequence).changes;
         }
       }
-      for (const sequence of decision.held) changed.held += s.settle.run('held', nowMs, meterId, sequence).changes;
+      for (const sequence of decision.held)
+        changed.held += s.settle.run('held', nowMs, meterId, sequence).changes;
       for (const sequence of decision.stored) {
         changed.stored += s.settle.run('stored', nowMs, meterId, sequence).changes;
       }

@@ -48,7 +48,9 @@ describe('a meter key', () => {
     expect(bytes).toEqual(encodeReading(reading));
     expect(verifyRaw(signature, bytes, key.publicKey)).toBe(true);
     const login = signer.signLogin('MTR-001', 1_700_000_000);
-    expect(verifyRaw(login, encodeLoginMessage({ meterId: 'MTR-001', unixSeconds: 1_700_000_000 }), key.publicKey)).toBe(true);
+    expect(
+      verifyRaw(login, encodeLoginMessage({ meterId: 'MTR-001', unixSeconds: 1_700_000_000 }), key.publicKey),
+    ).toBe(true);
   });
 
   it('is refused when others may read it, for every such mode', () => {

@@ -24,7 +24,9 @@ export class SerialDevice {
   ) {}
 
   async start(): Promise<void> {
-    const child = spawn('socat', [`pty,raw,echo=0,link=${this.link}`, '-'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn('socat', [`pty,raw,echo=0,link=${this.link}`, '-'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     this.child = child;
     child.stdout.on('data', (bytes: Buffer) => this.take(bytes));
     child.stdin.on('error', () => undefined);
@@ -54,10 +56,16 @@ export class SerialDevice {
   }
 
   private answer(frame: Buffer): Buffer {
-    const [unit, code, start, count] = [frame[0] as number, frame[1] as number, frame.readUInt16BE(2), frame.readUInt16BE(4)];
+    const [unit, code, start, count] = [
+      frame[0] as number,
+      frame[1] as number,
+      frame.readUInt16BE(2),
+      frame.readUInt16BE(4),
+    ];
     const body = Buffer.alloc(3 + count * 2);
     body.set([unit, code, count * 2]);
-    for (let index = 0; index < count; index++) body.writeUInt16BE(this.valueAt(unit, start + index), 3 + index * 2);
+    for (let index = 0; index < count; index++)
+      body.writeUInt16BE(this.valueAt(unit, start + index), 3 + index * 2);
     const crc = Buffer.alloc(2);
     crc.writeUInt16LE(crc16(body));
     return Buffer.concat([body, crc]);

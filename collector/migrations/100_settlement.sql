@@ -93,6 +93,8 @@ CREATE TABLE chain_readings (
   held numeric(20, 0) NOT NULL,
   state text NOT NULL CHECK (state IN ('mint_due', 'minted', 'nothing', 'held')),
   mint_signature varchar(88),
+  -- TRUE: its event was cut off from the log; counted and held are worked out from the accounts.
+  inferred boolean NOT NULL DEFAULT FALSE,
   PRIMARY KEY (meter_id, sequence),
   CHECK ((state = 'minted') = (mint_signature IS NOT NULL))
 );

@@ -9,7 +9,7 @@ export const DIFFERENCES = {
   HISTORY_INCOMPLETE:
     'The node’s history does not reach back to the registry’s first transaction, so sums over it prove nothing. Ask a node that keeps all of it.',
   EVENTS_LOST:
-    'A transaction logged so much that its events are cut off. Read its accounts and compare by hand; the audit uses the counters.',
+    'A transaction logged so much that events are cut off which nothing else tells. Read its accounts and compare by hand.',
   TRANSACTION_MISSING:
     'The chain has a transaction that the database has not applied. Start the collector; if it stays missing, delete the mirror’s cursors so that it reads the history anew.',
   TRANSACTION_UNKNOWN:

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { importReading } from '../store/readings.js';
-import { type AccountSnapshot, writeSnapshot } from './accounts.js';
-import type { AcceptedReading, LandedEvent, LandedTransaction } from './landed.js';
+import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
+import type { AcceptedReading, LandedEvent, LandedTransaction, UnloggedReading } from './landed.js';
 import { reconcileReadings } from './reconcile.js';
 
 /** What applying transactions found out that a person should hear of. */
@@ -27,7 +27,8 @@ export interface ApplyFindings {
 export function touched(transactions: readonly LandedTransaction[]): { meters: string[]; wallets: string[] } {
   const meters = new Set<string>();
   const wallets = new Set<string>();
-  for (const { events } of transactions) {
+  for (const { events, recovery } of transactions) {
+    for (const { meter } of recovery?.readings ?? []) meters.add(meter);
     for (const { event, meter } of events) {
       if (meter !== undefined) meters.add(meter);
       if (event.name === 'UserRegistered' || event.name === 'UserVerified')
@@ -105,8 +106,16 @@ export async function applyTransactions(
           break;
       }
     }
-    for (const accepted of transaction.accepted) {
-      const outcome = await acceptReading(client, transaction, accepted);
+    const inferred: AcceptedReading[] = [];
+    for (const reading of transaction.recovery?.readings ?? []) {
+      const account = snapshot.meters.get(reading.meter);
+      if (account) inferred.push(await inferAccepted(client, transaction, reading, account, minted));
+    }
+    for (const accepted of [...transaction.accepted, ...inferred]) {
+      const outcome = await acceptReading(client, transaction, accepted, {
+        minted: minted.has(accepted.meter),
+        inferred: inferred.includes(accepted),
+      });
       if (outcome === 'imported') readingsImported += 1;
       if (outcome === 'conflict') {
         conflicts.push({
@@ -217,17 +226,15 @@ async function acceptReading(
   client: pg.ClientBase,
   transaction: LandedTransaction,
   accepted: AcceptedReading,
+  { minted, inferred }: { minted: boolean; inferred: boolean },
 ): Promise<'known' | 'imported' | 'conflict'> {
   const { meterId, reading, publicKey } = accepted;
   const sequence = reading.sequence.toString();
-  const minted = transaction.events.some(
-    ({ event }) => event.name === 'ProductionMinted' && event.data.meter.toBase58() === accepted.meter,
-  );
   const state = accepted.counted > 0n ? 'mint_due' : accepted.held > 0n ? 'held' : 'nothing';
   await client.query(
     `INSERT INTO chain_readings (meter_id, sequence, signature, slot, public_key, interval_end, produced_total,
-       consumed_total, surplus_total, counted, held, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+       consumed_total, surplus_total, counted, held, state, inferred)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
     [
       meterId,
       sequence,
@@ -241,6 +248,7 @@ async function acceptReading(
       accepted.counted.toString(),
       accepted.held.toString(),
       state,
+      inferred,
     ],
   );
   if (state === 'mint_due' && !minted) {
@@ -280,6 +288,48 @@ async function acceptReading(
     status: 'pending',
   });
   return imported ? 'imported' : 'known';
+}
+
+/**
+ * What became of a reading whose event is lost. Whatever the transaction minted is eligible by then; without a mint
+ * the account tells, unless later readings are in it already: then the whole rise is taken for counted.
+ */
+async function inferAccepted(
+  client: pg.ClientBase,
+  transaction: LandedTransaction,
+  unlogged: UnloggedReading,
+  account: MeterAccount,
+  minted: ReadonlyMap<string, bigint>,
+): Promise<AcceptedReading> {
+  const { meter, publicKey, reading, message, signature } = unlogged;
+  const { rows } = await client.query<{ eligible: string; minted: string; surplus: string }>(
+    `SELECT coalesce(max(c.surplus_total), 0) AS surplus,
+       coalesce(sum(c.counted), 0) + coalesce((SELECT sum((e.data ->> 'amount')::numeric) FROM chain_events e
+         WHERE e.meter = $2 AND e.name = 'HeldReleased' AND e.slot <= $5), 0) AS eligible,
+       coalesce((SELECT sum((e.data ->> 'amount')::numeric) FROM chain_events e
+         WHERE e.meter = $2 AND e.name = 'ProductionMinted' AND e.slot <= $5 AND e.signature <> $4), 0) AS minted
+     FROM chain_readings c WHERE c.meter_id = $1 AND c.sequence < $3`,
+    [account.meterId, meter, reading.sequence.toString(), transaction.signature, transaction.slot],
+  );
+  const before = {
+    surplus: BigInt(rows[0]?.surplus ?? 0),
+    eligible: BigInt(rows[0]?.eligible ?? 0),
+    minted: BigInt(rows[0]?.minted ?? 0),
+  };
+  const rise = reading.surplusTotal - before.surplus;
+  const amount = minted.get(meter);
+  let counted = rise;
+  if (unlogged.mints) counted = before.minted + (amount ?? 0n) - before.eligible;
+  else if (account.lastSequence === reading.sequence) counted = account.eligible - before.eligible;
+  counted = within(counted, rise);
+  const held =
+    account.lastSequence === reading.sequence ? within(account.held, rise - counted) : rise - counted;
+  return { meterId: account.meterId, meter, publicKey, reading, message, signature, counted, held };
+}
+
+function within(amount: bigint, most: bigint): bigint {
+  if (amount < 0n) return 0n;
+  return amount > most ? most : amount;
 }
 
 /** A mint pays for everything of the meter that had been counted by then. Returns the meter's id. */

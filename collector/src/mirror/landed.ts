@@ -2,11 +2,25 @@ import {
   type ChainEvent,
   describeFailure,
   ED25519_PROGRAM_ID,
+  energyToken,
   eventsOf,
   readEd25519Instruction,
+  registry,
 } from '@gridtokenx/chain';
-import { encodeBase58, encodeReading, READING_BYTES, type Reading } from '@gridtokenx/protocol';
-import type { VersionedTransactionResponse } from '@solana/web3.js';
+import {
+  decodeBase58,
+  decodeReading,
+  encodeBase58,
+  encodeReading,
+  READING_BYTES,
+  type Reading,
+} from '@gridtokenx/protocol';
+import { PublicKey, type VersionedTransactionResponse } from '@solana/web3.js';
+
+/** submit_meter_reading: config, user, meter, instructions. */
+const METER_OF_SUBMIT = 2;
+/** submit_and_mint: behind its own accounts meter, user and token account for each signature. */
+const ACCOUNTS_PER_METER = 3;
 
 /** A reading that the registry accepted, with what the transaction says about it. Energies in nkWh. */
 export interface AcceptedReading {
@@ -34,6 +48,21 @@ export interface LandedEvent {
   readonly event: ChainEvent;
 }
 
+/**
+ * A reading that a successful transaction handed to the registry, so that it was accepted, though its event is lost:
+ * what of it counted is for the account to tell.
+ */
+export interface UnloggedReading {
+  /** Address of the meter's account, base58. */
+  readonly meter: string;
+  readonly publicKey: string;
+  readonly reading: Reading;
+  readonly message: Uint8Array;
+  readonly signature: string;
+  /** Whether the instruction also mints. */
+  readonly mints: boolean;
+}
+
 /** One executed transaction of the programs, taken apart. */
 export interface LandedTransaction {
   readonly signature: string;
@@ -44,13 +73,18 @@ export interface LandedTransaction {
   readonly error: string | undefined;
   readonly events: readonly LandedEvent[];
   readonly accepted: readonly AcceptedReading[];
-  /**
-   * Log lines are missing (a transaction may log too much): events may be missing too, and only what the
-   * instructions themselves tell is known.
-   */
-  readonly truncated: boolean;
-  /** Every account that the transaction wrote, base58. */
+  /** What a truncated transaction tells without its log; undefined when nothing is missing. */
+  readonly recovery: Recovery | undefined;
+}
+
+/** What is known of a transaction whose log is cut off. Its mints are among the events: their calls tell them. */
+export interface Recovery {
+  /** Accepted readings without their event. */
+  readonly readings: readonly UnloggedReading[];
+  /** Every account that it wrote, base58: what happened to them may not be among the events. */
   readonly written: readonly string[];
+  /** Instructions of the registry whose events cannot be made good from anything else in the transaction. */
+  readonly lost: readonly string[];
 }
 
 /**
@@ -78,7 +112,7 @@ export function readLanded(signature: string, response: VersionedTransactionResp
       error: `${failure.reason}: ${failure.message}`,
       events: [],
       accepted: [],
-      truncated: false,
+      recovery: undefined,
     };
   }
 
@@ -97,13 +131,33 @@ export function readLanded(signature: string, response: VersionedTransactionResp
 
   // Signed messages by key and content: the instruction that was verified, wherever it stands.
   const signatures = new Map<string, string>();
+  const submitted: UnloggedReading[] = [];
   for (const [index, { programIdIndex, data }] of message.compiledInstructions.entries()) {
     if (nameOf(programIdIndex) !== ED25519_PROGRAM_ID.toBase58()) continue;
-    for (const entry of readEd25519Instruction(data, index) ?? []) {
+    const next = message.compiledInstructions[index + 1];
+    const call =
+      next && nameOf(next.programIdIndex) === registry.programId.toBase58()
+        ? registry.decodeInstruction(next.data)
+        : undefined;
+    for (const [position, entry] of (readEd25519Instruction(data, index) ?? []).entries()) {
       if (entry.message.length !== READING_BYTES) continue;
-      signatures.set(keyOf(encodeBase58(entry.publicKey), entry.message), encodeBase58(entry.signature));
+      const publicKey = encodeBase58(entry.publicKey);
+      const signed = encodeBase58(entry.signature);
+      signatures.set(keyOf(publicKey, entry.message), signed);
+      const account = call && meterPosition(call.name, call.accountCount, position);
+      const meter = account === undefined ? undefined : next?.accountKeyIndexes[account];
+      if (!call || meter === undefined) continue;
+      submitted.push({
+        meter: nameOf(meter),
+        publicKey,
+        reading: decodeReading(entry.message),
+        message: entry.message,
+        signature: signed,
+        mints: call.name === 'submit_and_mint',
+      });
     }
   }
+  if (decoded.truncated) events.push(...lostMints(response, nameOf, events));
 
   const accepted: AcceptedReading[] = [];
   for (const { event } of events) {
@@ -134,7 +188,119 @@ export function readLanded(signature: string, response: VersionedTransactionResp
       held: data.held,
     });
   }
-  return { ...common, error: undefined, events, accepted, truncated: decoded.truncated };
+  return {
+    ...common,
+    error: undefined,
+    events,
+    accepted,
+    recovery: decoded.truncated ? recover(response, nameOf, keys.length, accepted, submitted) : undefined,
+  };
+}
+
+/** Calls whose events tell nothing that instructions and accounts do not tell too. */
+const RECOVERABLE: ReadonlySet<string> = new Set([
+  'submit_meter_reading',
+  'submit_and_mint',
+  'settle_meter_balance',
+  'settle_and_mint_tokens',
+  'get_unsettled_balance',
+  'register_user',
+]);
+
+function recover(
+  { transaction: { message }, meta }: VersionedTransactionResponse,
+  nameOf: (index: number) => string,
+  accounts: number,
+  accepted: readonly AcceptedReading[],
+  submitted: readonly UnloggedReading[],
+): Recovery {
+  const written: string[] = [];
+  for (let index = 0; index < accounts; index++) {
+    if (message.isAccountWritable(index)) written.push(nameOf(index));
+  }
+  const calls = [
+    ...message.compiledInstructions.map(({ programIdIndex, data }) => ({ programIdIndex, data })),
+    ...(meta?.innerInstructions ?? []).flatMap(({ instructions }) =>
+      instructions.map(({ programIdIndex, data }) => ({ programIdIndex, data: innerData(data) })),
+    ),
+  ];
+  const lost = new Set<string>();
+  for (const { programIdIndex, data } of calls) {
+    if (nameOf(programIdIndex) !== registry.programId.toBase58()) continue;
+    const name = registry.decodeInstruction(data)?.name ?? 'unknown';
+    if (!RECOVERABLE.has(name)) lost.add(name);
+  }
+  const logged = new Set(accepted.map(({ meter, reading }) => `${meter}/${reading.sequence}`));
+  return {
+    readings: submitted.filter(({ meter, reading }) => !logged.has(`${meter}/${reading.sequence}`)),
+    written,
+    lost: [...lost],
+  };
+}
+
+/** energy-token's mint_from_production: mint authority, config, mint, destination, token program. */
+const DESTINATION_OF_MINT = 3;
+/** Indexes of events that were read from calls: above any that a transaction can log. */
+const FIRST_RECOVERED_INDEX = 10_000;
+
+/** Mints whose event is cut off. The call from the registry, which is on record, names meter and amount. */
+function lostMints(
+  { meta }: VersionedTransactionResponse,
+  nameOf: (index: number) => string,
+  events: readonly LandedEvent[],
+): LandedEvent[] {
+  const logged = new Map<string, number>();
+  for (const { event, meter } of events) {
+    if (event.name === 'ProductionMinted' && meter) logged.set(meter, (logged.get(meter) ?? 0) + 1);
+  }
+  const found: LandedEvent[] = [];
+  const programId = energyToken.programId.toBase58();
+  for (const { instructions } of meta?.innerInstructions ?? []) {
+    for (const { programIdIndex, accounts, data } of instructions) {
+      if (nameOf(programIdIndex) !== programId) continue;
+      const call = energyToken.decodeInstruction(innerData(data));
+      if (call?.name !== 'mint_from_production') continue;
+      const { meter: address, amount } = call.args as { meter: PublicKey; amount: bigint };
+      const meter = address.toBase58();
+      const known = logged.get(meter) ?? 0;
+      if (known > 0) {
+        logged.set(meter, known - 1);
+        continue;
+      }
+      const index = FIRST_RECOVERED_INDEX + found.length;
+      const ownerTokenAccount = new PublicKey(nameOf(accounts[DESTINATION_OF_MINT] ?? 0));
+      found.push({
+        index,
+        programId,
+        name: 'ProductionMinted',
+        meter,
+        json: {
+          meter,
+          ownerTokenAccount: ownerTokenAccount.toBase58(),
+          amount: amount.toString(),
+          recovered: true,
+        },
+        event: {
+          name: 'ProductionMinted',
+          programId,
+          index,
+          data: { meter: address, ownerTokenAccount, amount, totalMinted: 0n },
+        },
+      });
+    }
+  }
+  return found;
+}
+
+/** Inner instructions come with their data in base58. */
+function innerData(data: string): Uint8Array {
+  return data === '' ? new Uint8Array() : decodeBase58(data);
+}
+
+/** Which of an instruction's accounts is the meter of signature `position`. */
+function meterPosition(name: string, accountCount: number, position: number): number | undefined {
+  if (name === 'submit_meter_reading') return position === 0 ? METER_OF_SUBMIT : undefined;
+  return name === 'submit_and_mint' ? accountCount + ACCOUNTS_PER_METER * position : undefined;
 }
 
 function keyOf(publicKey: string, message: Uint8Array): string {

@@ -407,12 +407,13 @@ export class ChainMirror implements ChainMirrorPort {
       });
     }
     for (const transaction of transactions) {
-      if (!transaction.truncated || !findings.applied.includes(transaction.signature)) continue;
+      if (!transaction.recovery || !findings.applied.includes(transaction.signature)) continue;
       await alerts.raise({
         kind: 'chain_logs_truncated',
         key: transaction.signature,
-        severity: 'critical',
-        message: `transaction ${transaction.signature} logged so much that its events are lost: run gtx audit`,
+        severity: transaction.recovery.lost.length > 0 ? 'critical' : 'info',
+        message: `transaction ${transaction.signature} logged so much that its events are cut off; readings and mints are taken from its instructions`,
+        details: { lost: transaction.recovery.lost },
       });
     }
     if (findings.paused === true) {

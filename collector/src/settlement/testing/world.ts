@@ -199,7 +199,7 @@ export class World {
     home.meter = renewed;
   }
 
-  mirror(config: { pollSeconds?: number; wsUrl?: false } = {}): ChainMirror {
+  mirror(config: { pollSeconds?: number; wsUrl?: string | false } = {}): ChainMirror {
     const { pool, connection, logger, now, alerts } = this;
     return new ChainMirror({ pool, connection, logger, now, alerts, config: { wsUrl: false, ...config } });
   }

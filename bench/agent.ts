@@ -1,0 +1,103 @@
+/** What the gateway needs: memory and processor time of `gtx agent run` at four meters sampled each second. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeKeypairFile } from '@gridtokenx/chain';
+import { createPool } from '@gridtokenx/collector';
+import { encodeBase58, GtxError } from '@gridtokenx/protocol';
+import type { SimulatorConnection } from '@gridtokenx/simulator';
+import { Keypair } from '@solana/web3.js';
+import { Child } from './child.js';
+import { RATED_WATTS, registerFleet } from './fleet.js';
+import { processUsage } from './process-usage.js';
+import type { Figure } from './report.js';
+import { type Stack, until } from './stack.js';
+
+const METERS = 4;
+/** Shorter than usual (900), so that signing and delivering are part of the measured time. */
+const INTERVAL_SECONDS = 15;
+
+export async function measureAgent(
+  stack: Stack,
+  { quick, say }: { quick: boolean; say: (text: string) => void },
+): Promise<Figure[]> {
+  say(`registering ${METERS} meters on the chain`);
+  const fleet = await registerFleet(stack.connection(), stack.registrar, { prefix: 'AGENT', count: METERS });
+  const collector = await stack.startCollector({ settlement: 'interval', settlementSeconds: 60 });
+  const simulators = new Child('agent-meters');
+  const pool = createPool(stack.databaseUrl, 4, stack.logger);
+  let agent: Awaited<ReturnType<Stack['startProcess']>> | undefined;
+  try {
+    simulators.send({ meters: METERS });
+    const { connections } = await simulators.next<{ connections: SimulatorConnection[] }>();
+    const meters = fleet.map(({ meterId, wallet, secretKey }, index) => {
+      const keyFile = join(stack.layout.keys, `${meterId}.json`);
+      writeKeypairFile(keyFile, Keypair.fromSecretKey(Uint8Array.from(secretKey)));
+      return {
+        id: meterId,
+        key_file: keyFile,
+        wallet,
+        mode: 'bidirectional',
+        rated_watts: RATED_WATTS,
+        devices: [{ role: 'grid', profile: 'eastron-sdm630', unit: 1, connection: connections[index] }],
+      };
+    });
+    const config = {
+      data_dir: stack.layout.agent,
+      interval_seconds: INTERVAL_SECONDS,
+      sample_seconds: 1,
+      collector_key: encodeBase58(stack.ackPublicKey),
+      collector_url: collector.httpUrl,
+      mqtt: { url: collector.mqttUrl },
+      http: { port: 0 },
+      meters,
+    };
+    const configFile = join(stack.layout.root, 'agent.yaml');
+    // JSON is YAML.
+    writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+    agent = await stack.startProcess('agent', ['agent', 'run', '--config', configFile]);
+    const pid = Number(agent.ready.pid);
+    const storedReadings = async () => {
+      const { rows } = await pool.query<{ stored: string }>(
+        "SELECT coalesce(sum(last_sequence), 0) AS stored FROM meters WHERE meter_id LIKE 'AGENT-%'",
+      );
+      return Number(rows[0]?.stored);
+    };
+    say('waiting for the gateway’s first readings');
+    await until('a reading of each meter', async () => (await storedReadings()) >= METERS, 120);
+
+    const seconds = quick ? 15 : 120;
+    say(`watching the gateway for ${seconds} s`);
+    const before = processUsage(pid);
+    const storedBefore = await storedReadings();
+    const started = performance.now();
+    let largest = before.rssMb;
+    while (performance.now() - started < seconds * 1000) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      largest = Math.max(largest, processUsage(pid).rssMb);
+    }
+    const after = processUsage(pid);
+    const elapsed = (performance.now() - started) / 1000;
+    const stored = (await storedReadings()) - storedBefore;
+    if (stored === 0) throw new GtxError('TIMEOUT', 'the gateway delivered no reading while it was watched');
+    const cpu = ((after.cpuSeconds - before.cpuSeconds) / elapsed) * 100;
+    const figure = (name: string, value: number, unit: string, goal?: Figure['goal']): Figure => ({
+      benchmark: 'agent',
+      name,
+      value,
+      unit,
+      ...(goal && { goal }),
+    });
+    return [
+      figure('resident memory, largest', largest, 'MB', { atMost: 70 }),
+      figure('processor', cpu, 'percent of a core', { atMost: 1 }),
+      figure('resident memory since its start, peak', after.peakRssMb, 'MB'),
+      figure('measured for', elapsed, 's'),
+      figure('readings delivered meanwhile', stored, ''),
+    ];
+  } finally {
+    await agent?.stop();
+    await simulators.stop();
+    await pool.end();
+    await collector.stop();
+  }
+}

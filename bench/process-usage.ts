@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** What the kernel says about a process (proc(5)). Linux only. */
+export interface ProcessUsage {
+  /** User and system time since its start. */
+  cpuSeconds: number;
+  /** Resident set: now, and the highest so far. */
+  rssMb: number;
+  peakRssMb: number;
+}
+
+let ticks: number | undefined;
+
+/** Reads /proc/PID/stat and /proc/PID/status. Nothing is subtracted: the whole process counts. */
+export function processUsage(pid: number): ProcessUsage {
+  ticks ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  return parseUsage(
+    readFileSync(`/proc/${pid}/stat`, 'utf8'),
+    readFileSync(`/proc/${pid}/status`, 'utf8'),
+    ticks,
+  );
+}
+
+/** The same from the texts of the two files. MB are 10^6 bytes. */
+export function parseUsage(stat: string, status: string, ticksPerSecond: number): ProcessUsage {
+  // The second field is the name in brackets and may hold anything; utime and stime are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const kilobytes = (name: string) => {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status);
+    if (match === null) throw new Error(`/proc/PID/status has no ${name}`);
+    return (Number(match[1]) * 1024) / 1e6;
+  };
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    rssMb: kilobytes('VmRSS'),
+    peakRssMb: kilobytes('VmHWM'),
+  };
+}

@@ -633,10 +633,15 @@ export class Methods {
           const { slot, commitment: level } = this.#context(config);
           const { program, mint } = this.#tokenProgramAndMint(wanted, level);
           const size = program === TOKEN_PROGRAM ? TOKEN_ACCOUNT_LENGTH : undefined;
-          const found = [...this.#bank.ownedBy(program, level, size)].filter(([, account]) => {
-            const token = decodeTokenAccount(account.data);
-            return token?.owner === owner && (mint === undefined || token.mint === mint);
-          });
+          const ownerBytes = decodeBase58(owner) as Uint8Array;
+          const mintBytes = mint === undefined ? undefined : (decodeBase58(mint) as Uint8Array);
+          // The cheap comparison of bytes first: there may be many token accounts, and few of this owner.
+          const found = [...this.#bank.ownedBy(program, level, size)].filter(
+            ([, { data }]) =>
+              Buffer.compare(data.subarray(32, 64), ownerBytes) === 0 &&
+              (mintBytes === undefined || Buffer.compare(data.subarray(0, 32), mintBytes) === 0) &&
+              decodeTokenAccount(data) !== undefined,
+          );
           return this.#respond(slot, this.#keyed(sortByAddress(found), config, level, true));
         },
       ),

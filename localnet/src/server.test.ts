@@ -127,6 +127,11 @@ describe('limits', () => {
   });
 });
 
+test('tells clients that it keeps idle connections longer than web3.js does', async () => {
+  const { headers } = await send({ ...JSON_TYPE, connection: 'keep-alive' });
+  expect(Number(/timeout=(\d+)/.exec(String(headers['keep-alive']))?.[1])).toBeGreaterThan(20);
+});
+
 test('serves health and metrics', async () => {
   await rpc(net.localnet.rpcUrl, 'getSlot');
   await rpc(net.localnet.rpcUrl, 'getMoon');

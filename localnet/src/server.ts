@@ -20,6 +20,7 @@ const MAX_WEBSOCKET_MESSAGE = 50 * 1024;
 /** A subscriber that lets this much pile up is cut off. */
 const MAX_WEBSOCKET_BACKLOG = 16 * 1024 * 1024;
 const PORT_ATTEMPTS = 50;
+const KEEP_ALIVE_MS = 75_000;
 
 const LOOPBACK_HOSTS = new Set(['127.0.0.1', 'localhost', '::1']);
 
@@ -102,6 +103,9 @@ export class RpcServer {
         server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
         server.requestTimeout = 30_000;
         server.headersTimeout = 10_000;
+        // Longer than clients keep idle connections (web3.js: 19 s), so that it is they who close them: a request
+        // sent just when the server closes would fail.
+        server.keepAliveTimeout = KEEP_ALIVE_MS;
       }
       const port = await listen(http, this.#options.port, this.#options.host);
       try {

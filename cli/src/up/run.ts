@@ -305,7 +305,12 @@ class Up {
         modbus: line.type === 'tcp' ? line.port : undefined,
       }),
     });
-    this.#observer.listen(mqttUrl, { username: OPERATOR_USERNAME, password: operatorPassword });
+    // An external broker knows the login that its operator gave, not ours.
+    const login =
+      externalBroker !== undefined && env.MQTT_USERNAME && env.MQTT_PASSWORD
+        ? { username: env.MQTT_USERNAME, password: env.MQTT_PASSWORD }
+        : { username: OPERATOR_USERNAME, password: operatorPassword };
+    this.#observer.listen(mqttUrl, login);
     this.#timings.started_ms = Date.now() - this.#startedAt;
     this.#say(`everything is running after ${duration(this.#timings.started_ms)}`);
     return { databaseUrl, rpcUrl, wsUrl, mqttUrl, httpUrl, agentUrl };

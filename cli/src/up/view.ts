@@ -62,9 +62,9 @@ export function renderView(state: ViewState): string {
       ['Readings', readingsText(observation)],
       [
         'GRID minted',
-        `${nkwhToKwh(observation.mintedThisRunNkwh)} GRID in this run by ${mints}${
-          state.targetMints === undefined ? '' : ` of ${state.targetMints}`
-        } ${mints === 1 ? 'transaction' : 'transactions'}, ${nkwhToKwh(observation.mintedTotalNkwh)} GRID in all`,
+        `${nkwhToKwh(observation.mintedThisRunNkwh)} GRID in this run by ${mints} ${mints === 1 ? 'transaction' : 'transactions'}${
+          state.targetMints === undefined ? '' : ` (${state.targetMints} wanted)`
+        }, ${nkwhToKwh(observation.mintedTotalNkwh)} GRID in all`,
       ],
     ]),
     '',

@@ -383,7 +383,8 @@ async function syncHolds(
   const holds = meter.holds.filter(({ amount }) => amount > 0n);
   const sequences = holds.map(({ sequence }) => sequence.toString());
   await client.query(
-    `UPDATE reviews v SET resolved_at = now(), resolved_by = 'chain',
+    `WITH ended AS (
+     UPDATE reviews v SET resolved_at = now(), resolved_by = 'chain',
        status = CASE e.name WHEN 'HeldReleased' THEN 'released' WHEN 'HeldWrittenOff' THEN 'written_off' ELSE 'dismissed' END,
        resolution_note = CASE WHEN e.name IS NULL THEN 'merged under a later sequence' ELSE 'decided on the chain' END
      FROM reviews o
@@ -393,7 +394,10 @@ async function syncHolds(
          AND c.data ->> 'sequence' = o.sequence::text
        ORDER BY c.slot DESC LIMIT 1) AS e ON TRUE
      WHERE v.id = o.id AND o.meter_id = $1 AND o.kind = 'energy_held' AND o.status = 'open'
-       AND o.sequence <> ALL($2::numeric[])`,
+       AND o.sequence <> ALL($2::numeric[])
+     RETURNING v.meter_id, v.sequence)
+     UPDATE alerts a SET resolved_at = now() FROM ended e
+     WHERE a.kind = 'energy_held' AND a.dedupe_key = e.meter_id || '/' || e.sequence AND a.resolved_at IS NULL`,
     [meter.meterId, sequences],
   );
   for (const { sequence, amount } of holds) {
@@ -424,6 +428,12 @@ async function confirmSettlement(client: pg.ClientBase, transaction: LandedTrans
     `UPDATE settlement_meters s SET attempts = 0, alone = FALSE, reason = NULL, next_attempt_at = '-infinity',
        leased_by = NULL, lease_until = NULL
      FROM settlement_items i WHERE i.settlement_id = $1 AND s.meter_id = i.meter_id`,
+    [id],
+  );
+  await client.query(
+    `UPDATE alerts a SET resolved_at = now() FROM settlement_items i
+     WHERE i.settlement_id = $1 AND a.kind = 'settlement_failed' AND a.dedupe_key = i.meter_id
+       AND a.resolved_at IS NULL`,
     [id],
   );
 }

@@ -42,7 +42,7 @@ export interface EngineOptions {
 const RETRY_DELAY_MS = 5_000;
 const WAIT_DELAY_MS = 60_000;
 const FIRST_LOOK_MS = 100;
-const LONGEST_LOOK_MS = 2_000;
+const LONGEST_LOOK_MS = 1_000;
 /** How often the same bytes are sent again while they can still land, in looks at the chain. */
 const RESEND_EVERY_LOOKS = 5;
 
@@ -57,24 +57,39 @@ export class SettlementEngine {
   constructor(private readonly options: EngineOptions) {}
 
   /**
-   * Settles everything that is due, batch by batch, then returns. Prepared settlements that an earlier run (ours or
-   * of a collector that died) left behind are followed first.
+   * Settles everything that is due, batch by batch, and returns when nothing is due and nothing is on its way. A
+   * transaction whose outcome takes its time keeps only its own meters waiting. Settlements that an earlier run
+   * (ours, or of a collector that died) left behind are followed too.
    * @throws GtxError CHAIN_UNAVAILABLE during an outage; the next run goes on where this one stopped.
    */
   async run(): Promise<void> {
-    await this.follow();
-    while (!this.options.stopping()) {
-      const work = await this.options.store.lease(this.options.batchMeters);
-      if (work.length === 0) return;
-      await this.settleBatch(work);
-      await this.follow();
+    const { store, batchMeters, pause, stopping } = this.options;
+    let delay = FIRST_LOOK_MS;
+    while (!stopping()) {
+      const open = await store.takePrepared();
+      const closed = open.length > 0 ? await this.look(open) : 0;
+      if (stopping()) return;
+      const work = await store.lease(batchMeters);
+      if (work.length > 0) await this.settleBatch(work);
+      else if (open.length === 0) return;
+      if (work.length > 0 || closed > 0) delay = FIRST_LOOK_MS;
+      if (closed < open.length) {
+        await pause(delay);
+        delay = Math.min(delay * 2, LONGEST_LOOK_MS);
+      }
     }
   }
 
-  /** Looks at what is applied and not final: what has become final is closed, what a fork took back is returned. */
-  async sweep(limit = 200): Promise<void> {
-    const settlements = await this.options.store.takeApplied(limit);
-    if (settlements.length > 0) await this.look(settlements);
+  /**
+   * Looks at what is applied and not final, oldest first: what has become final is closed, what a fork took back is
+   * returned. Ends at the first page of which nothing is final yet.
+   */
+  async sweep(pageSize = 200): Promise<void> {
+    while (!this.options.stopping()) {
+      const page = await this.options.store.takeApplied(pageSize);
+      const closed = page.length > 0 ? await this.look(page) : 0;
+      if (closed === 0 || page.length < pageSize) return;
+    }
   }
 
   private async settleBatch(work: readonly MeterWork[]): Promise<void> {
@@ -197,24 +212,7 @@ export class SettlementEngine {
 
   private async noteFeePayer(refusal: Refusal): Promise<void> {
     if (!/InsufficientFundsForFee|AccountNotFound|InsufficientFundsForRent/.test(refusal.name)) return;
-    await this.options.alert(
-      'fee_payer',
-      'fee_payer',
-      `the fee payer cannot pay for settlements (${refusal.name}): send it SOL`,
-    );
-  }
-
-  /** Follows the prepared settlements of this collector, and those of dead ones, until none is left. */
-  private async follow(): Promise<void> {
-    let delay = FIRST_LOOK_MS;
-    while (!this.options.stopping()) {
-      const settlements = await this.options.store.takePrepared();
-      if (settlements.length === 0) return;
-      const closed = await this.look(settlements);
-      if (closed === settlements.length) continue;
-      delay = closed > 0 ? FIRST_LOOK_MS : Math.min(delay * 2, LONGEST_LOOK_MS);
-      await this.options.pause(delay);
-    }
+    await this.options.alert('fee_payer', 'fee_payer', refusal.name);
   }
 
   /** One look at each; returns how many are not open any more. */

@@ -45,16 +45,6 @@ export function settlementPolicy(choice: PolicyChoice, genesisHash: string): Set
   };
 }
 
-/** Whether a meter with `waitingNkwh` unminted, oldest reading submitted at `oldestSubmittedMs`, is due at `nowMs`. */
-export function isDue(
-  policy: SettlementPolicy,
-  waiting: { readonly waitingNkwh: bigint; readonly oldestSubmittedMs: number },
-  nowMs: number,
-): boolean {
-  if (waiting.waitingNkwh >= policy.minimumNkwh) return true;
-  return nowMs - waiting.oldestSubmittedMs >= policy.maxWaitSeconds * 1000;
-}
-
 const LAMPORTS_PER_SIGNATURE = 5000n;
 
 /**

@@ -31,7 +31,10 @@ const RETRY = new Set([
   'WouldExceedMaxAccountCostLimit',
   'WouldExceedMaxVoteCostLimit',
   'WouldExceedAccountDataBlockLimit',
+  // The fee payer's own trouble.
   'InsufficientFundsForFee',
+  'InsufficientFundsForRent',
+  'AccountNotFound',
   'AddressLookupTableNotFound',
   'InvalidAddressLookupTableIndex',
   'InvalidAddressLookupTableData',

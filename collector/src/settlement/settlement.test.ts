@@ -1,6 +1,6 @@
 import { fetchMeter, gridMintAddress, gridTokenAccount, instructions, verifyUser } from '@gridtokenx/chain';
 import { createBurnInstruction, createCloseAccountInstruction } from '@solana/spl-token';
-import type { Connection, Keypair } from '@solana/web3.js';
+import { type Connection, Keypair } from '@solana/web3.js';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
@@ -180,6 +180,10 @@ describe('Settlement', () => {
       `SELECT status, resolved_by FROM reviews WHERE kind = 'energy_held'`,
     );
     expect(review.rows).toEqual([{ status: 'released', resolved_by: 'chain' }]);
+    const closed = await world.pool.query(
+      `SELECT FROM alerts WHERE kind = 'energy_held' AND resolved_at IS NULL`,
+    );
+    expect(closed.rowCount).toBe(0);
     await settlement.settleNow();
     expect(await minted(home)).toBe(5_100_000_000n);
   });
@@ -234,6 +238,69 @@ describe('Settlement', () => {
     ).resolves.toBe(true);
     await settlement.settleNow();
     expect(await minted(broken)).toBe(1_200_000_000n);
+    const open = await world.pool.query(`SELECT FROM alerts WHERE resolved_at IS NULL`);
+    expect(open.rowCount).toBe(0);
+  });
+
+  it('tells that the fee payer is empty, counts no attempt, and goes on once it has SOL', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    await world.measure([home]);
+    const poor = Keypair.generate();
+    const settlement = world.settlement(mirror, {}, undefined, undefined, poor);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(0n);
+    const open = () =>
+      world.pool.query(`SELECT dedupe_key FROM alerts WHERE kind = 'fee_payer' AND resolved_at IS NULL`);
+    expect((await open()).rows).toEqual([{ dedupe_key: poor.publicKey.toBase58() }]);
+    const { rows } = await world.pool.query('SELECT attempts FROM settlement_meters');
+    expect(rows).toEqual([{ attempts: 0 }]);
+    await world.fund(poor);
+    await world.pool.query(`UPDATE settlement_meters SET next_attempt_at = '-infinity'`);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(600_000_000n);
+    expect((await open()).rows).toEqual([]);
+  });
+
+  it('lets a meter wait for a set amount, or for a day, where every settlement costs a fee', async () => {
+    const home = await world.addMeter(owner);
+    const mirror = await mirrored(home);
+    const settlement = world.settlement(mirror, { minimumNkwh: 1_000_000_000n, maxWaitSeconds: 86_400 });
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(0n);
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(1_200_000_000n);
+    await world.measure([home]);
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(1_200_000_000n);
+    await world.pool.query(
+      `UPDATE meter_readings SET submitted_at = now() - interval '1 day' WHERE NOT minted`,
+    );
+    await settlement.settleNow();
+    expect(await minted(home)).toBe(1_800_000_000n);
+  });
+
+  it('keeps others settling while one transaction’s outcome is open', async () => {
+    const [first, second] = [await world.addMeter(owner), await world.addMeter(owner)];
+    const mirror = await mirrored(first, second);
+    await world.measure([first]);
+    // The first transaction is lost again and again.
+    let lost: string | undefined;
+    const losing = intercept(world.connection, async (method, forward, args) => {
+      if (method !== 'sendTransaction') return forward();
+      lost ??= String(args[0]);
+      return lost === args[0] ? { jsonrpc: '2.0', id: '1', result: 'taken' } : forward();
+    });
+    const running = world.settlement(mirror, {}, losing).settleNow();
+    await until(async () => lost !== undefined);
+    await world.store(second.meter.next());
+    await until(async () => (await minted(second)) === 600_000_000n);
+    expect(await minted(first)).toBe(0n);
+    losing.restore();
+    await running;
+    expect(await minted(first)).toBe(600_000_000n);
   });
 
   it('survives an outage of the node without counting attempts', async () => {
@@ -409,7 +476,7 @@ describe('Settlement', () => {
 /** The same connection with its RPC calls passing through `through`. */
 function intercept(
   connection: Connection,
-  through: (method: string, forward: () => Promise<unknown>) => Promise<unknown>,
+  through: (method: string, forward: () => Promise<unknown>, args: unknown[]) => Promise<unknown>,
 ): Connection & { restore: () => void } {
   let active = true;
   const rpc = connection as unknown as { _rpcRequest(method: string, args: unknown[]): Promise<unknown> };
@@ -417,7 +484,7 @@ function intercept(
   Object.defineProperty(copy, '_rpcRequest', {
     value: (method: string, args: unknown[]) => {
       const forward = () => rpc._rpcRequest(method, args);
-      return active ? through(method, forward) : forward();
+      return active ? through(method, forward, args) : forward();
     },
   });
   copy.restore = () => {

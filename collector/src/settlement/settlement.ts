@@ -48,11 +48,14 @@ export class Settlement implements SettlementPort {
   private loop: Promise<void> | undefined;
   private stopping = false;
   private news = false;
+  /** A transaction of ours was taken since the fee payer was last found wanting. */
+  private paid = false;
   private wakeUp: (() => void) | undefined;
   private unlisten: (() => void) | undefined;
 
   constructor(private readonly deps: SettlementDeps) {
     const { pool, connection, feePayer, logger, alerts, config, mirror } = deps;
+    const metrics = deps.metrics ?? noSettlementMetrics;
     this.store = new PgSettlementStore({
       pool,
       collector: this.collector,
@@ -76,21 +79,24 @@ export class Settlement implements SettlementPort {
         mirror,
         logger,
         maxPriorityMicroLamports: config.maxPriorityMicroLamports ?? 0,
-        onRefusedPayment: (reason) =>
-          alerts.raise({
-            kind: 'fee_payer',
-            key: feePayer.publicKey.toBase58(),
-            severity: 'critical',
-            message: `the fee payer ${feePayer.publicKey.toBase58()} cannot pay (${reason}): send it SOL`,
-          }),
+        onRefusedPayment: (reason) => this.feePayerAlert(reason),
         signal: this.abort.signal,
       }),
       logger,
-      observer: deps.metrics ?? noSettlementMetrics,
+      observer: {
+        ...metrics,
+        prepared: (meters) => {
+          metrics.prepared(meters);
+          this.paid = true;
+        },
+      },
       batchMeters: config.batchMeters ?? 50,
       pause: (milliseconds) => this.sleep(milliseconds, false),
       stopping: () => this.stopping,
-      alert: (kind, key, message) => alerts.raise({ kind, key, severity: 'critical', message }),
+      alert: (kind, key, message) =>
+        kind === 'fee_payer'
+          ? this.feePayerAlert(message)
+          : alerts.raise({ kind, key, severity: 'critical', message }),
     });
   }
 
@@ -122,6 +128,10 @@ export class Settlement implements SettlementPort {
   async settleNow(): Promise<void> {
     await this.findPolicy();
     await this.engine.run();
+    if (this.paid) {
+      this.paid = false;
+      await this.deps.alerts.resolve('fee_payer', this.deps.feePayer.publicKey.toBase58());
+    }
   }
 
   /** Looks at what is confirmed: final or taken back by a fork. */
@@ -185,6 +195,17 @@ export class Settlement implements SettlementPort {
         await this.sleep(Math.min(500 * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS), false);
       else await this.sleep(Math.max(0, Math.min(runAt, sweepAt) - now()), true);
     }
+  }
+
+  private async feePayerAlert(reason: string): Promise<void> {
+    const wallet = this.deps.feePayer.publicKey.toBase58();
+    this.paid = false;
+    await this.deps.alerts.raise({
+      kind: 'fee_payer',
+      key: wallet,
+      severity: 'critical',
+      message: `the fee payer ${wallet} cannot pay for settlements: send it SOL (${reason})`,
+    });
   }
 
   private pauseSeconds(): number {

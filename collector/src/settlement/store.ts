@@ -303,9 +303,8 @@ export class PgSettlementStore implements SettlementStore {
   private async settleCovered(): Promise<void> {
     const { pool } = this.options;
     const { rows } = await pool.query<{ meter_id: string }>(
-      `SELECT DISTINCT r.meter_id FROM meter_readings r
-       WHERE ${WAITING.replaceAll(/\b(minted|status)\b/g, 'r.$1')} AND r.status IN ('pending', 'covered')
-         AND r.sequence <= (SELECT max(c.sequence) FROM chain_readings c WHERE c.meter_id = r.meter_id)
+      `SELECT DISTINCT r.meter_id FROM meter_readings r JOIN meters m USING (meter_id)
+       WHERE r.minted = FALSE AND r.status IN ('pending', 'covered') AND r.sequence <= m.chain_sequence
        ORDER BY r.meter_id LIMIT 1000`,
     );
     if (rows.length === 0) return;

@@ -209,8 +209,9 @@ export class World {
     config: SettlementConfig = {},
     connection = this.connection,
     pool = this.pool,
+    feePayer = this.feePayer,
   ): Settlement {
-    const { feePayer, logger, now, alerts } = this;
+    const { logger, now, alerts } = this;
     return new Settlement({ pool, connection, feePayer, logger, now, alerts, mirror, config });
   }
 

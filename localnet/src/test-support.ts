@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection, type Keypair, Transaction, type TransactionInstruction } from '@solana/web3.js';
 import pino from 'pino';
+import { afterAll } from 'vitest';
 import { type Localnet, type LocalnetOptions, startLocalnet } from './localnet.js';
 
 export const silent = pino({ level: 'silent' });
@@ -21,8 +22,16 @@ export interface TestNet {
   close(): Promise<void>;
 }
 
+const directories: string[] = [];
+afterAll(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A directory that is removed when the test file is done. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'gridtokenx-localnet-'));
+  const directory = mkdtempSync(join(tmpdir(), 'gridtokenx-localnet-'));
+  directories.push(directory);
+  return directory;
 }
 
 /** Starts a localnet; its clock is the real one plus what the test has added. */

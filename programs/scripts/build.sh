@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh PROGRAM OUT: compiles one program of this workspace (`registry` or `energy-token`) to sBPF v0 and writes
+# build.sh PROGRAM OUT: compiles one program of this workspace (`registry`, `energy-token`, ...) to sBPF v0 and writes
 # OUT. One program per call: compiled together, cargo would unify their features, and energy-token with the features
 # that the registry asks of it has no entrypoint. GTX_TARGET_DIR moves cargo's intermediate files.
 set -euo pipefail

@@ -1,6 +1,6 @@
 // docs.mjs [--check]: writes the reference part of docs/programs.md (instructions, accounts, errors, events, costs) from
-// the IDLs and compute-units.json. With --check it changes nothing and exits 1 when the page is not what it would write.
-import { readFileSync, writeFileSync } from 'node:fs';
+// the IDLs and compute-units*.json. With --check it changes nothing and exits 1 when the page is not what it would write.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -79,7 +79,23 @@ function program(title, name, costs) {
   return parts;
 }
 
-const costs = json('../compute-units.json');
+// One table for each test that measures: compute-units.json, compute-units.trading.json, ...
+const costs = Object.assign(
+  {},
+  ...readdirSync(file('..'))
+    .filter((name) => /^compute-units.*\.json$/.test(name))
+    .sort()
+    .map((name) => json(`../${name}`)),
+);
+/** Title and file name of each program, in the order of the page. */
+const programs = [
+  ['registry', 'registry'],
+  ['energy-token', 'energy_token'],
+  ['trading', 'trading'],
+  ['oracle', 'oracle'],
+  ['governance', 'governance'],
+  ['certificates', 'certificates'],
+].filter(([, name]) => existsSync(file(`../artifacts/${name}.idl.json`)));
 const main = [
   ['registry.submit_meter_reading', 'accept a signed reading', '2,000'],
   ['registry.settle_and_mint_tokens', 'settle and mint', '9,000'],
@@ -101,7 +117,8 @@ const sections = {
       ];
     }),
   ),
-  reference: [...program('registry', 'registry', costs), ...program('energy-token', 'energy_token', costs)]
+  reference: programs
+    .flatMap(([title, name]) => program(title, name, costs))
     .join('\n')
     .trimEnd(),
 };

@@ -9,6 +9,9 @@ SBF_TOOLS="${SBF_TOOLS:-$HOME/.cache/sbf-tools}"
 SBPF_LINKER="$SBF_TOOLS/bin/sbpf-linker"
 export RUSTC
 
+# The packages that are programs, in the order in which they are built.
+PROGRAMS=(registry energy-token)
+
 # Prints the versions on which a program's bytes depend, as one line of JSON.
 toolchain_json() {
   printf '{"rustc":"%s","llvm":"%s","sbpf-linker":"%s"}\n' \

@@ -8,8 +8,8 @@ set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/.." && pwd)"
 artifacts="$root/artifacts"
-if [ -n "${GTX_REGISTRY_ID:-}${GTX_ENERGY_TOKEN_ID:-}" ]; then
-  echo "unset GTX_REGISTRY_ID and GTX_ENERGY_TOKEN_ID: the committed programs have the default ids" >&2
+if compgen -e | grep -qx 'GTX_[A-Z_]*_ID'; then
+  echo "unset $(compgen -e | grep -x 'GTX_[A-Z_]*_ID' | xargs): the committed programs have the default ids" >&2
   exit 1
 fi
 work="$(mktemp -d)"
@@ -31,7 +31,7 @@ JS
 
 echo "== Rust tests on the host"
 host="${GTX_TARGET_DIR:-$root/target}/host"
-(cd "$root" && "$CARGO" test --quiet --locked --lib -p gridtokenx-shared -p energy-token -p registry --target-dir "$host")
+(cd "$root" && "$CARGO" test --quiet --locked --lib -p gridtokenx-shared "${PROGRAMS[@]/#/-p}" --target-dir "$host")
 
 echo "== a fresh build"
 # Nothing compiled before is used: what is proved must not depend on what lies around.
@@ -41,7 +41,8 @@ if ! GTX_TARGET_DIR="$work/target" "$here/build-all.sh" "$work/fresh" >"$work/lo
 fi
 
 failed=0
-for name in registry energy_token; do
+names=("${PROGRAMS[@]//-/_}")
+for name in "${names[@]}"; do
   if ! cmp -s "$artifacts/$name.idl.json" "$work/fresh/$name.idl.json"; then
     echo "DIFFERENT: $name.idl.json is not what the source gives" >&2
     failed=1
@@ -49,7 +50,7 @@ for name in registry energy_token; do
 done
 versions() { node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(process.argv[1])).toolchain)' "$1/toolchain.json"; }
 if [ "$(versions "$artifacts")" = "$(versions "$work/fresh")" ]; then
-  for name in registry energy_token; do
+  for name in "${names[@]}"; do
     if ! cmp -s "$artifacts/$name.so" "$work/fresh/$name.so"; then
       echo "DIFFERENT: $name.so is not what the source gives" >&2
       failed=1

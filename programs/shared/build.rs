@@ -6,6 +6,9 @@ use std::{env, fmt::Write as _, fs, path::Path, str::FromStr};
 
 const DEFAULT_REGISTRY_ID: &str = "AS6vsB8coXaS6hHU6qcD4ZfHJREejj975KgDis7rDWpK";
 const DEFAULT_ENERGY_TOKEN_ID: &str = "7W6erfUE5fXNCwKWyj2P62qkqhjSRHzGLxHNVXb6mw1B";
+const DEFAULT_TRADING_ID: &str = "H4onjARzXtAYoeBVZdELGX2bW1cSzJgoTQKkSutjMoD5";
+const DEFAULT_ORACLE_ID: &str = "6asrQxkRXF4eZ3wB9eUkGZK32x2VG6XzadsvxzUhDCtz";
+const DEFAULT_GOVERNANCE_ID: &str = "5uLzk9o92zecebe3syCoTePpe8ibU1rnxVia63qZYSdC";
 const UPGRADEABLE_LOADER_ID: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
 fn program_id(variable: &str, default: &str) -> Address {
@@ -35,11 +38,17 @@ fn main() {
     let registry = program_id("GTX_REGISTRY_ID", DEFAULT_REGISTRY_ID);
     let energy_token = program_id("GTX_ENERGY_TOKEN_ID", DEFAULT_ENERGY_TOKEN_ID);
     assert!(registry != energy_token, "GTX_REGISTRY_ID and GTX_ENERGY_TOKEN_ID must differ");
+    let trading = program_id("GTX_TRADING_ID", DEFAULT_TRADING_ID);
+    let oracle = program_id("GTX_ORACLE_ID", DEFAULT_ORACLE_ID);
+    let governance = program_id("GTX_GOVERNANCE_ID", DEFAULT_GOVERNANCE_ID);
     let loader = Address::from_str(UPGRADEABLE_LOADER_ID).expect("a constant");
 
     let mut out = String::new();
     constant(&mut out, "REGISTRY_ID", "The registry program", &registry);
     constant(&mut out, "ENERGY_TOKEN_ID", "The energy-token program", &energy_token);
+    constant(&mut out, "TRADING_ID", "The trading program", &trading);
+    constant(&mut out, "ORACLE_ID", "The oracle program", &oracle);
+    constant(&mut out, "GOVERNANCE_ID", "The governance program", &governance);
     constant(&mut out, "UPGRADEABLE_LOADER_ID", "The loader that owns program data accounts", &loader);
     derived(&mut out, "REGISTRY_CONFIG", "The registry's configuration", seeds::CONFIG, &registry);
     derived(
@@ -60,6 +69,9 @@ fn main() {
     for (name, doc, program) in [
         ("REGISTRY_PROGRAM_DATA", "Where the loader keeps the registry's upgrade authority", &registry),
         ("ENERGY_TOKEN_PROGRAM_DATA", "Where the loader keeps energy-token's upgrade authority", &energy_token),
+        ("TRADING_PROGRAM_DATA", "Where the loader keeps trading's upgrade authority", &trading),
+        ("ORACLE_PROGRAM_DATA", "Where the loader keeps the oracle's upgrade authority", &oracle),
+        ("GOVERNANCE_PROGRAM_DATA", "Where the loader keeps governance's upgrade authority", &governance),
     ] {
         let (address, _) = Address::find_program_address(&[program.as_ref()], &loader);
         constant(&mut out, name, doc, &address);

@@ -3,10 +3,9 @@
  * is worth its cost (or that saves some), `GTX_UPDATE=1 npx vitest run programs/tests/compute-units` writes the table
  * anew, and `node programs/scripts/docs.mjs` carries it into the documentation.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Keypair, TransactionInstruction } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
+import { type Cost, expectCosts, sortedCosts } from './costs.js';
 import {
   ALLOWED_IN_900_S,
   bn,
@@ -19,14 +18,6 @@ import {
   tokenIdl,
   World,
 } from './support.js';
-
-interface Cost {
-  computeUnits: number;
-  accounts: number;
-  transactionBytes: number;
-}
-
-const file = fileURLToPath(new URL('../compute-units.json', import.meta.url));
 
 function measure(): Record<string, Cost> {
   const costs: Record<string, Cost> = {};
@@ -167,7 +158,7 @@ function measure(): Record<string, Cost> {
   take('registry.set_paused', [world.setPaused(true)], [admin]);
   take('registry.propose_admin', [world.admin('propose_admin', { new_admin: next.publicKey })], [admin]);
   take('registry.accept_admin', [world.acceptAdmin(next.publicKey)], [next]);
-  return Object.fromEntries(Object.entries(costs).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return sortedCosts(costs);
 }
 
 describe('compute units', () => {
@@ -188,19 +179,7 @@ describe('compute units', () => {
   });
 
   it('have not risen by more than 5 percent over the committed table', () => {
-    if (process.env.GTX_UPDATE) {
-      writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
-    }
-    const committed: Record<string, Cost> = JSON.parse(readFileSync(file, 'utf8'));
-    expect(Object.keys(measured)).toEqual(Object.keys(committed));
-    const risen = Object.entries(measured).filter(
-      ([name, cost]) => cost.computeUnits > (committed[name]?.computeUnits ?? 0) * 1.05,
-    );
-    expect(risen).toEqual([]);
-    // Sizes do not depend on the compiler: any change is a change of the interface.
-    const sizes = (costs: Record<string, Cost>) =>
-      Object.entries(costs).map(([name, cost]) => [name, cost.accounts, cost.transactionBytes]);
-    expect(sizes(measured)).toEqual(sizes(committed));
+    expectCosts('compute-units.json', measured);
   });
 
   it('leave room for five meters in one transaction', () => {

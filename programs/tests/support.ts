@@ -4,7 +4,7 @@
  * mistake there must not hide one here.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import anchor, { type Idl } from '@coral-xyz/anchor';
 import {
@@ -45,17 +45,51 @@ const { BN, BorshCoder } = anchor;
 export const ARTIFACTS = process.env.GTX_ARTIFACTS || fileURLToPath(new URL('../artifacts', import.meta.url));
 
 const readIdl = (name: string): Idl => JSON.parse(readFileSync(`${ARTIFACTS}/${name}.idl.json`, 'utf8'));
-export const registryIdl = readIdl('registry');
-export const tokenIdl = readIdl('energy_token');
-export const REGISTRY = new PublicKey(registryIdl.address);
-export const TOKEN = new PublicKey(tokenIdl.address);
+
+/** Every program by the name that the tests use for it, and the name of its files in `ARTIFACTS`. */
+const PROGRAM_FILES = {
+  registry: 'registry',
+  token: 'energy_token',
+  trading: 'trading',
+  oracle: 'oracle',
+  governance: 'governance',
+  certificates: 'certificates',
+} as const;
+export type ProgramName = keyof typeof PROGRAM_FILES;
+
+interface Program {
+  idl: Idl;
+  id: PublicKey;
+  coder: InstanceType<typeof BorshCoder>;
+}
+
+function loadProgram(name: ProgramName): Program {
+  const idl = readIdl(PROGRAM_FILES[name]);
+  return { idl, id: new PublicKey(idl.address), coder: new BorshCoder(idl) };
+}
+
+const loaded = new Map<ProgramName, Program>(
+  (Object.keys(PROGRAM_FILES) as ProgramName[])
+    .filter((name) => existsSync(`${ARTIFACTS}/${PROGRAM_FILES[name]}.idl.json`))
+    .map((name) => [name, loadProgram(name)]),
+);
+
+/** A program's IDL, id and coder. */
+export function program(name: ProgramName): Program {
+  const found = loaded.get(name);
+  if (!found) throw new Error(`${PROGRAM_FILES[name]} is not in ${ARTIFACTS}`);
+  return found;
+}
+
+const byId = (id: string | undefined): Program | undefined =>
+  [...loaded.values()].find((candidate) => candidate.id.toBase58() === id);
+
+export const registryIdl = program('registry').idl;
+export const tokenIdl = program('token').idl;
+export const REGISTRY = program('registry').id;
+export const TOKEN = program('token').id;
 export const UPGRADEABLE_LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 export { SYSVAR_INSTRUCTIONS_PUBKEY, SystemProgram, TOKEN_PROGRAM_ID };
-
-const coders = { registry: new BorshCoder(registryIdl), token: new BorshCoder(tokenIdl) };
-type ProgramName = keyof typeof coders;
-const idls: Record<ProgramName, Idl> = { registry: registryIdl, token: tokenIdl };
-const programIds: Record<ProgramName, PublicKey> = { registry: REGISTRY, token: TOKEN };
 
 const find = (program: PublicKey, ...seeds: (string | Uint8Array)[]): PublicKey =>
   PublicKey.findProgramAddressSync(
@@ -182,13 +216,14 @@ export function ed25519(
 
 /** Builds an instruction from the IDL. Names are those of the IDL; `accounts` must name each of its accounts. */
 export function call(
-  program: ProgramName,
+  of: ProgramName,
   name: string,
   args: Record<string, unknown>,
   accounts: Record<string, PublicKey>,
   remaining: AccountMeta[] = [],
 ): TransactionInstruction {
-  const definition = idls[program].instructions.find((instruction) => instruction.name === name);
+  const { idl, id, coder } = program(of);
+  const definition = idl.instructions.find((instruction) => instruction.name === name);
   if (!definition) throw new Error(`no instruction ${name}`);
   const unknown = new Set(Object.keys(accounts));
   const keys = definition.accounts.map((item) => {
@@ -199,8 +234,8 @@ export function call(
     return { pubkey: given, isSigner: item.signer === true, isWritable: item.writable === true };
   });
   if (unknown.size > 0) throw new Error(`${name} has no accounts ${[...unknown].join(', ')}`);
-  const data = coders[program].instruction.encode(name, args);
-  return new TransactionInstruction({ programId: programIds[program], keys: [...keys, ...remaining], data });
+  const data = coder.instruction.encode(name, args);
+  return new TransactionInstruction({ programId: id, keys: [...keys, ...remaining], data });
 }
 
 export interface ChainEvent {
@@ -263,8 +298,7 @@ function eventsIn(logs: string[]): ChainEvent[] {
     else if (what) stack.pop();
     const data = /^Program data: (\S+)$/.exec(line)?.[1];
     if (!data) continue;
-    const coder = stack.at(-1) === REGISTRY.toBase58() ? coders.registry : coders.token;
-    const event = coder.events.decode(data);
+    const event = byId(stack.at(-1))?.coder.events.decode(data);
     if (event) events.push(event);
   }
   return events;
@@ -276,7 +310,7 @@ function unitsIn(logs: string[], wantedDepth: number): number[] {
   for (const line of logs) {
     if (/^Program \S+ invoke/.test(line)) depth++;
     const consumed = /^Program (\S+) consumed (\d+) of/.exec(line);
-    if (consumed && depth === wantedDepth && [REGISTRY, TOKEN].some((id) => id.toBase58() === consumed[1])) {
+    if (consumed && depth === wantedDepth && byId(consumed[1])) {
       units.push(Number(consumed[2]));
     }
     if (/^Program \S+ (success|failed)/.test(line)) depth--;
@@ -517,9 +551,9 @@ export class World {
   /** Changes when any account of our programs or of GRID changes. */
   fingerprint(): string {
     const hash = createHash('sha256');
-    for (const program of [REGISTRY, TOKEN, TOKEN_PROGRAM_ID]) {
+    for (const id of [...[...loaded.values()].map((each) => each.id), TOKEN_PROGRAM_ID]) {
       const accounts = this.svm
-        .getProgramAccounts(address(program.toBase58()))
+        .getProgramAccounts(address(id.toBase58()))
         .map(
           (account) =>
             `${account.address}:${account.lamports}:${Buffer.from(account.data).toString('base64')}`,
@@ -530,10 +564,10 @@ export class World {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the fields are the IDL's, each test knows its own
-  decode(program: ProgramName, type: string, key: PublicKey): any {
+  decode(of: ProgramName, type: string, key: PublicKey): any {
     const account = this.account(key);
     if (!account) throw new Error(`no account ${key.toBase58()}`);
-    return coders[program].accounts.decode(type, account.data);
+    return program(of).coder.accounts.decode(type, account.data);
   }
 
   /** Overwrites one number of an account of our programs, to reach states that would take centuries. */
@@ -999,7 +1033,7 @@ function describe(
       .logs()
       .find((line) => /^Program \S+ failed/.test(line)) ?? '',
   )?.[1];
-  const idl = [registryIdl, tokenIdl].find((candidate) => candidate.address === failing);
+  const idl = byId(failing)?.idl;
   const name =
     idl?.errors?.find(({ code }) => code === inner.code)?.name ??
     (idl ? ANCHOR_ERRORS[inner.code] : undefined);
@@ -1034,13 +1068,13 @@ export interface WrongAccount {
  */
 export function refusesWrongAccounts(
   world: World,
-  program: ProgramName,
+  of: ProgramName,
   name: string,
   instructions: TransactionInstruction[],
   signers: Keypair[],
   expected: Record<string, WrongAccount>,
 ): void {
-  const definition = idls[program].instructions.find((instruction) => instruction.name === name);
+  const definition = program(of).idl.instructions.find((instruction) => instruction.name === name);
   const items = definition?.accounts ?? [];
   const target = instructions.at(-1) as TransactionInstruction;
   // Somebody else pays the fee: a fee payer is a writable signer, whatever the instruction says.
@@ -1077,7 +1111,7 @@ export function refusesWrongAccounts(
 }
 
 function isProgram(key: PublicKey): boolean {
-  return [TOKEN_PROGRAM_ID, SystemProgram.programId, TOKEN, REGISTRY, SYSVAR_INSTRUCTIONS_PUBKEY].some((id) =>
-    id.equals(key),
-  );
+  return [TOKEN_PROGRAM_ID, SystemProgram.programId, SYSVAR_INSTRUCTIONS_PUBKEY]
+    .concat([...loaded.values()].map(({ id }) => id))
+    .some((id) => id.equals(key));
 }

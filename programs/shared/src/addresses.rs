@@ -1,5 +1,5 @@
-//! Program ids and fixed program-derived addresses, worked out by `build.rs` from `GTX_REGISTRY_ID` and
-//! `GTX_ENERGY_TOKEN_ID` (defaults in that file).
+//! Program ids and fixed program-derived addresses, worked out by `build.rs` from `GTX_REGISTRY_ID`,
+//! `GTX_ENERGY_TOKEN_ID` and so on, one for each program (defaults in that file).
 
 use solana_address::Address;
 

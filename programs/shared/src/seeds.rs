@@ -12,3 +12,12 @@ pub const USER: &[u8] = b"user";
 pub const METER: &[u8] = b"meter";
 /// `[METER_KEY, Ed25519 public key]`
 pub const METER_KEY: &[u8] = b"meter-key";
+
+/// Trading: `[MARKET, quote mint]`
+pub const MARKET: &[u8] = b"market";
+/// Trading: `[TRADER, wallet]`
+pub const TRADER: &[u8] = b"trader";
+/// Trading: `[ORDER, owner's wallet, order id u64 little-endian]`
+pub const ORDER: &[u8] = b"order";
+/// Trading: `[ESCROW, order]`
+pub const ESCROW: &[u8] = b"escrow";

@@ -1,5 +1,6 @@
 /** The gateway: lines, meters, store and the way to the collector, put together. */
 import { loadProfile } from '@gridtokenx/firmware-profiles';
+import { GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
@@ -77,6 +78,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
         const settings = lineSettings(device, profile.modbus.serial);
         const key = lineKey(settings);
         const line = lines.get(key) ?? new ModbusLine(settings, monotonic);
+        if (JSON.stringify(line.settings) !== JSON.stringify(settings)) {
+          throw new GtxError('CONFIG_INVALID', `the devices on ${key} have different serial settings`);
+        }
         lines.set(key, line);
         return new DeviceReader(device, profile, line, now, monotonic);
       }),
@@ -258,6 +262,7 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
   });
   const size = outbox.size();
   const cpu = process.cpuUsage();
+  const memory = process.memoryUsage();
   const sent = publisher.counters;
   return [
     perMeter('gtx_agent_samples_total', 'Samples of a meter begun.', 'counter', (m) => m.counters.cycles),
@@ -416,7 +421,10 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       type: 'counter',
       samples: [...alerts.raised].map(([code, value]) => ({ labels: { code }, value })),
     },
-    one('process_resident_memory_bytes', 'Resident memory.', 'gauge', process.memoryUsage.rss()),
+    one('process_resident_memory_bytes', 'Resident memory.', 'gauge', memory.rss),
+    one('nodejs_heap_size_used_bytes', 'Heap in use.', 'gauge', memory.heapUsed),
+    one('nodejs_heap_size_total_bytes', 'Heap reserved.', 'gauge', memory.heapTotal),
+    one('nodejs_external_memory_bytes', 'Memory of objects outside the heap.', 'gauge', memory.external),
     one('process_cpu_seconds_total', 'Processor time.', 'counter', (cpu.user + cpu.system) / 1e6),
     one(
       'process_start_time_seconds',

@@ -152,6 +152,17 @@ describe('the store', () => {
     put(box, 4);
   });
 
+  it('writes samples some at a time, and what waits when it is closed', () => {
+    const box = open();
+    const row = { meterId: 'M', producedRegister: 5n, consumedRegister: undefined, powerWatts: -3.5 };
+    for (let index = 0; index < 59; index++) box.record([{ ...row, atMs: index }]);
+    expect(box.sampleCount()).toBe(0);
+    for (let index = 59; index < 70; index++) box.record([{ ...row, atMs: index }]);
+    expect(box.sampleCount()).toBe(60);
+    close(box);
+    expect(open().sampleCount()).toBe(70);
+  });
+
   it('remembers settings', () => {
     const box = open();
     box.saveSetting('a', '1');

@@ -94,7 +94,7 @@ CREATE TABLE readings (
   decided_ms INTEGER NOT NULL,
   PRIMARY KEY (meter_id, sequence)
 ) WITHOUT ROWID;
-CREATE INDEX readings_open ON readings (meter_id, sequence, state) WHERE state IN ('pending', 'sent');
+CREATE INDEX readings_open ON readings (meter_id, sequence) WHERE state IN ('pending', 'sent');
 CREATE TABLE samples (
   at_ms INTEGER NOT NULL,
   meter_id TEXT NOT NULL,
@@ -107,6 +107,8 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 `;
 
 const PAGE_BYTES = 4096;
+/** Some minutes of a few meters. */
+const SAMPLES_PER_WRITE = 60;
 /**
  * This part of the quota is not for new readings, so that what is there can still be sent and decided upon.
  * Little is enough: a time that is not known yet is kept as the negative time of creation, so that a row
@@ -147,6 +149,7 @@ export interface OutboxOptions {
 export class Outbox {
   private readonly statements;
   private lastPruneMs = 0;
+  private readonly unwritten: SampleRow[] = [];
   /** Decided readings by state; the open ones are few and are counted in the store. */
   private readonly decided = new Map<string, Pick<OutboxCounts, 'stored' | 'held' | 'refused'>>();
 
@@ -193,7 +196,14 @@ export class Outbox {
     }
   }
 
+  /** Writes what waits and lets the folder go. */
   close(): void {
+    try {
+      this.flush();
+    } catch (error) {
+      // No room for samples: nothing depends on them.
+      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
+    }
     this.db.close();
     this.lock.close();
   }
@@ -341,8 +351,18 @@ export class Outbox {
     return counts;
   }
 
-  /** Writes samples. They are the first to go when room is short. */
+  /**
+   * Takes samples, to be written some at a time: a flash card wears by the write, and a lost sample costs
+   * nothing, since the meter's own registers are the record. They are the first to go when room is short.
+   */
   record(rows: readonly SampleRow[]): void {
+    this.unwritten.push(...rows);
+    if (this.unwritten.length >= SAMPLES_PER_WRITE) this.flush();
+  }
+
+  /** Writes the samples that wait. Those that there is no room for are dropped. */
+  flush(): void {
+    const rows = this.unwritten.splice(0);
     if (rows.length === 0) return;
     this.write(() => {
       this.needRoom();

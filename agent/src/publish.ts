@@ -5,7 +5,7 @@
  * The MQTT library only carries bytes: it is given no session to keep, no queue and no reconnecting,
  * because the outbox is the queue and must stay the only one.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import {
   type Command,
   decodeReading,
@@ -99,7 +99,7 @@ export class Publisher {
   private readonly lastLogin = new Map<string, number>();
   private lastForgeryMs: number | undefined;
   private outboxFull = false;
-  private ca: string | undefined;
+  private readonly tls: { ca?: string; cert?: string; key?: string } = {};
 
   constructor(private readonly deps: PublisherDeps) {
     for (const meter of deps.meters) {
@@ -111,9 +111,12 @@ export class Publisher {
     return this.ready;
   }
 
+  /** @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS for the files of `mqtt` */
   start(): void {
     const { mqtt } = this.deps.config;
-    if (mqtt.ca_file !== undefined) this.ca = readFileSync(mqtt.ca_file, 'utf8');
+    if (mqtt.ca_file !== undefined) this.tls.ca = readPem(mqtt.ca_file, false);
+    if (mqtt.cert_file !== undefined) this.tls.cert = readPem(mqtt.cert_file, false);
+    if (mqtt.key_file !== undefined) this.tls.key = readPem(mqtt.key_file, true);
     this.intervals.push(setInterval(() => this.publishTelemetry(), mqtt.telemetry_seconds * 1000));
     this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
     if (this.deps.config.collector_url !== undefined) {
@@ -245,9 +248,7 @@ export class Publisher {
         qos: 1,
         retain: true,
       },
-      ...(this.ca === undefined ? {} : { ca: this.ca }),
-      ...(mqtt.cert_file === undefined ? {} : { cert: readFileSync(mqtt.cert_file) }),
-      ...(mqtt.key_file === undefined ? {} : { key: readFileSync(mqtt.key_file) }),
+      ...this.tls,
     };
     const client = connect(mqtt.url, options);
     this.client = client;
@@ -352,7 +353,7 @@ export class Publisher {
     const { config, clock, now, logger } = this.deps;
     if (config.collector_url === undefined) return;
     try {
-      const offsetMs = await readClockOffset(config.collector_url, now, this.ca);
+      const offsetMs = await readClockOffset(config.collector_url, now, this.tls.ca);
       clock.setOffset(offsetMs);
       this.loginOffsetMs = Math.abs(offsetMs) > 5_000 ? -offsetMs : 0;
     } catch (error) {
@@ -480,5 +481,18 @@ export class Publisher {
     });
     await Promise.race([Promise.all(sent), limit]);
     clearTimeout(timer);
+  }
+}
+
+/** A PEM file; a secret one must not be readable by others. */
+function readPem(path: string, secret: boolean): string {
+  try {
+    if (secret && (statSync(path).mode & 0o077) !== 0) {
+      throw new GtxError('KEY_FILE_PERMISSIONS', `${path} can be read by others; run chmod 600 ${path}`);
+    }
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof GtxError) throw error;
+    throw new GtxError('CONFIG_INVALID', `cannot read ${path}: ${(error as Error).message}`);
   }
 }

@@ -10,6 +10,7 @@ import {
   ALLOWED_IN_900_S,
   bn,
   call,
+  OWN_IDS,
   pda,
   type Result,
   registryIdl,
@@ -178,7 +179,7 @@ describe('compute units', () => {
     expect(names.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it('have not risen by more than 5 percent over the committed table', () => {
+  it.skipIf(OWN_IDS)('have not risen by more than 5 percent over the committed table', () => {
     expectCosts('compute-units.json', measured);
   });
 

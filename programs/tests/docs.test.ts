@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { REGISTRY, registryIdl, TOKEN } from './support.js';
+import { OWN_IDS, REGISTRY, registryIdl, TOKEN } from './support.js';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -13,7 +13,7 @@ describe('docs/programs.md', () => {
 });
 
 describe('Anchor.toml', () => {
-  it('names the ids that the programs were built for', () => {
+  it.skipIf(OWN_IDS)('names the ids that the programs were built for', () => {
     const text = readFileSync(file('../../Anchor.toml'), 'utf8');
     expect(text).toContain(`registry = "${REGISTRY.toBase58()}"`);
     expect(text).toContain(`energy_token = "${TOKEN.toBase58()}"`);

@@ -88,6 +88,8 @@ export const registryIdl = program('registry').idl;
 export const tokenIdl = program('token').idl;
 export const REGISTRY = program('registry').id;
 export const TOKEN = program('token').id;
+/** The programs were built for other ids than the committed ones: other derived addresses, other costs. */
+export const OWN_IDS = REGISTRY.toBase58() !== 'AS6vsB8coXaS6hHU6qcD4ZfHJREejj975KgDis7rDWpK';
 export const UPGRADEABLE_LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 export { SYSVAR_INSTRUCTIONS_PUBKEY, SystemProgram, TOKEN_PROGRAM_ID };
 

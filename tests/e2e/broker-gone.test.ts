@@ -49,10 +49,9 @@ test('many intervals without a broker are delivered when it is back', async () =
 
   await waitFor('what was delayed is minted', async () => {
     return (
-      (await system.count(
-        "SELECT count(*) FROM meter_readings WHERE minted AND sequence >= $1",
-        [before + 19],
-      )) > 0
+      (await system.count('SELECT count(*) FROM meter_readings WHERE minted AND sequence >= $1', [
+        before + 19,
+      ])) > 0
     );
   });
   await waitFor('the audit passes', async () => (await system.gtx('audit')).code === 0, { everyMs: 1_000 });

@@ -35,7 +35,8 @@ test('a killed supervisor leaves no process behind, and the next start goes on',
   await waitFor(
     'new readings are minted',
     async () =>
-      (await second.count('SELECT count(*) FROM meter_readings WHERE minted AND sequence > $1', [before])) > 0,
+      (await second.count('SELECT count(*) FROM meter_readings WHERE minted AND sequence > $1', [before])) >
+      0,
   );
   const [row] = await second.query<{ last: string; count: string }>(
     'SELECT max(sequence) AS last, count(*) FROM meter_readings',

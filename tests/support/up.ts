@@ -3,7 +3,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openConnection, readKeypairFile } from '@gridtokenx/chain';
+import type { Connection, Keypair } from '@solana/web3.js';
 import pg from 'pg';
+import { isRunning } from './process.js';
 import { waitFor } from './wait.js';
 
 const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
@@ -22,6 +25,14 @@ interface RunFile {
   readonly meterId: string;
 }
 export type Component = RunFile['components'][number];
+
+export interface StartOptions {
+  /** Default: a new one. */
+  readonly dataDir?: string;
+  readonly args?: readonly string[];
+  readonly env?: Record<string, string>;
+  readonly ownGroup?: boolean;
+}
 
 export interface CommandResult {
   readonly code: number;
@@ -73,6 +84,7 @@ export class RunningSystem {
   readonly #exit: Promise<number>;
   #output = '';
   #pool: pg.Pool | undefined;
+  #connection: Connection | undefined;
 
   private constructor(dataDir: string, child: ChildProcess) {
     this.dataDir = dataDir;
@@ -89,18 +101,32 @@ export class RunningSystem {
   }
 
   /** Starts it and waits until every component runs. */
-  static async start(
-    options: { dataDir?: string; args?: readonly string[]; env?: Record<string, string> } = {},
-  ): Promise<RunningSystem> {
+  static async start(options: StartOptions = {}): Promise<RunningSystem> {
+    const system = RunningSystem.launch(options);
+    await system.ready();
+    return system;
+  }
+
+  /** Starts it and does not wait. */
+  static launch(options: StartOptions = {}): RunningSystem {
     const dataDir = options.dataDir ?? newDataDir();
     const child = spawn(
       process.execPath,
       [gtx, 'up', '--json', '--ports', 'free', '--data-dir', dataDir, ...(options.args ?? [])],
-      { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        env: { ...process.env, ...options.env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // A process group of its own, as a terminal gives each command line.
+        detached: options.ownGroup ?? false,
+      },
     );
-    const system = new RunningSystem(dataDir, child);
+    return new RunningSystem(dataDir, child);
+  }
+
+  /** Waits until every component runs. */
+  async ready(): Promise<void> {
     let ended: number | undefined;
-    void system.#exit.then((code) => {
+    void this.#exit.then((code) => {
       ended = code;
     });
     await waitFor(
@@ -108,14 +134,33 @@ export class RunningSystem {
       () => {
         if (ended !== undefined) return true;
         // The run file of a killed run still lies there until this one writes its own.
-        if (system.runFile.supervisor.pid !== child.pid) return false;
-        const agent = system.component('agent');
+        if (this.runFile.supervisor.pid !== this.pid) return false;
+        const agent = this.component('agent');
         return agent.state === 'running' || agent.state === 'external';
       },
       { timeoutMs: 240_000 },
     );
-    if (ended !== undefined) throw new Error(`gtx up ended with ${ended}:\n${system.#output}`);
-    return system;
+    if (ended !== undefined) throw new Error(`gtx up ended with ${ended}:\n${this.#output}`);
+  }
+
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('gtx up could not be started');
+    return this.#child.pid;
+  }
+
+  /** The exit code, once it has ended. */
+  get exited(): Promise<number> {
+    return this.#exit;
+  }
+
+  /** Every process of it that runs now: the supervisor, the components, PostgreSQL's server. */
+  get pids(): number[] {
+    return [
+      this.pid,
+      ...this.runFile.components.flatMap(({ process: identity, otherPids }) =>
+        identity === undefined ? otherPids : [identity.pid, ...otherPids],
+      ),
+    ].filter(isRunning);
   }
 
   get output(): string {
@@ -185,10 +230,95 @@ export class RunningSystem {
     return runGtx(args, { dataDir: this.dataDir });
   }
 
+  /** Runs a command with --json, which must succeed, and gives what it printed. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect to be there
+  async gtxJson(...args: string[]): Promise<any> {
+    const result = await this.gtx(...args, '--json');
+    if (result.code !== 0) {
+      throw new Error(`gtx ${args.join(' ')} ended with ${result.code}:\n${result.stdout}${result.stderr}`);
+    }
+    return lastJson(result);
+  }
+
+  /** The audit of `gtx audit --json`, as soon as it passes: what is under way changes the books meanwhile. */
+  async auditPasses(): Promise<void> {
+    let last: CommandResult | undefined;
+    try {
+      await waitFor(
+        'the audit passes',
+        async () => {
+          last = await this.gtx('audit', '--json');
+          return last.code === 0;
+        },
+        { everyMs: 1_000, timeoutMs: 60_000 },
+      );
+    } catch (error) {
+      throw new Error(`the audit finds differences:\n${last?.stdout}`, { cause: error });
+    }
+  }
+
+  /** A client of its chain. */
+  get connection(): Connection {
+    this.#connection ??= openConnection(this.url('localnet', 'rpc'));
+    return this.#connection;
+  }
+
+  /** A key of the data folder, such as `registrar` or `meters/MTR-001`. */
+  key(name: string): Keypair {
+    return readKeypairFile(join(this.dataDir, 'keys', `${name}.json`));
+  }
+
+  /** Sets the simulated home's power, in watts. */
+  async setPower(power: { solar_watts: number; household_watts: number }): Promise<void> {
+    const answer = await fetch(`${this.url('simulator', 'status')}/units/1/power`, {
+      method: 'PUT',
+      body: JSON.stringify(power),
+    });
+    if (!answer.ok) throw new Error(`the simulator answered ${answer.status}: ${await answer.text()}`);
+  }
+
+  /** Lets the demo's meter stand still, until the last of its energy is in a stored reading. */
+  async standStill(): Promise<void> {
+    await this.setPower({ solar_watts: 0, household_watts: 0 });
+    const stored = () =>
+      this.count('SELECT count(*) FROM meter_readings WHERE meter_id = $1', [this.meterId]);
+    const before = await stored();
+    await waitFor('a whole interval at rest is stored', async () => (await stored()) >= before + 3);
+  }
+
+  /** What a component offers over HTTP, as text. */
+  async http(component: 'collector' | 'agent', path: string): Promise<string> {
+    const url = this.url(component, component === 'collector' ? 'http' : 'status');
+    return await (await fetch(new URL(path, url))).text();
+  }
+
+  /** One number of a component's /metrics, summed over the samples that carry these labels. */
+  async metric(
+    component: 'collector' | 'agent',
+    name: string,
+    labels: Record<string, string> = {},
+  ): Promise<number> {
+    const lines = (await this.http(component, '/metrics')).split('\n');
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return lines
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => wanted.every((label) => line.includes(label)))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
   /** SIGTERM, as a service manager would. @returns the exit code */
   async stop(): Promise<number> {
     await this.#pool?.end();
+    this.#pool = undefined;
     this.#child.kill('SIGTERM');
+    return await this.#exit;
+  }
+
+  /** Ctrl-C: the terminal signals the whole process group (start with `ownGroup`). @returns the exit code */
+  async interrupt(): Promise<number> {
+    await this.#pool?.end();
+    this.#pool = undefined;
+    process.kill(-this.pid, 'SIGINT');
     return await this.#exit;
   }
 

@@ -366,5 +366,7 @@ describe('ChainMirror', () => {
     await mirror.stop();
     await world.pool.query(`UPDATE chain_network SET genesis_hash = 'elsewhere'`);
     await expect(world.mirror().start()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    // Settlement does not settle there either.
+    await expect(world.settlement(mirror).settleNow()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });

@@ -199,6 +199,8 @@ export class ChainMirror implements ChainMirrorPort {
         failures = 0;
       } catch (error) {
         failures += 1;
+        // After an outage another node may answer: it is asked who it is.
+        this.bound = false;
         this.metrics.failed();
         logger[failures === 1 ? 'warn' : 'debug'](
           { err: error, failures },

@@ -1,5 +1,10 @@
 import { fetchMeter, gridMintAddress, gridTokenAccount, instructions, verifyUser } from '@gridtokenx/chain';
-import { createBurnInstruction, createCloseAccountInstruction } from '@solana/spl-token';
+import {
+  AuthorityType,
+  createBurnInstruction,
+  createCloseAccountInstruction,
+  createSetAuthorityInstruction,
+} from '@solana/spl-token';
 import { type Connection, Keypair } from '@solana/web3.js';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -240,6 +245,30 @@ describe('Settlement', () => {
     expect(await minted(broken)).toBe(1_200_000_000n);
     const open = await world.pool.query(`SELECT FROM alerts WHERE resolved_at IS NULL`);
     expect(open.rowCount).toBe(0);
+  });
+
+  it('parts a batch that the chain refuses, so that only the meter at fault goes without', async () => {
+    const careless = await world.addOwner();
+    const broken = await world.addMeter(careless);
+    const homes = [await world.addMeter(owner), broken, await world.addMeter(owner)];
+    const mirror = await mirrored(...homes);
+    // The account is there and looks like any other, but it is somebody else's now.
+    const account = gridTokenAccount(careless.publicKey);
+    const { AccountOwner } = AuthorityType;
+    const buyer = Keypair.generate();
+    await world.send(
+      [createSetAuthorityInstruction(account, careless.publicKey, AccountOwner, buyer.publicKey)],
+      [careless],
+    );
+    await world.measure(homes);
+    await world.settlement(mirror).settleNow();
+    expect(await Promise.all(homes.map(minted))).toEqual([600_000_000n, 0n, 600_000_000n]);
+    const { rows } = await world.pool.query(
+      'SELECT meter_id, attempts, reason FROM settlement_meters WHERE attempts > 0',
+    );
+    expect(rows).toEqual([
+      { meter_id: broken.meter.meterId, attempts: 1, reason: expect.stringContaining('TokenAccountUnusable') },
+    ]);
   });
 
   it('tells that the fee payer is empty, counts no attempt, and goes on once it has SOL', async () => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { maxMetersPerTransaction, toChainError } from '@gridtokenx/chain';
+import { maxMetersPerTransaction } from '@gridtokenx/chain';
 import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type { ChainMirror } from '../mirror/mirror.js';
+import { bindNetwork } from '../mirror/network.js';
 import type { ChainDeps, SettlementPort } from '../ports.js';
 import { RpcSettlementChain } from './chain.js';
 import { SettlementEngine, type SettlementObserver } from './engine.js';
@@ -181,6 +182,8 @@ export class Settlement implements SettlementPort {
         if (this.stopping) break;
         failures += 1;
         runAt = now();
+        // After an outage another node may answer: it is asked who it is.
+        this.policy = undefined;
         logger[failures === 1 ? 'warn' : 'debug']({ err: error, failures }, 'settlement is interrupted');
         if (failures === 5) {
           await alerts.raise({
@@ -220,12 +223,8 @@ export class Settlement implements SettlementPort {
 
   private async findPolicy(): Promise<void> {
     if (this.policy) return;
-    let genesisHash: string;
-    try {
-      genesisHash = await this.deps.connection.getGenesisHash();
-    } catch (error) {
-      throw toChainError(error);
-    }
+    // Also whether this is the chain that the database belongs to: marking readings minted elsewhere would lose them.
+    const genesisHash = await bindNetwork(this.deps.pool, this.deps.connection);
     this.policy = settlementPolicy(this.deps.config, genesisHash);
     const { mode, intervalSeconds, minimumNkwh, maxWaitSeconds } = this.policy;
     const settlementsPerDay = minimumNkwh > 0n ? 86_400 / maxWaitSeconds : 96;

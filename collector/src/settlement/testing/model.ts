@@ -70,8 +70,12 @@ export class ModelWorld {
   finalizedHeight = 8;
   private next = 1;
   private outage = false;
+  /** The same all the time: whoever fails together once fails together until they are parted. */
+  private readonly packSize: number;
 
-  constructor(private readonly random: () => number) {}
+  constructor(private readonly random: () => number) {
+    this.packSize = 1 + Math.floor(random() * 5);
+  }
 
   addMeter(id: string, broken: boolean): void {
     this.meters.set(id, {
@@ -253,7 +257,7 @@ export class ModelWorld {
       },
       async pack(items) {
         world.reachable();
-        return chunk(items, 1 + Math.floor(world.random() * 5));
+        return chunk(items, world.packSize);
       },
       async prepare(items): Promise<PreparedTransaction> {
         world.reachable();

@@ -267,7 +267,11 @@ describe('Settlement', () => {
       'SELECT meter_id, attempts, reason FROM settlement_meters WHERE attempts > 0',
     );
     expect(rows).toEqual([
-      { meter_id: broken.meter.meterId, attempts: 1, reason: expect.stringContaining('TokenAccountUnusable') },
+      {
+        meter_id: broken.meter.meterId,
+        attempts: 1,
+        reason: expect.stringContaining('TokenAccountUnusable'),
+      },
     ]);
   });
 

@@ -60,4 +60,12 @@ const child = spawn(process.execPath, [join(root, command[0]), ...command.slice(
 // The child shares the terminal's process group and gets Ctrl-C itself; a plain kill must be passed on.
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 process.on('SIGINT', () => {});
+// npm runs scripts through a shell that ends at a signal without passing it on: what is left of a stopped npm is
+// this process with another parent. (Only under npm: started by hand, it may well outlive its shell.)
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 500).unref();
+}
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -1,0 +1,163 @@
+import pg from 'pg';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TestMeter } from '../testing/gateway.js';
+import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { TestRegistry } from '../testing/registry.js';
+import { DEFAULT_RULES, type Judgement } from '../validate/rules.js';
+import { isSigned } from '../validate/signature.js';
+import { toSubmission } from '../validate/submission.js';
+import { migrate } from './migrate.js';
+import { Partitions } from './partitions.js';
+import { importReading, storeBatch } from './readings.js';
+
+const NOW = 1_760_000_400;
+let postgres: TestPostgres;
+let pool: pg.Pool;
+let registry: TestRegistry;
+let count = 0;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  pool = new pg.Pool({ connectionString: postgres.url });
+  await migrate(pool, pino({ level: 'silent' }));
+  await new Partitions(pool).ensureAround(NOW);
+  registry = new TestRegistry(pool);
+});
+afterAll(async () => {
+  await pool.end();
+  await postgres.stop();
+});
+
+async function newMeter(): Promise<TestMeter> {
+  count += 1;
+  const meter = new TestMeter(`MTR-${count}`, NOW - 20 * 900);
+  registry.register(meter);
+  await registry.meter(meter.meterId);
+  return meter;
+}
+
+async function store(...bodies: ReturnType<TestMeter['next']>[]): Promise<Judgement[]> {
+  const client = await pool.connect();
+  try {
+    const items = bodies.map((body) => {
+      const submission = toSubmission(body);
+      return {
+        submission,
+        signed: isSigned(submission),
+        source: 'mqtt' as const,
+        recheck: false,
+        rules: { ...DEFAULT_RULES, intervalSeconds: 900, amount: 'pipelined' as const },
+      };
+    });
+    return (await storeBatch(client, items, NOW * 1000)).judgements;
+  } finally {
+    client.release();
+  }
+}
+
+async function importFromChain(body: ReturnType<TestMeter['next']>, amountNkwh: bigint): Promise<boolean> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    const stored = await importReading(client, {
+      submission: toSubmission(body),
+      amountNkwh,
+      status: 'minted',
+      mintSignature: 'transaction',
+    });
+    await client.query('COMMIT');
+    return stored;
+  } finally {
+    client.release();
+  }
+}
+
+const row = async (meter: TestMeter) =>
+  (
+    await pool.query('SELECT last_sequence, through, last_surplus_total FROM meters WHERE meter_id = $1', [
+      meter.meterId,
+    ])
+  ).rows[0];
+
+describe('a reading imported from the chain', () => {
+  test('is stored once, and the next one follows it', async () => {
+    const meter = await newMeter();
+    await store(meter.next());
+    const direct = meter.next();
+    expect(await importFromChain(direct, 600_000_000n)).toBe(true);
+    expect(await importFromChain(direct, 600_000_000n)).toBe(false);
+    expect(await row(meter)).toMatchObject({ last_sequence: '2', through: '2' });
+    expect(await store(direct)).toMatchObject([{ kind: 'duplicate', status: 'minted' }]);
+    expect(await store(meter.next())).toMatchObject([
+      { kind: 'store', status: 'pending', amountNkwh: 600_000_000n },
+    ]);
+    const { rows } = await pool.query(
+      'SELECT status, minted, mint_tx_signature, source FROM meter_readings WHERE meter_id = $1 AND sequence = 2',
+      [meter.meterId],
+    );
+    expect(rows).toEqual([
+      { status: 'minted', minted: true, mint_tx_signature: 'transaction', source: 'chain' },
+    ]);
+  });
+
+  test('beyond a hole leaves the hole open', async () => {
+    const meter = await newMeter();
+    await store(meter.next());
+    const late = meter.next();
+    await importFromChain(meter.next(), 1_200_000_000n);
+    expect(await row(meter)).toMatchObject({ last_sequence: '3', through: '1' });
+    expect(await store(late)).toMatchObject([{ kind: 'store', status: 'covered' }]);
+    expect(await row(meter)).toMatchObject({ last_sequence: '3', through: '3' });
+  });
+});
+
+test('a database restored from a backup counts from what the chain has accepted', async () => {
+  const meter = await newMeter();
+  const bodies = [meter.next(), meter.next(), meter.next(), meter.next()] as const;
+  const third = toSubmission(bodies[2]).reading;
+  await store(bodies[0]);
+  await pool.query(
+    `UPDATE meters SET chain_sequence = 3, chain_end = $2, chain_produced_total = $3, chain_consumed_total = $4,
+       chain_surplus_total = $5 WHERE meter_id = $1`,
+    [
+      meter.meterId,
+      third.intervalEnd,
+      third.producedTotal.toString(),
+      third.consumedTotal.toString(),
+      third.surplusTotal.toString(),
+    ],
+  );
+  // Above the chain's: only the rise since then is new.
+  expect(await store(bodies[3])).toMatchObject([
+    { kind: 'store', status: 'pending', amountNkwh: 600_000_000n },
+  ]);
+  // Below it and at it: the chain has their energy already.
+  expect(await store(bodies[1], bodies[2])).toMatchObject([
+    { kind: 'store', status: 'covered' },
+    { kind: 'store', status: 'covered' },
+  ]);
+  expect(await row(meter)).toMatchObject({ last_sequence: '4', through: '4' });
+});
+
+test('one batch may hold anything: new, repeated, conflicting, late, in any order', async () => {
+  const meter = await newMeter();
+  const [one, two, three] = [meter.next(), meter.next(), meter.next()];
+  const conflict = meter.submission({ ...toSubmission(two).reading, flags: 2 }, 600_000_000n);
+  const judgements = await store(three, one, two, two, conflict);
+  expect(
+    judgements.map((judgement) => (judgement.kind === 'refuse' ? judgement.refusal.code : judgement.kind)),
+  ).toEqual(['store', 'store', 'store', 'duplicate', 'SEQUENCE_CONFLICT']);
+  expect(await row(meter)).toMatchObject({
+    last_sequence: '3',
+    through: '3',
+    last_surplus_total: '1800000000',
+  });
+});
+
+test('a meter whose id reads NULL is a meter', async () => {
+  const meter = new TestMeter('NULL', NOW - 9000);
+  registry.register(meter);
+  await registry.meter('NULL');
+  expect(await store(meter.next())).toMatchObject([{ kind: 'store' }]);
+});

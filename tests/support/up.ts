@@ -9,7 +9,8 @@ import pg from 'pg';
 import { isRunning } from './process.js';
 import { waitFor } from './wait.js';
 
-const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
+/** The command under test. */
+export const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
 
 /** What `gtx up` writes for other commands, as far as tests look at it. */
 interface RunFile {

@@ -51,7 +51,9 @@ it(`killed ${KILLS} times at random: no sequence twice, none missing, no watt-ho
   if (connection.type !== 'tcp') throw new Error('not TCP');
   const line = new ModbusLine({ type: 'tcp', host: connection.host, port: connection.port as number });
   const profile = loadProfile('eastron-sdm630');
-  const meter = new DeviceReader(device('grid', simulator, 1) as never, profile, line, Date.now, () => performance.now());
+  const meter = new DeviceReader(device('grid', simulator, 1) as never, profile, line, Date.now, () =>
+    performance.now(),
+  );
 
   running = new AgentProcess(configFile);
   await until('the base is set', () => home.collector.sequences(ID).length >= 1);
@@ -67,7 +69,10 @@ it(`killed ${KILLS} times at random: no sequence twice, none missing, no watt-ho
     } else {
       // After some readings, around the moment at which one is signed, stored, sent or acknowledged.
       const before = home.collector.sequences(ID).length;
-      await until(`kill ${kill}: it signs again\n${process.log}`, () => home.collector.sequences(ID).length > before);
+      await until(
+        `kill ${kill}: it signs again\n${process.log}`,
+        () => home.collector.sequences(ID).length > before,
+      );
       await sleep(1_000 - (Date.now() % 1_000) + next() * 150);
     }
     expect(process.running, process.log).toBe(true);

@@ -241,6 +241,8 @@ export class Publisher {
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepalive: mqtt.keepalive_seconds,
       queueQoSZero: false,
+      // Its cache of all 65,536 packet ids as buffers takes 7 MB.
+      writeCache: false,
       rejectUnauthorized: true,
       will: {
         topic: topicFor(first.id, 'status'),

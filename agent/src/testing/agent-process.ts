@@ -18,9 +18,13 @@ export class AgentProcess {
   url: string | undefined;
 
   constructor(configFile: string, nodeOptions: string[] = []) {
-    this.child = spawn(process.execPath, [...nodeOptions, `${ROOT}agent/dist/testing/run-agent.js`, configFile], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    this.child = spawn(
+      process.execPath,
+      [...nodeOptions, `${ROOT}agent/dist/testing/run-agent.js`, configFile],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.ended = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)));
     this.child.stdout?.on('data', (bytes: Buffer) => {
       this.output += bytes.toString();

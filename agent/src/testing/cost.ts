@@ -44,7 +44,8 @@ const metric = async (name: string) => {
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 };
 await until('connected', async () => (await metric('gtx_agent_broker_connected')) === 1);
-const written = () => Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${agent.pid}/io`, 'utf8'))?.[1] ?? 0);
+const written = () =>
+  Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${agent.pid}/io`, 'utf8'))?.[1] ?? 0);
 await new Promise((resolve) => setTimeout(resolve, 10_000));
 const begin = {
   cpu: await metric('process_cpu_seconds_total'),
@@ -64,10 +65,14 @@ console.log(
     seconds: Math.round(elapsed),
     start_seconds: Number(startSeconds.toFixed(2)),
     peak_rss_mib: Number(peak.toFixed(1)),
-    cpu_percent: Number((((await metric('process_cpu_seconds_total')) - begin.cpu) / elapsed * 100).toFixed(2)),
-    samples_per_second: Number((((await metric('gtx_agent_device_samples_total')) - begin.samples) / elapsed).toFixed(2)),
+    cpu_percent: Number(
+      ((((await metric('process_cpu_seconds_total')) - begin.cpu) / elapsed) * 100).toFixed(2),
+    ),
+    samples_per_second: Number(
+      (((await metric('gtx_agent_device_samples_total')) - begin.samples) / elapsed).toFixed(2),
+    ),
     readings: await metric('gtx_agent_readings_total'),
-    written_mb_per_day: Number((((written() - begin.written) / elapsed) * 86_400 / 1e6).toFixed(1)),
+    written_mb_per_day: Number(((((written() - begin.written) / elapsed) * 86_400) / 1e6).toFixed(1)),
     heap_used_mib: Number(((await metric('nodejs_heap_size_used_bytes')) / 2 ** 20).toFixed(1)),
     heap_total_mib: Number(((await metric('nodejs_heap_size_total_bytes')) / 2 ** 20).toFixed(1)),
     external_mib: Number(((await metric('nodejs_external_memory_bytes')) / 2 ** 20).toFixed(1)),

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kwhToNkwh } from '@gridtokenx/protocol';
 import { Service } from './service.js';
@@ -90,6 +90,12 @@ export class Home {
       }),
     );
     return new Home(meterId, simulator, configFile);
+  }
+
+  /** Replaces parts of the gateway's configuration, for its next start. */
+  configure(parts: Record<string, unknown>): void {
+    const config = JSON.parse(readFileSync(this.configFile, 'utf8')) as Record<string, unknown>;
+    writeFileSync(this.configFile, JSON.stringify({ ...config, ...parts }));
   }
 
   async startAgent(env: Record<string, string> = {}): Promise<Service> {

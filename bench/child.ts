@@ -15,6 +15,10 @@ export class Child {
     });
   }
 
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
   send(message: object): void {
     this.process.send(message);
   }

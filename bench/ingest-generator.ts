@@ -29,6 +29,8 @@ export interface GeneratorJob extends ReadingsJob {
 export interface GeneratorResult extends Ingested {
   /** Signed acknowledgements that it took. */
   acks: number;
+  /** This process's own processor time, without the verification of the acknowledgements. */
+  cpuSeconds: number;
 }
 
 interface Sender {
@@ -61,6 +63,7 @@ class Generator {
   }
 
   async run(): Promise<GeneratorResult> {
+    const before = process.cpuUsage();
     let stall: { stop(): void } | undefined;
     const clients: WireClient[] = [];
     try {
@@ -81,8 +84,13 @@ class Generator {
       stall?.stop();
       for (const client of clients) client.stop();
     }
+    const { user, system } = process.cpuUsage(before);
     this.verifyAcks();
-    return { ...ingested(this.progress, this.total), acks: this.acks.length };
+    return {
+      ...ingested(this.progress, this.total),
+      acks: this.acks.length,
+      cpuSeconds: (user + system) / 1e6,
+    };
   }
 
   private async connect(

@@ -5,7 +5,7 @@ import { type MeterData, registerFleet } from './fleet.js';
 import type { DirectJob } from './ingest-direct-worker.js';
 import type { GeneratorJob, GeneratorResult } from './ingest-generator.js';
 import type { Ingested, ReadingsJob } from './ingest-job.js';
-import { type ProcessUsage, processUsage } from './process-usage.js';
+import { familyCpuSeconds } from './process-usage.js';
 import type { Figure } from './report.js';
 import type { Stack } from './stack.js';
 import { VerifyLoop } from './verify-loop.js';
@@ -65,23 +65,20 @@ export class IngestFleet {
         ackPublicKey: encodeBase58(stack.ackPublicKey),
         connections: CONNECTIONS,
       };
-      let before: ProcessUsage | undefined;
-      const { result, verifies, seconds } = await this.measure<GeneratorResult>(child, prepare, {
-        name: 'over MQTT',
-        begin: () => {
-          before = processUsage(collector.pid);
-        },
+      const measured = await this.measure<GeneratorResult>(child, prepare, 'over MQTT', {
+        collector: collector.pid,
+        PostgreSQL: stack.postgresPid,
       });
-      const busy = (processUsage(collector.pid).cpuSeconds - (before?.cpuSeconds ?? 0)) / seconds;
+      const { result, cpuSeconds } = measured;
+      cpuSeconds.push({ name: 'generator', seconds: result.cpuSeconds });
       return [
-        ...figuresOf('ingest-mqtt', result, verifies, 0.35),
+        ...figuresOf('ingest-mqtt', measured, 0.35),
         {
           benchmark: 'ingest-mqtt',
           name: 'acknowledgements per reading',
           value: result.acks / result.readings,
           unit: '',
         },
-        { benchmark: 'ingest-mqtt', name: 'collector busy', value: busy * 100, unit: 'percent of a core' },
       ];
     } finally {
       await child.stop();
@@ -102,8 +99,11 @@ export class IngestFleet {
         rpcUrl: stack.rpcUrl,
         wsUrl: stack.wsUrl,
       };
-      const { result, verifies } = await this.measure<Ingested>(child, prepare, { name: 'without a broker' });
-      return figuresOf('ingest-direct', result, verifies, 0.7);
+      const measured = await this.measure<Ingested>(child, prepare, 'without a broker', {
+        'ingesting process': child.pid,
+        PostgreSQL: stack.postgresPid,
+      });
+      return figuresOf('ingest-direct', measured, 0.7);
     } finally {
       await child.stop();
     }
@@ -113,39 +113,53 @@ export class IngestFleet {
   private async measure<R extends Ingested>(
     child: Child,
     prepare: ReadingsJob,
-    { name, begin }: { name: string; begin?: () => void },
-  ): Promise<{ result: R; verifies: number[]; seconds: number }> {
+    what: string,
+    pids: Record<string, number>,
+  ): Promise<Measured<R>> {
     const { say, quick } = this.options;
     child.send({ prepare });
     await child.next();
     const loop = new VerifyLoop(prepare.meters, prepare.baseSeconds);
     const seconds = quick ? 1 : 4;
     const verifies = [loop.measure(seconds)];
-    say(`ingesting ${name}`);
-    begin?.();
-    const started = performance.now();
+    say(`ingesting ${what}`);
+    const cpu = Object.entries(pids).map(([name, pid]) => ({ name, pid, before: familyCpuSeconds(pid) }));
     child.send({ run: true });
     const result = await child.next<R>();
-    const elapsed = (performance.now() - started) / 1000;
+    const cpuSeconds = cpu.map(({ name, pid, before }) => ({
+      name,
+      seconds: familyCpuSeconds(pid) - before,
+    }));
     verifies.push(loop.measure(seconds));
-    return { result, verifies, seconds: elapsed };
+    return { result, verifies, cpuSeconds };
   }
 }
 
-function figuresOf(benchmark: string, result: Ingested, verifies: readonly number[], goal: number): Figure[] {
+interface Measured<R extends Ingested> {
+  result: R;
+  /** The verify-only loop, before and after. */
+  verifies: number[];
+  cpuSeconds: { name: string; seconds: number }[];
+}
+
+function figuresOf(
+  benchmark: string,
+  { result, verifies, cpuSeconds }: Measured<Ingested>,
+  atLeast: number,
+): Figure[] {
   const [before = 0, after = 0] = verifies;
-  const mean = (before + after) / 2;
+  const share = result.perSecond / ((before + after) / 2);
   return [
-    {
-      benchmark,
-      name: 'share of a verify-only loop',
-      value: result.perSecond / mean,
-      unit: '',
-      goal: { atLeast: goal },
-    },
+    { benchmark, name: 'share of a verify-only loop', value: share, unit: '', goal: { atLeast } },
     { benchmark, name: 'readings', value: result.perSecond, unit: 'per second' },
     { benchmark, name: 'measured for', value: result.seconds, unit: 's' },
     { benchmark, name: 'verify-only loop before', value: before, unit: 'per second' },
     { benchmark, name: 'verify-only loop after', value: after, unit: 'per second' },
+    ...cpuSeconds.map(({ name, seconds }) => ({
+      benchmark,
+      name: `processor time per reading, ${name}`,
+      value: (seconds / result.readings) * 1e6,
+      unit: 'µs',
+    })),
   ];
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What the kernel says about a process (proc(5)). Linux only. */
 export interface ProcessUsage {
@@ -20,6 +20,22 @@ export function processUsage(pid: number): ProcessUsage {
     readFileSync(`/proc/${pid}/status`, 'utf8'),
     ticks,
   );
+}
+
+/** Processor seconds of a process and its children that run now (PostgreSQL has one for each connection). */
+export function familyCpuSeconds(pid: number): number {
+  let sum = processUsage(pid).cpuSeconds;
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      if (Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]) === pid) sum += processUsage(Number(name)).cpuSeconds;
+    } catch (error) {
+      // It ended while we looked.
+      if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+  }
+  return sum;
 }
 
 /** The same from the texts of the two files. MB are 10^6 bytes. */

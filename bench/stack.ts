@@ -51,6 +51,8 @@ export class Stack {
   private postgresDir: string | undefined;
   private started = 0;
   databaseUrl = '';
+  /** PostgreSQL's own first process. */
+  postgresPid = 0;
   rpcUrl = '';
   wsUrl = '';
 
@@ -91,6 +93,7 @@ export class Stack {
     const postgres = await this.base.start(this.component('postgres', ['postgres', '--port', '0']));
     const { host, port, user, database, data_dir } = postgres as unknown as Record<string, string>;
     this.postgresDir = data_dir;
+    this.postgresPid = Number(postgres.server_pid);
     const password = readFileSync(postgresPasswordPath(this.layout), 'utf8').trim();
     this.databaseUrl = postgresUrl(
       { host: String(host), port: Number(port), user: String(user), database: String(database) },

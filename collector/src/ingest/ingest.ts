@@ -26,8 +26,8 @@ import {
   type Rules,
   type StoredStatus,
 } from '../validate/rules.js';
-import { isSigned } from '../validate/signature.js';
 import type { Submission } from '../validate/submission.js';
+import { SignatureVerifier } from '../validate/verifier.js';
 
 export type Outcome =
   | { kind: 'stored'; status: StoredStatus; amountNkwh: bigint; duplicate: boolean }
@@ -78,9 +78,43 @@ interface Item extends StoreItem {
  */
 const LANES = 2;
 
+/** Signatures verified together: enough to be worth telling a thread, few enough that storing need not wait long. */
+const VERIFY_ROWS = 128;
+
+/** First in, first out, for one reader. */
+class Queue {
+  items: Item[] = [];
+  private wake: (() => void) | undefined;
+
+  add(items: readonly Item[]): void {
+    for (const item of items) this.items.push(item);
+    this.look();
+  }
+
+  take(most: number): Item[] {
+    const taken = this.items.slice(0, most);
+    this.items = this.items.slice(taken.length);
+    return taken;
+  }
+
+  /** Lets the reader look again. */
+  look(): void {
+    this.wake?.();
+    this.wake = undefined;
+  }
+
+  /** Resolves at the next `add` or `look`. */
+  news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+    });
+  }
+}
+
+/** A reading's way: `unverified`, then `verified`, then the database. */
 interface Lane {
-  queue: Item[];
-  wake: (() => void) | undefined;
+  unverified: Queue;
+  verified: Queue;
 }
 
 /** The chain is asked about one meter at most this often because of refusals. */
@@ -89,7 +123,11 @@ const MAX_REFRESH_MEMORY = 10_000;
 const PROBE_MILLIS = 500;
 
 export class Ingest {
-  private readonly lanes: Lane[] = Array.from({ length: LANES }, () => ({ queue: [], wake: undefined }));
+  private readonly lanes: Lane[] = Array.from({ length: LANES }, () => ({
+    unverified: new Queue(),
+    verified: new Queue(),
+  }));
+  private readonly verifier: SignatureVerifier;
   private pending = 0;
   private readonly perMeter = new Map<string, number>();
   private readonly refreshes = new Map<string, Promise<'known' | 'unavailable'>>();
@@ -103,6 +141,7 @@ export class Ingest {
 
   constructor(private readonly deps: IngestDeps) {
     const { intervalSeconds } = deps.limits;
+    this.verifier = new SignatureVerifier(deps.logger);
     this.rules = {
       mqtt: { ...DEFAULT_RULES, intervalSeconds, amount: 'pipelined' },
       http: { ...DEFAULT_RULES, intervalSeconds, amount: 'exact' },
@@ -111,7 +150,7 @@ export class Ingest {
 
   start(): void {
     this.deps.metrics.storageUp.set(1);
-    this.workers = this.lanes.map((lane) => this.run(lane));
+    this.workers = this.lanes.flatMap((lane) => [this.verify(lane), this.run(lane)]);
   }
 
   /** Answers what is queued, then ends. */
@@ -120,6 +159,7 @@ export class Ingest {
     clearTimeout(this.probe);
     this.wakeAll();
     await Promise.all(this.workers);
+    await this.verifier.stop();
   }
 
   /** False while the database cannot be written. */
@@ -157,16 +197,18 @@ export class Ingest {
     this.pending += 1;
     metrics.queued.set(this.pending);
     this.perMeter.set(submission.meterId, count + 1);
-    this.enqueue({
-      submission,
-      signed: isSigned(submission),
-      source,
-      rules: this.rules[source],
-      recheck: true,
-      receivedAt: now(),
-      refreshed: false,
-      done: answered,
-    });
+    this.laneOf(submission).unverified.add([
+      {
+        submission,
+        signed: false,
+        source,
+        rules: this.rules[source],
+        recheck: true,
+        receivedAt: now(),
+        refreshed: false,
+        done: answered,
+      },
+    ]);
   }
 
   /** The same as a promise, for one caller that waits. */
@@ -174,34 +216,46 @@ export class Ingest {
     return new Promise((resolve) => this.submit(submission, source, resolve));
   }
 
-  private enqueue(item: Item): void {
-    const lane = this.lanes[laneOf(item.submission.meterId)] as Lane;
-    lane.queue.push(item);
-    lane.wake?.();
+  private laneOf(submission: Submission): Lane {
+    return this.lanes[laneOf(submission.meterId)] as Lane;
   }
 
   private wakeAll(): void {
-    for (const lane of this.lanes) lane.wake?.();
+    for (const { unverified, verified } of this.lanes) {
+      unverified.look();
+      verified.look();
+    }
   }
 
-  private async run(lane: Lane): Promise<void> {
-    const { limits } = this.deps;
-    for (;;) {
-      if (lane.queue.length === 0) {
-        if (this.stopping && this.pending === 0) return;
-        await new Promise<void>((resolve) => {
-          lane.wake = resolve;
-        });
-        lane.wake = undefined;
+  /** All that was submitted is answered, and nothing more is taken. */
+  private get done(): boolean {
+    return this.stopping && this.pending === 0;
+  }
+
+  /** Verifies one lane's signatures, in order. */
+  private async verify({ unverified, verified }: Lane): Promise<void> {
+    const { batchMillis } = this.deps.limits;
+    while (!this.done) {
+      if (unverified.items.length === 0) {
+        await unverified.news();
         continue;
       }
-      if (lane.queue.length < limits.batchRows && limits.batchMillis > 0 && !this.stopping) {
+      if (unverified.items.length < VERIFY_ROWS && batchMillis > 0 && !this.stopping) {
         // Let the batch fill: readings come in bursts, and a transaction costs the same for one as for many.
-        await new Promise((resolve) => setTimeout(resolve, limits.batchMillis));
+        await new Promise((resolve) => setTimeout(resolve, batchMillis));
       }
-      const batch = lane.queue.slice(0, limits.batchRows);
-      lane.queue = lane.queue.slice(batch.length);
-      await this.process(batch);
+      const batch = unverified.take(VERIFY_ROWS);
+      const verdicts = await this.verifier.verify(batch.map((item) => item.submission));
+      for (const [index, item] of batch.entries()) item.signed = verdicts[index] === true;
+      verified.add(batch);
+    }
+  }
+
+  /** Stores one lane's readings, in order: whatever has come while the last batch was on its way. */
+  private async run({ verified }: Lane): Promise<void> {
+    while (!this.done) {
+      if (verified.items.length === 0) await verified.news();
+      else await this.process(verified.take(this.deps.limits.batchRows));
     }
   }
 
@@ -355,7 +409,7 @@ export class Ingest {
     void refresh.then((result) => {
       item.refreshed = true;
       if (result === 'known') {
-        this.enqueue(item);
+        this.laneOf(item.submission).verified.add([item]);
         return;
       }
       // The chain did not answer, so nothing final may be said.

@@ -10,7 +10,10 @@ export function verifySignature(signature: Uint8Array, message: Uint8Array, publ
   return sodium.crypto_sign_verify_detached(signature, message, publicKey);
 }
 
+/** The part of a submission that its signature is about. */
+export type SignedPart = Pick<Submission, 'message' | 'signatureBytes' | 'publicKeyBytes'>;
+
 /** Whether the submission's signature is its key's over its 48 bytes. */
-export function isSigned(submission: Submission): boolean {
+export function isSigned(submission: SignedPart): boolean {
   return verifySignature(submission.signatureBytes, submission.message, submission.publicKeyBytes);
 }

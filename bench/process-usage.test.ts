@@ -5,7 +5,12 @@ describe('processUsage', () => {
   it('takes user and system time and the resident set', () => {
     const stat = '42 (no (de) 1 2) S 1 42 42 0 -1 4194560 900 0 0 0 150 50 7 8 20 0 11 0 100 1 2';
     const status = 'Name:\tnode\nVmHWM:\t   60000 kB\nVmRSS:\t   50000 kB\nThreads:\t11\n';
-    expect(parseUsage(stat, status, 100)).toEqual({ cpuSeconds: 2, rssMb: 51.2, peakRssMb: 61.44 });
+    expect(parseUsage(stat, status, 100)).toEqual({
+      cpuSeconds: 2,
+      endedChildrenCpuSeconds: 0.15,
+      rssMb: 51.2,
+      peakRssMb: 61.44,
+    });
   });
 
   it.runIf(process.platform === 'linux')('agrees with what Node says of itself', () => {

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ProcessUsage {
   /** User and system time since its start. */
   cpuSeconds: number;
+  /** The same of its children that have ended. */
+  endedChildrenCpuSeconds: number;
   /** Resident set: now, and the highest so far. */
   rssMb: number;
   peakRssMb: number;
@@ -22,9 +24,13 @@ export function processUsage(pid: number): ProcessUsage {
   );
 }
 
-/** Processor seconds of a process and its children that run now (PostgreSQL has one for each connection). */
+/**
+ * Processor seconds of a process and its children, those that run and those that have ended: PostgreSQL has one for
+ * each connection.
+ */
 export function familyCpuSeconds(pid: number): number {
-  let sum = processUsage(pid).cpuSeconds;
+  const { cpuSeconds, endedChildrenCpuSeconds } = processUsage(pid);
+  let sum = cpuSeconds + endedChildrenCpuSeconds;
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     try {
@@ -40,7 +46,7 @@ export function familyCpuSeconds(pid: number): number {
 
 /** The same from the texts of the two files. MB are 10^6 bytes. */
 export function parseUsage(stat: string, status: string, ticksPerSecond: number): ProcessUsage {
-  // The second field is the name in brackets and may hold anything; utime and stime are fields 14 and 15.
+  // The second field is the name in brackets and may hold anything. Fields 14 to 17: utime, stime, cutime, cstime.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const kilobytes = (name: string) => {
     const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status);
@@ -49,6 +55,7 @@ export function parseUsage(stat: string, status: string, ticksPerSecond: number)
   };
   return {
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    endedChildrenCpuSeconds: (Number(fields[13]) + Number(fields[14])) / ticksPerSecond,
     rssMb: kilobytes('VmRSS'),
     peakRssMb: kilobytes('VmHWM'),
   };

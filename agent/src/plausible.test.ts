@@ -67,6 +67,14 @@ describe('what is believed of a register', () => {
     expect(track.total).toBe(7n * KWH);
   });
 
+  it('wants a second sample after a restart, and counts from the value before it', () => {
+    const good = feed([100n * KWH, 100n * KWH]);
+    const restarted = { ...good.track, unconfirmed: true };
+    const { track, kinds } = feed([100n * KWH + 10n, 100n * KWH + 12n, 100n * KWH + 13n], restarted, 2_000);
+    expect(kinds).toBe('dbb');
+    expect(track.total).toBe(13n);
+  });
+
   it('takes a lasting fall for a new series and invents nothing in between', () => {
     const good = feed([100n * KWH, 100n * KWH]);
     const values: (bigint | [bigint, number])[] = Array.from(

@@ -7,4 +7,6 @@ if (!existsSync(main)) {
   process.stderr.write('gtx is not built yet. Run "npm run build" in the checkout (or just "npm start").\n');
   process.exit(2);
 }
+// A gateway has little memory: its limits hold for code that is loaded afterwards, so they come before everything.
+if (process.argv[2] === 'agent') await import('@gridtokenx/agent/lean');
 await import(main.href);

@@ -126,6 +126,17 @@ export function observeMeter(
   };
 }
 
+/**
+ * The books after the clock was set: before the first reading, the start of its interval moves with the clock, so
+ * that it stays the time at which counting began. A start in the future (left by an earlier process whose clock was
+ * ahead) would keep the meter from signing until then: it becomes now.
+ * @param stepMs how far the clock was set
+ */
+export function restarted(account: MeterAccount, stepMs: number, nowSeconds: number): MeterAccount {
+  if (account.lastEnd !== 0 || account.startedAt === 0) return account;
+  return { ...account, startedAt: Math.min(account.startedAt + Math.round(stepMs / 1000), nowSeconds) };
+}
+
 /** What was wrong with an observed value, for counting; undefined when it was believed. */
 export function doubtOf(observation: Observation | undefined): Doubt | undefined {
   if (observation === undefined) return undefined;

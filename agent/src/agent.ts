@@ -64,7 +64,11 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   // Keys and profiles first: what is wrong with them is found before anything is opened.
   const signers = new Map(config.meters.map((meter) => [meter.id, MeterSigner.fromFile(meter.key_file)]));
   const clock = new ClockGuard(
-    { ntp: config.clock.ntp, maxOffsetMs: config.clock.max_offset_seconds * 1000 },
+    {
+      ntp: config.clock.ntp,
+      maxOffsetMs: config.clock.max_offset_seconds * 1000,
+      collectorTells: config.collector_url !== undefined,
+    },
     now,
     monotonic,
   );
@@ -98,7 +102,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     const stepMs = clock.look();
     if (stepMs === 0) return;
     logger.warn({ step_ms: Math.round(stepMs) }, 'the clock was set');
-    for (const meter of meters) meter.noteClockSet();
+    for (const meter of meters) meter.noteClockSet(stepMs);
+    if (config.clock.ntp !== 'off') void ntpStatus().then((value) => clock.setNtp(value));
+    publisher?.confirmClock();
   };
   let publisher: Publisher | undefined;
   let server: StatusServer | undefined;

@@ -89,6 +89,33 @@ describe('the clock', () => {
     expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
   });
 
+  it('is not trusted before the collector has confirmed it, where that can be asked', () => {
+    const clocks = new Clocks(undefined, { collectorTells: true });
+    expect(clocks.guard.unconfirmed).toBe(true);
+    expect(clocks.guard.verdict(0)).toEqual({
+      trusted: false,
+      reason: 'the collector has not confirmed the clock yet',
+    });
+    clocks.guard.setOffset(200);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true, offsetMs: 200 });
+    // Each step, ahead too, needs a word of its own.
+    for (const step of [3_600_000, -3_600_000]) {
+      clocks.pass(1_000, 1_000 + step);
+      expect(clocks.guard.verdict(0).trusted).toBe(false);
+      clocks.guard.setOffset(200);
+      expect(clocks.guard.verdict(0).trusted).toBe(true);
+    }
+    // The system's own word is enough, for the setting that it was said of.
+    const byNtp = new Clocks(undefined, { collectorTells: true });
+    byNtp.guard.setNtp(true);
+    expect(byNtp.guard.verdict(0)).toEqual({ trusted: true });
+    byNtp.pass(1_000, 3_600_000);
+    expect(byNtp.guard.verdict(0).trusted).toBe(false);
+    const ignored = new Clocks(undefined, { collectorTells: true, ntp: 'off' });
+    ignored.guard.setNtp(true);
+    expect(ignored.guard.unconfirmed).toBe(true);
+  });
+
   it('keeps an even time for accounting whatever is done to the wall clock', () => {
     const clocks = new Clocks();
     const begin = clocks.guard.steadyMs();

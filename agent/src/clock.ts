@@ -17,6 +17,11 @@ export interface ClockSettings {
   ntp: 'auto' | 'required' | 'off';
   /** Largest difference to the collector's time. */
   maxOffsetMs: number;
+  /**
+   * The collector can be asked for its time: unless the system says that its clock is synchronised, nothing is
+   * signed before the collector has confirmed the clock, at the start and after each step. Default: false.
+   */
+  collectorTells?: boolean;
 }
 
 export interface ClockVerdict {
@@ -73,6 +78,7 @@ export class ClockGuard {
     if (Math.abs(step) <= STEP_MS) return 0;
     // What was known of the old setting says nothing of the new one.
     this.offset = undefined;
+    this.ntpSynchronised = undefined;
     return step;
   }
 
@@ -84,6 +90,12 @@ export class ClockGuard {
   /** The collector's time, known to within the request's duration. */
   setOffset(offsetMs: number): void {
     this.offset = { ms: offsetMs, atSteadyMs: this.steadyMs() };
+  }
+
+  /** Nobody has said yet that the clock, as it is set now, is right; the collector should be asked. */
+  get unconfirmed(): boolean {
+    const byNtp = this.ntpSynchronised === true && this.settings.ntp !== 'off';
+    return this.settings.collectorTells === true && this.offset === undefined && !byNtp;
   }
 
   /** @param lastEnd end of the meter's last reading, Unix seconds */
@@ -103,6 +115,7 @@ export class ClockGuard {
     if (this.settings.ntp === 'required' && this.ntpSynchronised === undefined) {
       return no('the system does not say whether its clock is synchronised');
     }
+    if (this.unconfirmed) return no('the collector has not confirmed the clock yet');
     if (wall < this.notBeforeMs && !confirmed && this.offset === undefined) {
       return no('the clock was set back');
     }

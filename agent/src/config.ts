@@ -161,7 +161,9 @@ export const AgentConfig = z
     collector_url: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe("The collector's HTTP address, asked for the time when a login is refused."),
+      .describe(
+        "The collector's HTTP address. It is asked for the time: unless the system says that its clock is synchronised, nothing is signed before the collector has confirmed the clock; and a stale login corrects itself.",
+      ),
     mqtt: z
       .strictObject({
         url: mqttUrl.describe('Broker. Without TLS (`mqtt://`) only on this machine.'),

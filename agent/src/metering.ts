@@ -14,6 +14,7 @@ import {
   parseAccount,
   type RegisterSample,
   rebased,
+  restarted,
   serialiseAccount,
   totalsOf,
 } from './account.js';
@@ -148,9 +149,11 @@ export class Metering {
     if (this.account.startedAt > 0) this.saveAccount();
   }
 
-  /** The clock was set: the interval under way says so. */
-  noteClockSet(): void {
-    this.account = { ...this.account, clockSet: true };
+  /** The clock was set by `stepMs`: the interval under way says so, and a first one begins as much later or earlier. */
+  noteClockSet(stepMs: number): void {
+    const moved = restarted(this.account, stepMs, Math.floor(this.deps.now() / 1000));
+    this.account = { ...moved, clockSet: true };
+    if (this.account.startedAt > 0) this.saveAccount();
     if (!this.cycle && !this.stopping && this.timer) this.schedule(false);
   }
 
@@ -251,7 +254,10 @@ export class Metering {
     if (reset || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
     this.record(registers);
     const { trusted } = this.clockVerdict();
-    if (this.healthy && trusted) this.sign(beganMs);
+    if (this.healthy && trusted) {
+      this.account = restarted(this.account, 0, Math.floor(beganMs / 1000));
+      this.sign(beganMs);
+    }
     this.noteMissed();
     return seen.ready;
   }

@@ -72,6 +72,10 @@ const NOT_AUTHORISED = 5;
 const FORGERY_ALERT_MS = 600_000;
 /** How often the collector is asked for the time while connected. */
 const OFFSET_EVERY_MS = 900_000;
+/** How often it is asked while nothing is signed for want of an answer. */
+const CONFIRM_EVERY_MS = 2_000;
+/** A clock that moved by more than this against the monotonic one while the collector answered was set meanwhile. */
+const SET_MEANWHILE_MS = 1_000;
 
 export class Publisher {
   readonly counters: PublishCounters = {
@@ -99,6 +103,7 @@ export class Publisher {
   private readonly lastLogin = new Map<string, number>();
   private lastForgeryMs: number | undefined;
   private outboxFull = false;
+  private learning = false;
   private readonly tls: { ca?: string; cert?: string; key?: string } = {};
 
   constructor(private readonly deps: PublisherDeps) {
@@ -121,6 +126,8 @@ export class Publisher {
     this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
     if (this.deps.config.collector_url !== undefined) {
       this.intervals.push(setInterval(() => void this.learnOffset(), OFFSET_EVERY_MS));
+      this.intervals.push(setInterval(() => this.confirmClock(), CONFIRM_EVERY_MS));
+      this.confirmClock();
     }
     this.dial();
   }
@@ -351,15 +358,25 @@ export class Publisher {
     );
   }
 
+  /** Asks the collector for its time when nobody has confirmed the clock. Never throws. */
+  confirmClock(): void {
+    if (this.deps.clock.unconfirmed && !this.stopping) void this.learnOffset();
+  }
+
   private async learnOffset(): Promise<void> {
-    const { config, clock, now, logger } = this.deps;
-    if (config.collector_url === undefined) return;
+    const { config, clock, now, monotonic, logger } = this.deps;
+    if (config.collector_url === undefined || this.learning) return;
+    this.learning = true;
+    const before = now() - monotonic();
     try {
       const offsetMs = await readClockOffset(config.collector_url, now, this.tls.ca);
+      if (Math.abs(now() - monotonic() - before) > SET_MEANWHILE_MS) return;
       clock.setOffset(offsetMs);
       this.loginOffsetMs = Math.abs(offsetMs) > 5_000 ? -offsetMs : 0;
     } catch (error) {
       logger.debug({ reason: (error as Error).message }, 'the collector did not tell the time');
+    } finally {
+      this.learning = false;
     }
   }
 

@@ -17,7 +17,7 @@ const library = ((): string | undefined => {
     : [];
   return folders.map((folder) => join(folder, 'libfaketime.so.1')).find(existsSync);
 })();
-if (library === undefined && process.env['CI'] !== undefined) {
+if (library === undefined && process.env.CI !== undefined) {
   throw new Error('the clock tests need libfaketime: apt-get install faketime');
 }
 if (library === undefined) {

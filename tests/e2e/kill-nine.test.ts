@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait.js';
  * their work, then the meter stands still and every place must tell the same amount, to the last nkWh.
  */
 
-const KILLS = Number(process.env['GTX_KILLS'] ?? 20);
+const KILLS = Number(process.env.GTX_KILLS ?? 20);
 const VICTIMS = ['agent', 'collector', 'postgres', 'localnet', 'simulator'] as const;
 
 let system: RunningSystem | undefined;

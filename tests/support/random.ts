@@ -11,7 +11,7 @@ export function seededRandom(seed: number): () => number {
 
 /** The seed of this run: given as GTX_SEED to repeat one, otherwise random; printed either way. */
 export function announceSeed(): number {
-  const given = process.env['GTX_SEED'];
+  const given = process.env.GTX_SEED;
   const seed = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
   if (!Number.isSafeInteger(seed)) throw new Error(`GTX_SEED must be an integer, got ${given}`);
   console.log(`seed ${seed} (repeat with GTX_SEED=${seed})`);

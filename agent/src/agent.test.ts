@@ -183,9 +183,8 @@ describe('delivery', () => {
     };
     const agent = await home.agent();
     await until('delivered', () => view(agent).outbox.stored >= 3);
-    for (const sequence of home.collector.sequences(ID).slice(0, 2)) {
-      expect(home.collector.stored.get(ID)?.get(sequence)?.arrivals).toBeGreaterThanOrEqual(2);
-    }
+    // Of those behind it the acknowledgement of the first one's repetition may already have told.
+    expect(home.collector.stored.get(ID)?.get(1)?.arrivals).toBeGreaterThanOrEqual(2);
     expectUnbroken();
   });
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,11 +41,20 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A new data folder; world-traversable, since PostgreSQL does not run as root. */
+/**
+ * A new data folder; world-traversable, since PostgreSQL does not run as root. With GTX_TEST_KEYS it begins with a
+ * copy of that folder of keys: a validator's programs belong to an upgrade authority that was made before.
+ */
 export function newDataDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'gtx-e2e-'));
   chmodSync(dir, 0o711);
-  return join(dir, 'data');
+  const dataDir = join(dir, 'data');
+  const keys = process.env.GTX_TEST_KEYS;
+  if (keys !== undefined) {
+    mkdirSync(dataDir, { mode: 0o711 });
+    cpSync(keys, join(dataDir, 'keys'), { recursive: true });
+  }
+  return dataDir;
 }
 
 export function removeDataDir(dataDir: string): void {

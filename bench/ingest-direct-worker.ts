@@ -118,12 +118,13 @@ async function run(): Promise<void> {
       progress.push({ atMillis: performance.now(), count: 0 });
       feed();
     });
+    // Before the connections end: PostgreSQL's processor time is read while its processes are there.
+    process.send?.(ingested(progress, messages.length));
   } finally {
     stall?.stop();
     await ingest.stop();
     await pool.end();
   }
-  process.send?.(ingested(progress, messages.length));
 }
 
 serve<{ prepare: DirectJob } | { run: true }>(async (message) => {

@@ -229,7 +229,7 @@ describe('devices on a simulated line', () => {
 
   it('one dead device on the bus does not stall the others', async () => {
     const { simulator, line } = await simulated([1, 2, 3]);
-    const devices = [1, 2, 3].map((unit) => reader(line, unit));
+    const devices = [1, 2, 3].map((unit) => reader(line, unit, { timeout_ms: 500 }));
     for (const one of devices) expect(typeof (await sampleOf(one))).toBe('object');
     simulator.setFault(2, { type: 'dead' });
     for (let round = 0; round < 30; round++) {

@@ -19,7 +19,7 @@ const isMeterId = (name, type) =>
   name === 'meter_id' && Array.isArray(type?.array) && type.array[0] === 'u8' && type.array[1] === 32;
 
 /** The rules of src/codec.ts, which does at run time what the types here say. */
-const FLAGS = new Set(['verified', 'paused', 'active', 'rebased']);
+const FLAGS = new Set(['verified', 'paused', 'active', 'rebased', 'sell_closed', 'buy_closed']);
 const FILLERS = new Set(['padding', 'reserved']);
 
 /** The TypeScript type of an IDL type. `prefix` keeps two programs' names apart. */

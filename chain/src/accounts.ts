@@ -70,7 +70,8 @@ async function fetchData(
   return found.map((account) => (account?.owner.equals(programId) ? account.data : undefined));
 }
 
-async function fetchOne<T>(
+/** One account of a program, decoded. */
+export async function fetchOne<T>(
   connection: Connection,
   programId: PublicKey,
   address: PublicKey,
@@ -78,6 +79,17 @@ async function fetchOne<T>(
 ): Promise<T | undefined> {
   const [data] = await fetchData(connection, programId, [address]);
   return data ? decode(data) : undefined;
+}
+
+/** Several accounts of a program, decoded, in the given order. */
+export async function fetchSome<T>(
+  connection: Connection,
+  programId: PublicKey,
+  addresses: readonly PublicKey[],
+  decode: (data: Uint8Array) => T,
+): Promise<(T | undefined)[]> {
+  const found = await fetchData(connection, programId, addresses);
+  return found.map((data) => (data ? decode(data) : undefined));
 }
 
 /** The registry's Config; undefined before `chainInit`. */

@@ -1,9 +1,14 @@
 import { encodeMeterId } from '@gridtokenx/protocol';
 import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID, UPGRADEABLE_LOADER_ID } from './programs.js';
+import {
+  ENERGY_TOKEN_PROGRAM_ID,
+  REGISTRY_PROGRAM_ID,
+  TRADING_PROGRAM_ID,
+  UPGRADEABLE_LOADER_ID,
+} from './programs.js';
 
-// The seeds, once: programs/registry and programs/energy-token hold the same.
+// The seeds, once: programs/shared/src/seeds.rs holds the same.
 const SEED = {
   config: Buffer.from('config'),
   mint: Buffer.from('mint'),
@@ -11,6 +16,10 @@ const SEED = {
   user: Buffer.from('user'),
   meter: Buffer.from('meter'),
   meterKey: Buffer.from('meter-key'),
+  market: Buffer.from('market'),
+  trader: Buffer.from('trader'),
+  order: Buffer.from('order'),
+  escrow: Buffer.from('escrow'),
 } as const;
 
 function derive(program: PublicKey, ...seeds: Uint8Array[]): PublicKey {
@@ -62,4 +71,31 @@ export function gridTokenAccount(wallet: PublicKey): PublicKey {
 /** The account in which the upgradeable loader keeps a program's bytes and its upgrade authority. */
 export function programDataAddress(programId: PublicKey): PublicKey {
   return derive(UPGRADEABLE_LOADER_ID, programId.toBytes());
+}
+
+/** The Market of GRID against a quote mint (GRX). */
+export function marketAddress(quoteMint: PublicKey): PublicKey {
+  return derive(TRADING_PROGRAM_ID, SEED.market, quoteMint.toBytes());
+}
+
+/** The Trader account of a wallet, which keeps its last order id. It is there after the wallet's first order. */
+export function traderAddress(wallet: PublicKey): PublicKey {
+  return derive(TRADING_PROGRAM_ID, SEED.trader, wallet.toBytes());
+}
+
+/** The Order account of an owner's order id (u64). */
+export function orderAddress(owner: PublicKey, orderId: bigint): PublicKey {
+  const id = Buffer.alloc(8);
+  id.writeBigUInt64LE(orderId);
+  return derive(TRADING_PROGRAM_ID, SEED.order, owner.toBytes(), id);
+}
+
+/** The token account that holds what an order offers. */
+export function escrowAddress(order: PublicKey): PublicKey {
+  return derive(TRADING_PROGRAM_ID, SEED.escrow, order.toBytes());
+}
+
+/** The wallet's account of a quote mint (its associated token account). */
+export function quoteTokenAccount(quoteMint: PublicKey, wallet: PublicKey): PublicKey {
+  return getAssociatedTokenAddressSync(quoteMint, wallet, true, TOKEN_PROGRAM_ID);
 }

@@ -32,7 +32,7 @@ function isMeterIdField({ name, type }: Field): boolean {
 }
 
 /** Anchor 2's zero-copy structs have no bool: these integers are 0 or 1. */
-const FLAGS = new Set(['verified', 'paused', 'active', 'rebased']);
+const FLAGS = new Set(['verified', 'paused', 'active', 'rebased', 'sell_closed', 'buy_closed']);
 /** Bytes of the simple types; those of varying length count with their length prefix. */
 const SIZES: Record<string, number> = {
   bool: 1,

@@ -1,7 +1,8 @@
 import type { EnergyTokenEvents } from './idl/energy-token.js';
 import type { RegistryEvents } from './idl/registry.js';
+import type { TradingEvents } from './idl/trading.js';
 import { readLogs } from './logs.js';
-import { energyToken, registry } from './programs.js';
+import { energyToken, registry, trading } from './programs.js';
 
 type EventsOf<Events> = {
   [Name in keyof Events & string]: {
@@ -15,7 +16,7 @@ type EventsOf<Events> = {
 }[keyof Events & string];
 
 /** An event of one of our programs; `name` tells which, and with it the fields of `data`. */
-export type ChainEvent = EventsOf<RegistryEvents> | EventsOf<EnergyTokenEvents>;
+export type ChainEvent = EventsOf<RegistryEvents> | EventsOf<EnergyTokenEvents> | EventsOf<TradingEvents>;
 
 /** What a transaction's log lines hold. */
 export interface DecodedEvents {
@@ -29,10 +30,12 @@ export interface DecodedEvents {
   unknown: number;
 }
 
-const codecs = new Map([registry, energyToken].map((codec) => [codec.programId.toBase58(), codec] as const));
+const codecs = new Map(
+  [registry, energyToken, trading].map((codec) => [codec.programId.toBase58(), codec] as const),
+);
 
 /**
- * Reads the events of the registry and energy-token from a transaction's log lines, in order. Only lines that
+ * Reads the events of our programs from a transaction's log lines, in order. Only lines that
  * one of them wrote itself count: another program's `Program data:` with the same bytes is ignored.
  *
  * The logs of a failed transaction show events that were undone: look at its `err` first, or use

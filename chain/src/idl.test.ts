@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { energyTokenIdl } from './idl/energy-token.js';
 import { registryIdl } from './idl/registry.js';
+import { tradingIdl } from './idl/trading.js';
 
 const artifact = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../programs/artifacts/${name}.idl.json`, import.meta.url), 'utf8'));
@@ -11,6 +12,7 @@ const artifact = (name: string): unknown =>
 it('uses the interfaces that the programs were compiled with', () => {
   expect(registryIdl).toEqual(artifact('registry'));
   expect(energyTokenIdl).toEqual(artifact('energy_token'));
+  expect(tradingIdl).toEqual(artifact('trading'));
 });
 
 it('has types that were written from them', () => {

@@ -9,6 +9,8 @@ export type * from './idl/energy-token.js';
 export { energyTokenIdl } from './idl/energy-token.js';
 export type * from './idl/registry.js';
 export { registryIdl } from './idl/registry.js';
+export type * from './idl/trading.js';
+export { tradingIdl } from './idl/trading.js';
 /** One builder for each instruction of the programs; the names without prefix are helpers that also send. */
 export * as instructions from './instructions.js';
 export { MeterStatus, Policy } from './instructions.js';
@@ -20,4 +22,5 @@ export * from './send.js';
 export * from './settlement.js';
 export * from './setup.js';
 export * from './sign.js';
+export * from './trading.js';
 export * from './transaction.js';

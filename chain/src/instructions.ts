@@ -434,3 +434,7 @@ export function retire(args: {
 export function getSupply(): TransactionInstruction {
   return energyToken.instruction('get_supply', {}, { config: tokenConfigAddress() });
 }
+
+// --- trading
+
+export * from './trading-instructions.js';

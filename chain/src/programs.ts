@@ -14,6 +14,13 @@ import {
   type RegistryKeys,
   registryIdl,
 } from './idl/registry.js';
+import {
+  type TradingAccounts,
+  type TradingArgs,
+  type TradingEvents,
+  type TradingKeys,
+  tradingIdl,
+} from './idl/trading.js';
 
 /** Reads and writes the registry's accounts, events and instructions. */
 export const registry = new ProgramCodec<RegistryAccounts, RegistryEvents, RegistryArgs, RegistryKeys>(
@@ -27,10 +34,15 @@ export const energyToken = new ProgramCodec<
   EnergyTokenKeys
 >(energyTokenIdl);
 
+/** Reads and writes trading's accounts, events and instructions. */
+export const trading = new ProgramCodec<TradingAccounts, TradingEvents, TradingArgs, TradingKeys>(tradingIdl);
+
 /** The registry program: users, meters, their readings and what may be minted for them. */
 export const REGISTRY_PROGRAM_ID = registry.programId;
 /** The energy-token program: the GRID mint, which only the registry's PDA can make mint. */
 export const ENERGY_TOKEN_PROGRAM_ID = energyToken.programId;
+/** The trading program: markets and orders for GRID. */
+export const TRADING_PROGRAM_ID = trading.programId;
 /** The loader that owns upgradeable programs and names their upgrade authority in a ProgramData account. */
 export const UPGRADEABLE_LOADER_ID = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 /** The precompile that checks Ed25519 signatures (RFC 8032, strict) before a transaction runs. */

@@ -102,6 +102,11 @@ const main = [
   ['registry.submit_and_mint, 1 meter', 'both in one instruction', ''],
   ['registry.submit_and_mint, 5 meters', 'both for five meters', ''],
   ['registry.register_meter', 'register a meter', ''],
+  ['trading.create_order, a sell order', 'make a sell order', '12,000'],
+  ['trading.create_order, a buy order', 'make a buy order', '12,000'],
+  ['trading.match_order, a whole sell order', 'match a whole sell order', '16,000'],
+  ['trading.cancel_order', 'cancel an order', '9,000'],
+  ['trading.cross_orders, 4 pairs of strangers', 'cross four pairs (lookup table)', ''],
 ];
 const sections = {
   costs: table(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { address, getTransactionDecoder, lamports } from '@solana/kit';
+import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import {
   AddressLookupTableAccount,
   AddressLookupTableProgram,
@@ -10,7 +11,12 @@ import {
 import { Clock, FailedTransactionMetadata, LiteSVM } from 'litesvm';
 import { programDataAddress } from '../addresses.js';
 import { describeFailure } from '../failure.js';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID, UPGRADEABLE_LOADER_ID } from '../programs.js';
+import {
+  ENERGY_TOKEN_PROGRAM_ID,
+  REGISTRY_PROGRAM_ID,
+  TRADING_PROGRAM_ID,
+  UPGRADEABLE_LOADER_ID,
+} from '../programs.js';
 import { signedTransaction } from '../send.js';
 import { buildTransaction, programIdsOf } from '../transaction.js';
 
@@ -35,7 +41,14 @@ export class Svm {
   constructor(upgradeAuthority: PublicKey, unixSeconds: number) {
     this.deploy(REGISTRY_PROGRAM_ID, artifact('registry'), upgradeAuthority);
     this.deploy(ENERGY_TOKEN_PROGRAM_ID, artifact('energy_token'), upgradeAuthority);
+    this.deploy(TRADING_PROGRAM_ID, artifact('trading'), upgradeAuthority);
+    this.setTime(unixSeconds);
+  }
+
+  /** Sets the chain's clock. The same instructions make another transaction afterwards. */
+  setTime(unixSeconds: number): void {
     this.svm.setClock(new Clock(1_000n, BigInt(unixSeconds), 0n, 1n, BigInt(unixSeconds)));
+    this.svm.expireBlockhash();
   }
 
   private deploy(programId: PublicKey, elf: Buffer, authority: PublicKey): void {
@@ -76,6 +89,13 @@ export class Svm {
   tokens(key: PublicKey): bigint {
     const account = this.svm.getAccount(address(key.toBase58()));
     return account.exists ? Buffer.from(account.data).readBigUInt64LE(64) : 0n;
+  }
+
+  /** Puts tokens into a token account, as if they had been minted. */
+  setTokens(key: PublicKey, amount: bigint): void {
+    const data = Buffer.from(this.data(key));
+    data.writeBigUInt64LE(amount, 64);
+    this.set(key, TOKEN_PROGRAM_ID, data, false);
   }
 
   /** A lookup table that holds these addresses, usable at once. */

@@ -4,8 +4,10 @@
 
 pub mod addresses;
 pub mod energy;
+pub mod feed_layout;
 pub mod limits;
 pub mod message;
 pub mod meter_layout;
+pub mod money;
 pub mod program_data;
 pub mod seeds;

@@ -1,0 +1,47 @@
+use {
+    crate::{clock::now, closing, described::Described, log_event, spl::Escrow, Order, OrderExpired, TradingError},
+    anchor_lang::prelude::*,
+};
+
+#[derive(Accounts)]
+pub struct ExpireOrder {
+    #[account(mut)]
+    pub order: Described<Order>,
+    #[account(mut)]
+    pub escrow: UncheckedAccount,
+    /// The owner's associated account of the escrowed token; whoever calls can create it first.
+    #[account(mut)]
+    pub destination: UncheckedAccount,
+    /// Whoever paid for the order's accounts.
+    #[account(mut, unsafe(dup))]
+    pub rent_payer: UncheckedAccount,
+    pub token_program: Program<Token>,
+}
+
+impl ExpireOrder {
+    /// Works while the market is paused and without a price feed.
+    pub fn run(ctx: &mut Context<Self>) -> Result<()> {
+        let accounts = &ctx.accounts;
+        let mut order = closing::open(&accounts.order)?;
+        let timestamp = now()?.seconds;
+        require!(timestamp >= order.expires_at || order.remaining == 0, TradingError::NotExpired);
+        require!(*accounts.destination.address() == *order.refund_account(), TradingError::WrongTokenAccount);
+        let escrow =
+            Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
+        let refunded = closing::give_back(&mut order, escrow, &accounts.destination, &accounts.rent_payer)?;
+        log_event(OrderExpired {
+            market: order.market,
+            order: *accounts.order.address(),
+            owner: order.owner,
+            destination: *accounts.destination.address(),
+            order_id: order.order_id,
+            remaining: order.remaining,
+            refunded,
+            timestamp,
+            side: order.side,
+            padding: [0; 7],
+        });
+        drop(order);
+        closing::close(&accounts.order, &accounts.rent_payer)
+    }
+}

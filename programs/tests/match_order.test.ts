@@ -9,18 +9,7 @@ import {
 import { Keypair, PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
 import { pda, program, refusesWrongAccounts, SystemProgram } from './support.js';
-import {
-  BUY,
-  feeOf,
-  LOT,
-  ONE,
-  quoteDown,
-  quoteUp,
-  SELL,
-  type TestOrder,
-  TICK,
-  TradingWorld,
-} from './trading.js';
+import { BUY, feeOf, LOT, ONE, quoteDown, quoteUp, SELL, type TestOrder, TradingWorld } from './trading.js';
 
 /** A market with a maker's order and a taker. */
 function scene(side = SELL, options: ConstructorParameters<typeof TradingWorld>[0] = {}) {
@@ -127,11 +116,9 @@ describe('match_order', () => {
 
   describe('rounding', () => {
     it('is up when the taker buys and down when it sells, whole and in parts', () => {
-      // One GRID costs 1.5 base units of GRX per lot.
-      const options = { feeBps: 0, lotSize: ONE, tickSize: 1n };
+      const [price, amount] = [3n, 5n * ONE];
       for (const side of [SELL, BUY]) {
-        const { world, maker, taker } = scene(side, options);
-        const [price, amount] = [3n, 5n * ONE];
+        // Half a GRID costs 1.5 base units.
         const fine = new TradingWorld({ feeBps: 0, lotSize: 500_000_000n, tickSize: 3n });
         const [m, t] = [fine.trader(), fine.trader()];
         const order = fine.place(m, { side, amount, price });
@@ -147,7 +134,6 @@ describe('match_order', () => {
         // The buyer's escrow held 15 and gave 14: the rest came back, nothing is stuck.
         expect(fine.account(order.escrow)).toBeUndefined();
         expect(fine.quote(m.publicKey)).toBe(1_000n * ONE + (side === SELL ? paid : -paid));
-        expect([maker, taker, world].every(Boolean)).toBe(true);
       }
     });
 
@@ -414,8 +400,6 @@ describe('match_order', () => {
 
   it('refuses an order of another market', () => {
     const { world, taker, order } = scene();
-    const other = new TradingWorld({ noMarket: true });
-    expect(other.market).not.toEqual(world.market);
     // A second market in the first world.
     const mint = world.key();
     world.createMint(mint);
@@ -434,7 +418,6 @@ describe('match_order', () => {
       [world.upgradeAuthority],
     );
     world.refused('WrongMarket', [world.matchOrder(taker.publicKey, order, {}, { market })], [taker]);
-    expect(TICK).toBeGreaterThan(0n);
   });
 
   it('refuses wrong accounts', () => {

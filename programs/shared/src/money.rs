@@ -125,11 +125,8 @@ pub fn quote(amount: Nkwh, price: Price, rounding: Rounding) -> Option<Grx> {
 /// Whether `price` is within `band` of `reference`, both ends included.
 #[inline(always)]
 pub fn in_band(price: Price, reference: Price, band: Bps) -> bool {
-    let distance = if price.0 > reference.0 {
-        price.0.wrapping_sub(reference.0)
-    } else {
-        reference.0.wrapping_sub(price.0)
-    };
+    let distance =
+        if price.0 > reference.0 { price.0.wrapping_sub(reference.0) } else { reference.0.wrapping_sub(price.0) };
     distance <= band.of(reference.0)
 }
 

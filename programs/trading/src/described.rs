@@ -1,5 +1,5 @@
 use {
-    anchor_lang::{accounts::Account, prelude::*, AnchorAccount, IdlAccountType, __alloc::vec::Vec},
+    anchor_lang::{__alloc::vec::Vec, accounts::Account, prelude::*, AnchorAccount, IdlAccountType},
     core::{marker::PhantomData, ops::Deref},
 };
 

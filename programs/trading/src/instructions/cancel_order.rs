@@ -25,8 +25,7 @@ impl CancelOrder {
         let accounts = &ctx.accounts;
         let mut order = closing::open(&accounts.order)?;
         require!(order.owner == *accounts.owner.address(), TradingError::NotOrderOwner);
-        let escrow =
-            Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
+        let escrow = Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
         let refunded = closing::give_back(&mut order, escrow, &accounts.destination, &accounts.rent_payer)?;
         log_event(OrderCancelled {
             market: order.market,

@@ -46,10 +46,7 @@ impl CreateMarket {
         };
         require!(is_authority, TradingError::NotUpgradeAuthority);
         let quote_mint = *accounts.quote_mint.address();
-        require!(
-            quote_mint != GRID_MINT && spl::is_quote_mint(&accounts.quote_mint),
-            TradingError::QuoteMintInvalid
-        );
+        require!(quote_mint != GRID_MINT && spl::is_quote_mint(&accounts.quote_mint), TradingError::QuoteMintInvalid);
         require!(spl::is_usable_of(&accounts.treasury, &quote_mint), TradingError::TreasuryInvalid);
         require!(args.guardian != Address::default(), TradingError::AuthorityInvalid);
         Market::fee(args.fee_bps)?;

@@ -26,8 +26,7 @@ impl ExpireOrder {
         let timestamp = now()?.seconds;
         require!(timestamp >= order.expires_at || order.remaining == 0, TradingError::NotExpired);
         require!(*accounts.destination.address() == *order.refund_account(), TradingError::WrongTokenAccount);
-        let escrow =
-            Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
+        let escrow = Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
         let refunded = closing::give_back(&mut order, escrow, &accounts.destination, &accounts.rent_payer)?;
         log_event(OrderExpired {
             market: order.market,

@@ -60,8 +60,7 @@ impl MatchOrder {
         let mut order = closing::open(&accounts.order)?;
         let fill = accounts.check(&order, args, timestamp)?;
         book(&mut order, &fill)?;
-        let escrow =
-            Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
+        let escrow = Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
         accounts.move_tokens(&fill, &escrow);
         let mut end = Emptied { refunded: 0, closed: false };
         if order.remaining == 0 {

@@ -1,6 +1,6 @@
 import { createApproveInstruction, createCloseAccountInstruction } from '@solana/spl-token';
 import { describe, expect, it } from 'vitest';
-import { pda, refusesWrongAccounts } from './support.js';
+import { pda, refusesWrongAccounts, TOKEN_PROGRAM_ID } from './support.js';
 import { BUY, LOT, ONE, quoteUp, SELL, TICK, TRADING, TradingWorld, tradingPda } from './trading.js';
 
 const ORDER_BYTES = 272;
@@ -229,6 +229,18 @@ describe('create_order', () => {
       [seller],
     );
     world.sell(seller);
+  });
+
+  it('never overwrites an order or an escrow, even one that no instruction can have made', () => {
+    const world = new TradingWorld();
+    const seller = world.trader();
+    const there = world.sell(seller);
+    const order = world.planned(seller);
+    world.setAccount(order.address, TRADING, world.dataOf(there.address));
+    world.refused('AccountExists', [world.createOrder(order)], [seller]);
+    const other = world.planned(seller, { id: order.id + 1n });
+    world.setAccount(other.escrow, TOKEN_PROGRAM_ID, world.dataOf(there.escrow));
+    world.refused('AccountExists', [world.createOrder(other)], [seller]);
   });
 
   it('refuses wrong accounts', () => {

@@ -398,6 +398,30 @@ describe('match_order', () => {
     });
   });
 
+  it('stops on an order whose numbers contradict each other, which no instruction brings about', () => {
+    // Behind discriminator and six addresses: order_id, price, amount, remaining, escrowed.
+    const at = (field: number) => 8 + 6 * 32 + 8 * field;
+    const sell = scene(SELL);
+    sell.world.patch(sell.order.address, at(4), 11n * ONE);
+    const take = ({ world, taker, order }: ReturnType<typeof scene>, amount = ONE) =>
+      world.refused('InvariantViolated', [world.matchOrder(taker.publicKey, order, { amount })], [taker]);
+    take(sell);
+    // A buy order that counts on less than its rest costs.
+    const buy = scene(BUY);
+    buy.world.patch(buy.order.address, at(4), 30n * ONE - 1n);
+    take(buy);
+    buy.world.patch(buy.order.address, at(4), ONE);
+    buy.world.refused(
+      'ArithmeticOverflow',
+      [buy.world.matchOrder(buy.taker.publicKey, buy.order, { amount: ONE })],
+      [buy.taker],
+    );
+    // More left than there ever was.
+    const more = scene(SELL);
+    more.world.patch(more.order.address, at(2), ONE);
+    take(more);
+  });
+
   it('refuses an order of another market', () => {
     const { world, taker, order } = scene();
     // A second market in the first world.

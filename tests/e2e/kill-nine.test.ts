@@ -55,6 +55,21 @@ test(
     expect(stopped.status).toBe(200);
     const atRest = await stored();
     await waitFor('a whole interval at rest is stored', async () => (await stored()) >= atRest + 3);
+    // A reading whose way was cut by a kill is sent again; refusing it would be a loss too.
+    const holes = () =>
+      up.query<{ sequence: string; refused_as: string | null }>(
+        `SELECT s AS sequence, refused.code AS refused_as
+           FROM generate_series(1, (SELECT max(sequence) FROM meter_readings WHERE meter_id = $1)) s
+           LEFT JOIN meter_readings r ON r.meter_id = $1 AND r.sequence = s
+           LEFT JOIN refused_readings refused ON refused.meter_id = $1 AND refused.sequence = s
+          WHERE r.sequence IS NULL ORDER BY s`,
+        [up.meterId],
+      );
+    try {
+      await waitFor('no sequence is missing', async () => (await holes()).length === 0);
+    } catch (cause) {
+      throw new Error(`missing readings: ${JSON.stringify(await holes())}`, { cause });
+    }
     await waitFor(
       'nothing waits for a mint',
       async () =>

@@ -1,5 +1,5 @@
 import type { Ack, Command } from '@gridtokenx/protocol';
-import pg from 'pg';
+import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Alerts } from '../alerts.js';
@@ -10,7 +10,7 @@ import { Partitions } from '../store/partitions.js';
 import { resolveHold } from '../store/reviews.js';
 import { newSecretKey } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { TestRegistry } from '../testing/registry.js';
 import { toSubmission } from '../validate/submission.js';
 import { Acks } from './acks.js';
@@ -28,7 +28,7 @@ let sent: { topic: string; content: Ack & Command }[] = [];
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url });
+  pool = openTestPool(postgres.url);
   await migrate(pool, logger);
   registry = new TestRegistry(pool);
   const metrics = new Metrics();

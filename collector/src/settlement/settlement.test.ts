@@ -6,10 +6,10 @@ import {
   createSetAuthorityInstruction,
 } from '@solana/spl-token';
 import { type Connection, Keypair } from '@solana/web3.js';
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
 import { resolveHold } from '../store/reviews.js';
+import { openTestPool } from '../testing/postgres.js';
 import { MAX_ATTEMPTS } from './refusal.js';
 import { releaseFailedSettlement } from './store.js';
 import { until, World, type WorldMeter } from './testing/world.js';
@@ -383,7 +383,7 @@ describe('Settlement', () => {
     for (let i = 0; i < 14; i++) homes.push(await world.addMeter(owner));
     const mirror = await mirrored(...homes);
     await world.measure(homes);
-    const otherPool = new pg.Pool({ connectionString: world.databaseUrl, max: 6 });
+    const otherPool = openTestPool(world.databaseUrl, 6);
     try {
       const one = world.settlement(mirror, { batchMeters: 4 });
       const two = world.settlement(mirror, { batchMeters: 4 }, undefined, otherPool);

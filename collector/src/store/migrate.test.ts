@@ -1,7 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { migrate, migrationFiles } from './migrate.js';
 
 const logger = pino({ level: 'silent' });
@@ -14,7 +14,7 @@ afterAll(() => postgres?.stop());
 
 test('collectors that start together apply every migration once', async () => {
   const url = await postgres.createDatabase('together');
-  const pools = [1, 2, 3].map(() => new pg.Pool({ connectionString: url, max: 2 }));
+  const pools = [1, 2, 3].map(() => openTestPool(url, 2));
   const applied = await Promise.all(pools.map((pool) => migrate(pool, logger)));
   const files = (await migrationFiles()).map((name) => name.replace(/\.sql$/, ''));
   expect(applied.flat().sort()).toEqual(files);
@@ -25,7 +25,7 @@ test('collectors that start together apply every migration once', async () => {
 
 test('a reading lands in the partition of its month, which is made at need', async () => {
   const url = await postgres.createDatabase('partitions');
-  const pool = new pg.Pool({ connectionString: url });
+  const pool = openTestPool(url);
   await migrate(pool, logger);
   // The last second of a month in UTC, whatever the server's own time zone.
   await pool.query(`SET TIME ZONE 'Asia/Bangkok'`);

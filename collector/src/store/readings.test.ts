@@ -1,8 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestMeter } from '../testing/gateway.js';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { TestRegistry } from '../testing/registry.js';
 import { DEFAULT_RULES, type Judgement } from '../validate/rules.js';
 import { isSigned } from '../validate/signature.js';
@@ -19,7 +19,7 @@ let count = 0;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url });
+  pool = openTestPool(postgres.url);
   await migrate(pool, pino({ level: 'silent' }));
   await new Partitions(pool).ensureAround(NOW);
   registry = new TestRegistry(pool);

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import pino, { type Logger } from 'pino';
 import sodium from 'sodium-native';
 import { type RunningCollector, runCollector } from '../collector.js';
 import { loadCollectorConfig } from '../config.js';
-import type { TestPostgres } from './postgres.js';
+import { openTestPool, type TestPostgres } from './postgres.js';
 import { TestRegistry, TestSettlement } from './registry.js';
 
 /** Whatever the route answered: a stored reading or an error. */
@@ -46,8 +46,7 @@ export async function startTestCollector(
   const databaseUrl =
     options.databaseUrl ?? (await postgres.createDatabase(`t_${randomBytes(6).toString('hex')}`));
   // The test's own connections, so that looking does not compete with the collector's.
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 4 });
-  pool.on('error', () => undefined);
+  const pool = openTestPool(databaseUrl, 4);
   const registry = options.registry ?? new TestRegistry(pool);
   const settlement = new TestSettlement();
   const ackSecretKey = options.ackSecretKey ?? newSecretKey();

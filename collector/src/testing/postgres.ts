@@ -18,6 +18,16 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
+/**
+ * A pool on a test's database. A server that stops, or is killed, ends idle connections, and a pool without a
+ * listener makes an uncaught error of that; queries that fail still reject where they are awaited.
+ */
+export function openTestPool(connectionString: string, max = 10): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max });
+  pool.on('error', () => {});
+  return pool;
+}
+
 interface ServerProcess {
   exitCode: number | null;
   signalCode: string | null;

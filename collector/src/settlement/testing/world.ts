@@ -22,7 +22,7 @@ import {
 import { type Localnet, startLocalnet } from '@gridtokenx/localnet';
 import type { SubmitReading } from '@gridtokenx/protocol';
 import { type Connection, Keypair, LAMPORTS_PER_SOL, type TransactionInstruction } from '@solana/web3.js';
-import pg from 'pg';
+import type pg from 'pg';
 import pino, { type Logger } from 'pino';
 import { Alerts } from '../../alerts.js';
 import { ChainMirror } from '../../mirror/mirror.js';
@@ -30,7 +30,7 @@ import { migrate } from '../../store/migrate.js';
 import { Partitions } from '../../store/partitions.js';
 import { storeBatch } from '../../store/readings.js';
 import { TestMeter } from '../../testing/gateway.js';
-import { startTestPostgres, type TestPostgres } from '../../testing/postgres.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../../testing/postgres.js';
 import { DEFAULT_RULES } from '../../validate/rules.js';
 import { toSubmission } from '../../validate/submission.js';
 import { Settlement, type SettlementConfig } from '../settlement.js';
@@ -117,8 +117,7 @@ export class World {
   async useEmptyDatabase(): Promise<void> {
     if (!this.postgres) throw new Error('the world has not been started');
     this.databaseUrl = await this.postgres.createDatabase(`world_${this.nextDatabase++}`);
-    this.pool = new pg.Pool({ connectionString: this.databaseUrl, max: 12 });
-    this.pool.on('error', () => {});
+    this.pool = openTestPool(this.databaseUrl, 12);
     this.pools.push(this.pool);
     await migrate(this.pool, this.logger);
     this.alerts = new Alerts(this.pool, this.logger);

@@ -1,0 +1,116 @@
+/*
+ * The other programs in governance's hands: their admins hand over, governance accepts by a proposal, and from then on a
+ * vote changes what an admin changed.
+ */
+import { Keypair, type PublicKey, type TransactionInstruction } from '@solana/web3.js';
+import { describe, expect, it } from 'vitest';
+import { GOV, GovernanceWorld, govPda, NO, Status } from './governance.js';
+
+const signer = govPda.signer;
+
+/** Registry and market under governance, and a wallet whose vote decides. */
+function handedOver(): { world: GovernanceWorld; holder: Keypair; admin: Keypair } {
+  const world = new GovernanceWorld({ noMarket: false });
+  const admin = world.upgradeAuthority;
+  const holder = world.holder();
+  world.must(
+    [
+      world.admin('propose_admin', { new_admin: signer }),
+      world.marketAdmin('propose_admin', { new_admin: signer }),
+    ],
+    [admin],
+  );
+  world.enact(holder, world.acceptAdmin(signer), world.acceptMarketAdmin(signer));
+  return { world, holder, admin };
+}
+
+describe('registry and trading in the hands of governance', () => {
+  it('are taken over by one proposal', () => {
+    const { world } = handedOver();
+    expect(world.config().admin).toEqual(signer);
+    expect(world.marketState().admin).toEqual(signer);
+  });
+
+  it('refuse the old admin from then on', () => {
+    const { world, admin } = handedOver();
+    const attempts: [string, TransactionInstruction][] = [
+      ['NotAdmin', world.admin('set_limits', { max_rated_watts: 1 })],
+      ['NotAdmin', world.admin('set_registrar', { new_registrar: admin.publicKey })],
+      ['NotAdmin', world.admin('set_guardian', { new_guardian: admin.publicKey })],
+      ['NotAdmin', world.admin('propose_admin', { new_admin: admin.publicKey })],
+      ['NotAuthorized', world.setPaused(true)],
+      ['NotAdmin', world.marketAdmin('set_fee', { fee_bps: 0 })],
+      ['NotAdmin', world.marketAdmin('propose_admin', { new_admin: admin.publicKey })],
+      ['NotAdmin', world.setTreasury(world.treasury)],
+      ['NotAuthorized', world.pauseMarket(true)],
+    ];
+    for (const [error, instruction] of attempts) world.refused(error, [instruction], [admin]);
+  });
+
+  it('do what a proposal says: fee, limits, registrar, guardians, pause and resumption', () => {
+    const { world, holder } = handedOver();
+    const [registrar, guardian] = [world.key().publicKey, world.key().publicKey];
+    world.enact(
+      holder,
+      world.marketAdmin('set_fee', { fee_bps: 10 }, signer),
+      world.admin('set_limits', { max_rated_watts: 50_000 }, signer),
+      world.admin('set_registrar', { new_registrar: registrar }, signer),
+      world.admin('set_guardian', { new_guardian: guardian }, signer),
+      world.marketAdmin('set_guardian', { new_guardian: guardian }, signer),
+      world.setPaused(true, signer),
+      world.pauseMarket(true, signer),
+    );
+    expect(world.config()).toMatchObject({
+      max_rated_watts: 50_000,
+      registrar,
+      guardian,
+      paused: 1,
+    });
+    expect(world.marketState()).toMatchObject({ fee_bps: 10, guardian, paused: 1 });
+    world.enact(holder, world.setPaused(false, signer), world.pauseMarket(false, signer));
+    expect(world.config().paused).toBe(0);
+    expect(world.marketState().paused).toBe(0);
+  });
+
+  it("leave each program's guardian its own pause", () => {
+    const { world, holder } = handedOver();
+    world.must([world.setPaused(true, world.guardian.publicKey)], [world.guardian]);
+    world.must([world.pauseMarket(true, world.marketGuardian.publicKey)], [world.marketGuardian]);
+    world.refused('NotAuthorized', [world.setPaused(false, world.guardian.publicKey)], [world.guardian]);
+    // Governance's own guardian has no say there.
+    world.refused('NotAuthorized', [world.setPaused(true, world.govGuardian.publicKey)], [world.govGuardian]);
+    world.enact(holder, world.setPaused(false, signer), world.pauseMarket(false, signer));
+    expect(world.config().paused).toBe(0);
+  });
+
+  it('do nothing that was voted down, and nobody signs for governance without a vote', () => {
+    const { world, holder, admin } = handedOver();
+    const opponent = world.holder(200_000n * GOV);
+    const proposal = world.voting(holder, [world.marketAdmin('set_fee', { fee_bps: 1_000 }, signer)]);
+    world.votes(holder, proposal);
+    world.votes(opponent, proposal, NO);
+    world.decided(proposal, Status.defeated);
+    world.refused('NotQueued', [world.execute(proposal, 0)]);
+    expect(world.marketState().fee_bps).toBe(25);
+    for (const wallet of [holder, admin, world.govGuardian, Keypair.generate()]) {
+      world.fund(wallet.publicKey);
+      const forged = world.marketAdmin('set_fee', { fee_bps: 0 }, wallet.publicKey);
+      world.refused('NotAdmin', [forged], [wallet]);
+    }
+    const unsigned = world.marketAdmin('set_fee', { fee_bps: 0 }, signer);
+    const key = unsigned.keys[0] as { pubkey: PublicKey; isSigner: boolean };
+    key.isSigner = false;
+    world.refused('MissingRequiredSignature', [unsigned]);
+  });
+
+  it('can be handed back', () => {
+    const { world, holder, admin } = handedOver();
+    world.enact(holder, world.admin('propose_admin', { new_admin: admin.publicKey }, signer));
+    world.must([world.acceptAdmin(admin.publicKey)], [admin]);
+    expect(world.config().admin).toEqual(admin.publicKey);
+    // What governance no longer may do fails, and stays to be tried until it expires.
+    const late = world.passed(holder, [world.admin('set_limits', { max_rated_watts: 1 }, signer)]);
+    world.refused('NotAdmin', [world.execute(late, 0)]);
+    expect(world.proposalState(late)?.executed).toBe(0);
+  });
+});

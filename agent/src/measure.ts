@@ -10,7 +10,7 @@ import {
   ProfileError,
   planReads,
   type Quantity,
-  REGISTER_TYPES,
+  rolloverNkwh,
   wordsOf,
 } from '@gridtokenx/firmware-profiles';
 import { type ErrorCode, GtxError, type Nkwh } from '@gridtokenx/protocol';
@@ -108,17 +108,11 @@ export class DeviceReader {
     return this.role[side];
   }
 
-  /** Where an integer register starts again from 0, in nkWh; undefined for floats. */
+  /** Where a register starts again from 0, in nkWh; undefined where nothing is known of it (floats). */
   rolloverOf(side: 'produced' | 'consumed'): Nkwh | undefined {
     const quantity = this.role[side];
     if (quantity === undefined) return undefined;
-    const register = this.profile.registers[quantity];
-    if (!register?.type.startsWith('uint') || register.not_available !== undefined) return undefined;
-    const words = Array<number>(REGISTER_TYPES[register.type]).fill(0xffff);
-    const highest = decodeEnergy(this.profile, quantity, words);
-    const one = [...words].fill(0);
-    one[this.profile.modbus.word_order === 'high-first' ? one.length - 1 : 0] = 1;
-    return highest + decodeEnergy(this.profile, quantity, one);
+    return rolloverNkwh(this.profile, quantity);
   }
 
   /** True while the device is being left alone after failures. */

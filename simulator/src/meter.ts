@@ -1,11 +1,11 @@
 import {
-  ENERGY_UNITS,
-  type EnergyUnit,
-  float32ToRational,
+  encodePieces,
+  identityWords,
   type MeterProfile,
+  ProfileError,
   type Quantity,
-  REGISTER_TYPES,
   type RegisterDefinition,
+  registerPieces,
 } from '@gridtokenx/firmware-profiles';
 import { GtxError } from '@gridtokenx/protocol';
 import type { UnitConfig } from './config.js';
@@ -132,10 +132,14 @@ export class VirtualMeter {
       if ((register.function_code ?? this.profile.modbus.function_code) !== functionCode) continue;
       const value = values[name as Quantity];
       if (value === undefined) continue;
-      const first = Number(register.address);
-      for (const [offset, word] of encodeRegister(register, value, this.profile).entries()) {
-        words.set(first + offset, word);
+      const encoded = encodeRegister(register, value, this.profile);
+      for (const { first, last } of registerPieces(register)) {
+        for (let address = first; address <= last; address++) words.set(address, encoded.shift() as number);
       }
+    }
+    for (const piece of identityWords(this.profile)) {
+      if (piece.functionCode !== functionCode) continue;
+      for (const [offset, word] of piece.words.entries()) words.set(piece.address + offset, word);
     }
     return words;
   }
@@ -189,7 +193,6 @@ export class VirtualMeter {
       reactive_energy_export: this.energy.reactiveExport / MICROJOULES_PER_NKWH,
       reactive_energy_total: (this.energy.reactiveImport + this.energy.reactiveExport) / MICROJOULES_PER_NKWH,
       serial_number: this.config.serial_number ?? 20_000_000 + this.unit,
-      meter_code: Number(this.profile.identification.meter_codes[0]?.code ?? 0),
     };
     const solar = this.config.role === 'consumption' ? 0 : site.solarMilliwatts / 1000;
     const household = this.config.role === 'production' ? 0 : site.householdMilliwatts / 1000;
@@ -235,50 +238,11 @@ export function encodeRegister(
   value: number | bigint,
   profile: MeterProfile,
 ): number[] {
-  const size = REGISTER_TYPES[register.type];
-  let raw: bigint;
-  if (register.type === 'float32') {
-    raw = BigInt(
-      typeof value === 'bigint' ? float32BitsBelow(value, unitNkwh(register)) : float32Bits(value),
-    );
-  } else {
-    const [whole, fraction = ''] = register.scale.split('.') as [string, string?];
-    const denominator = 10n ** BigInt(fraction.length);
-    const scale = BigInt(whole + fraction);
-    const count =
-      typeof value === 'bigint'
-        ? (value * denominator) / (scale * unitNkwh(register))
-        : BigInt(Math.round((value * Number(denominator)) / Number(scale)));
-    const fits = register.type.startsWith('int')
-      ? BigInt.asIntN(size * 16, count) === count
-      : BigInt.asUintN(size * 16, count) === count;
-    if (!fits)
-      throw new GtxError('VALUE_INVALID', `${register.name}: ${value} does not fit ${register.type}`);
-    raw = BigInt.asUintN(size * 16, count);
-  }
-  const words: number[] = [];
-  for (let index = size - 1; index >= 0; index--) words.push(Number((raw >> BigInt(16 * index)) & 0xffffn));
-  return profile.modbus.word_order === 'high-first' ? words : words.reverse();
-}
-
-function unitNkwh(register: RegisterDefinition): bigint {
-  if (register.unit === 'kvarh') return ENERGY_UNITS.kWh;
-  return ENERGY_UNITS[register.unit as EnergyUnit];
-}
-
-function float32Bits(value: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, value);
-  return view.getUint32(0);
-}
-
-/** The largest float32 that is not above amount / unit, as bits. Exact: compared as integers. */
-function float32BitsBelow(amount: bigint, unit: bigint): number {
-  let bits = float32Bits(Number(amount) / Number(unit));
-  for (;;) {
-    const rational = float32ToRational(bits);
-    if (rational === undefined) throw new GtxError('VALUE_INVALID', 'energy does not fit a float32');
-    if (rational.numerator * unit <= amount << BigInt(rational.shift)) return bits;
-    bits -= 1;
+  try {
+    return encodePieces(profile, register, value).flat();
+  } catch (cause) {
+    if (cause instanceof ProfileError)
+      throw new GtxError('VALUE_INVALID', cause.message, undefined, { cause });
+    throw cause;
   }
 }

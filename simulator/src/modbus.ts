@@ -2,7 +2,7 @@
  * Modbus application protocol, server side, as far as these meters go: reading holding (03) and input
  * registers (04). Source: MODBUS Application Protocol Specification V1.1b3, sections 6.3, 6.4 and 7.
  */
-import { type MeterProfile, REGISTER_TYPES } from '@gridtokenx/firmware-profiles';
+import { type MeterProfile, wordCount } from '@gridtokenx/firmware-profiles';
 
 /** Exception codes, V1.1b3 section 7. */
 export const ModbusException = {
@@ -66,7 +66,7 @@ function wholeValues(profile: MeterProfile, functionCode: number, start: number,
     quantity === 1 &&
     Object.values(profile.registers).some(
       (register) =>
-        REGISTER_TYPES[register.type] === 1 &&
+        wordCount(register) === 1 &&
         Number(register.address) === start &&
         (register.function_code ?? profile.modbus.function_code) === functionCode,
     )

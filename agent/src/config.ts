@@ -26,6 +26,14 @@ const tcpConnection = z.strictObject({
   port: z.int().min(1).max(65_535).default(502).describe('TCP port.'),
 });
 
+const rtuOverTcpConnection = z.strictObject({
+  type: z
+    .literal('rtu_over_tcp')
+    .describe('RTU frames through TCP, to a transparent serial server (its serial settings are its own).'),
+  host: z.string().min(1).describe('Name or address of the serial server.'),
+  port: z.int().min(1).max(65_535).describe('TCP port of the serial line.'),
+});
+
 const rtuConnection = z.strictObject({
   type: z.literal('rtu'),
   path: file.describe('Serial port, best by its stable name under `/dev/serial/by-id/`.'),
@@ -58,8 +66,24 @@ const device = z.strictObject({
     .describe('Meter model, by the name of its profile.'),
   unit: z.int().min(0).max(255).default(1).describe('Modbus address of the device on its line.'),
   connection: z
-    .discriminatedUnion('type', [tcpConnection, rtuConnection])
+    .discriminatedUnion('type', [tcpConnection, rtuConnection, rtuOverTcpConnection])
     .describe('The line that the device is on. Devices with the same line share it, one request at a time.'),
+  serial_number: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Serial number that the device must tell. When another answers, nothing is counted until you confirm the exchange by writing its number here. Default: an exchange is noticed by the number and begins a new series by itself.',
+    ),
+  exchange: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'Raise by one when the device has been replaced by one of the same model that tells no serial number: its registers begin a new series.',
+    ),
   timeout_ms: z
     .int()
     .min(50)
@@ -268,12 +292,25 @@ export const AgentConfig = z
     }
     const ids = new Set<string>();
     const places = new Map<string, string>();
+    const kinds = new Map<string, string>();
     config.meters.forEach((one, index) => {
       if (ids.has(one.id)) fail(['meters', index, 'id'], `meter ${one.id} is there twice`);
       ids.add(one.id);
       one.devices.forEach((dev, deviceIndex) => {
         const { connection } = dev;
-        const line = connection.type === 'tcp' ? `${connection.host}:${connection.port}` : connection.path;
+        const line = connection.type === 'rtu' ? connection.path : `${connection.host}:${connection.port}`;
+        if (connection.type !== 'tcp' && (dev.unit === 0 || (dev.unit > 247 && dev.unit < 256))) {
+          // Modbus over Serial Line V1.02, 2.2: 0 is broadcast, 248 to 255 are reserved.
+          fail(['meters', index, 'devices', deviceIndex, 'unit'], 'must be 1 to 247 on a serial line');
+        }
+        const kind = kinds.get(line);
+        if (kind !== undefined && kind !== connection.type) {
+          fail(
+            ['meters', index, 'devices', deviceIndex, 'connection', 'type'],
+            `${line} is used as ${kind} by another device`,
+          );
+        }
+        kinds.set(line, connection.type);
         const place = `${line} unit ${dev.unit}`;
         const other = places.get(place);
         if (other !== undefined && other !== one.id) {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, exitCodeOf } from './exit-codes.js';
+import { explainMissingPackage } from './missing-package.js';
 import { Output, processStreams, type Streams } from './output.js';
 
 /** What every action gets besides its own options. */
@@ -81,7 +82,8 @@ export function addCommand<Options extends object>(
         interrupted: abort.signal,
       });
       environment.exit(code ?? EXIT.ok);
-    } catch (error) {
+    } catch (thrown) {
+      const error = explainMissingPackage(thrown);
       out.failure(error);
       environment.exit(exitCodeOf(error));
     } finally {

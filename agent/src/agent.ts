@@ -1,10 +1,10 @@
 /** The gateway: lines, meters, store and the way to the collector, put together. */
-import { loadProfile } from '@gridtokenx/firmware-profiles';
+import type { MeterProfile } from '@gridtokenx/firmware-profiles';
 import { GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
-import type { AgentConfig, DeviceConfig } from './config.js';
+import { type AgentConfig, asProfileError, type DeviceConfig, profileLibrary } from './config.js';
 import { DeviceReader } from './measure.js';
 import { Metering } from './metering.js';
 import { type Metric, renderMetrics } from './metrics.js';
@@ -79,6 +79,14 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   );
   const alerts = new Alerts(logger, now);
   const lines = new Map<string, ModbusLine>();
+  const profiles = profileLibrary(config);
+  const loadProfile = (id: string): MeterProfile => {
+    try {
+      return profiles.load(id);
+    } catch (error) {
+      throw asProfileError(error);
+    }
+  };
   const readersOf = new Map(
     config.meters.map((meter) => [
       meter.id,

@@ -1,7 +1,7 @@
 /** The gateway's configuration: one schema, from which validation, defaults and the docs page come. */
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { listProfiles } from '@gridtokenx/firmware-profiles';
+import { delimiter, dirname, resolve } from 'node:path';
+import { ProfileError, ProfileLibrary } from '@gridtokenx/firmware-profiles';
 import {
   DEFAULT_INTERVAL_SECONDS,
   GtxError,
@@ -57,13 +57,7 @@ const device = z.strictObject({
   role: z
     .enum(['grid', 'production', 'consumption'])
     .describe('What the device measures. The profile says how it must be wired for that.'),
-  profile: z
-    .string()
-    .refine((id) => listProfiles().includes(id), {
-      error: (issue) =>
-        `there is no profile ${JSON.stringify(issue.input)}; there are: ${listProfiles().join(', ')}`,
-    })
-    .describe('Meter model, by the name of its profile.'),
+  profile: z.string().min(1).describe('Meter model, by the name of its profile.'),
   unit: z.int().min(0).max(255).default(1).describe('Modbus address of the device on its line.'),
   connection: z
     .discriminatedUnion('type', [tcpConnection, rtuConnection, rtuOverTcpConnection])
@@ -158,6 +152,12 @@ const mqttUrl = z
 export const AgentConfig = z
   .strictObject({
     data_dir: file.describe('Folder of the store. Only one agent may use it.'),
+    profile_dir: z
+      .union([file, z.array(file)])
+      .optional()
+      .describe(
+        'Folder or file (or a list) with meter profiles of your own; one with the name of a profile that comes along takes its place. Default: the environment variable GTX_PROFILE_DIR, if set.',
+      ),
     interval_seconds: z
       .int()
       .min(1)
@@ -339,18 +339,28 @@ export function isLoopback(host: string): boolean {
  * @throws GtxError CONFIG_INVALID; the message has a line `file:line:column: setting: what is wrong` for each
  *   fault, `details.issues` the same as data
  */
-export function loadAgentConfig(path: string): AgentConfig {
+export function loadAgentConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): AgentConfig {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new GtxError('CONFIG_INVALID', `cannot read ${path}: ${(error as Error).message}`);
   }
-  return parseAgentConfig(text, path);
+  return parseAgentConfig(text, path, env);
 }
 
-/** Validates configuration text; `path` names it in errors and is what relative paths are relative to. */
-export function parseAgentConfig(text: string, path: string): AgentConfig {
+/**
+ * Validates configuration text; `path` names it in errors and is what relative paths are relative to.
+ * @throws GtxError CONFIG_INVALID as `loadAgentConfig`, PROFILE_INVALID for a profile of the user's own
+ */
+export function parseAgentConfig(
+  text: string,
+  path: string,
+  env: Readonly<Record<string, string | undefined>> = {},
+): AgentConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -374,7 +384,36 @@ export function parseAgentConfig(text: string, path: string): AgentConfig {
       })),
     );
   }
-  return absolute(result.data, dirname(resolve(path)));
+  const config = absolute(result.data, dirname(resolve(path)));
+  if (config.profile_dir === undefined && env.GTX_PROFILE_DIR) {
+    config.profile_dir = env.GTX_PROFILE_DIR.split(delimiter).filter((one) => one !== '');
+  }
+  const profiles = profileLibrary(config);
+  const unknown = config.meters.flatMap((one, meterIndex) =>
+    one.devices.flatMap(({ profile }, index) => {
+      if (profiles.has(profile)) return [];
+      const at = ['meters', meterIndex, 'devices', index, 'profile'];
+      const message = `there is no profile ${JSON.stringify(profile)}; there are: ${profiles.list().join(', ')}`;
+      return [{ ...lines.linePos(offsetOf(document.contents, at)), path: at.join('.'), message }];
+    }),
+  );
+  if (unknown.length > 0) throw invalid(path, unknown);
+  return config;
+}
+
+/** The profiles that come along, and the configuration's own. @throws GtxError PROFILE_INVALID */
+export function profileLibrary(config: Pick<AgentConfig, 'profile_dir'>): ProfileLibrary {
+  try {
+    return new ProfileLibrary([config.profile_dir ?? []].flat());
+  } catch (error) {
+    throw asProfileError(error);
+  }
+}
+
+/** A profile's fault as an error of the catalogue. */
+export function asProfileError(error: unknown): unknown {
+  if (!(error instanceof ProfileError)) return error;
+  return new GtxError(error.code, error.message, { issues: error.issues }, { cause: error });
 }
 
 interface ConfigIssue {
@@ -416,6 +455,7 @@ function absolute(config: AgentConfig, folder: string): AgentConfig {
   return {
     ...config,
     data_dir: at(config.data_dir),
+    ...(config.profile_dir === undefined ? {} : { profile_dir: [config.profile_dir].flat().map(at) }),
     mqtt: {
       ...config.mqtt,
       ...(ca_file === undefined ? {} : { ca_file: at(ca_file) }),

@@ -43,7 +43,9 @@ export class FrozenWatch {
   /** Power as this register should count it. */
   private towards(powerWatts: number): number {
     if (this.quantity === 'energy_import') return Math.max(0, powerWatts);
-    if (this.quantity === 'energy_export') return Math.max(0, -powerWatts);
+    if (this.quantity === 'energy_export' || this.quantity === 'energy_generated') {
+      return Math.max(0, -powerWatts);
+    }
     return Math.abs(powerWatts);
   }
 }

@@ -3,6 +3,7 @@
  * not answer off for a while, so that it costs the others on its line one time limit and then nothing.
  */
 import {
+  assumptionHolds,
   decodeEnergy,
   decodeMeasure,
   decodeText,
@@ -29,7 +30,7 @@ export interface DeviceSample {
   consumed?: Nkwh;
   importTotal?: Nkwh;
   exportTotal?: Nkwh;
-  /** As the meter signs it: positive is import. */
+  /** Positive is import, however the meter signs it; absent where the meter does not tell the direction. */
   powerWatts?: number;
   voltageVolts?: number[];
   currentAmperes?: number[];
@@ -102,6 +103,7 @@ export class DeviceReader {
   private notBeforeMs = 0;
   private serialNumber: string | undefined;
   private identityDueMs = 0;
+  private assumptionsHold = false;
 
   constructor(
     readonly config: DeviceConfig,
@@ -169,6 +171,7 @@ export class DeviceReader {
     try {
       await this.resynchronise();
       await this.identify();
+      await this.checkAssumptions();
       const sample = await this.readAll();
       if (this.serialNumber !== undefined) sample.serialNumber = this.serialNumber;
       this.counters.samples++;
@@ -213,11 +216,23 @@ export class DeviceReader {
     const voltages = list([shown.get('voltage_l1'), shown.get('voltage_l2'), shown.get('voltage_l3')]);
     const currents = list([shown.get('current_l1'), shown.get('current_l2'), shown.get('current_l3')]);
     const frequency = shown.get('frequency');
-    if (power !== undefined) sample.powerWatts = power;
+    const watts = power === undefined ? undefined : this.towardsImport(power);
+    if (watts !== undefined) sample.powerWatts = watts;
     if (voltages.length > 0) sample.voltageVolts = voltages;
     if (currents.length > 0) sample.currentAmperes = currents;
     if (frequency !== undefined) sample.frequencyHertz = frequency;
     return sample;
+  }
+
+  /** A power as the profile signs it, with import positive. */
+  private towardsImport(watts: number): number | undefined {
+    const { power_sign: sign } = this.profile;
+    if (sign === 'import') return watts;
+    if (sign === 'generation') return -watts;
+    // Only a role with one register says which way it was.
+    const { produced, consumed } = this.role;
+    if (produced !== undefined && consumed !== undefined) return undefined;
+    return isGiven(produced ?? consumed) ? -Math.abs(watts) : Math.abs(watts);
   }
 
   /**
@@ -256,15 +271,35 @@ export class DeviceReader {
       this.serialNumber = blank ? undefined : decodeText(this.profile, 'serial_number', raw) || undefined;
       this.identityDueMs = this.monotonic() + IDENTITY_EVERY_MS;
     } catch (error) {
-      const refused =
-        error instanceof BusError &&
-        error.exceptionCode !== undefined &&
-        exceptionMeaning(error.exceptionCode).kind === 'configuration';
       const unreadable = error instanceof ProfileError && error.code === 'METER_VALUE_INVALID';
-      if (!refused && !unreadable) throw error;
+      if (!isRefusal(error) && !unreadable) throw error;
       this.serialNumber = undefined;
       this.identityDueMs = Number.POSITIVE_INFINITY;
     }
+  }
+
+  /**
+   * Reads the settings of the meter on which its registers depend, at the start and whenever it was away.
+   * @throws ProfileError METER_VALUE_INVALID when one is not as the profile needs it
+   */
+  private async checkAssumptions(): Promise<void> {
+    if (this.assumptionsHold) return;
+    for (const one of this.profile.assumes ?? []) {
+      let words: number[];
+      try {
+        words = toWords(await this.readBlock(one.function_code, Number(one.address), wordCount(one)));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // A variant of the model without this setting: nothing can be said about it.
+        continue;
+      }
+      if (!assumptionHolds(this.profile, one, words)) {
+        this.health.needsPerson = true;
+        this.health.whatToDo = one.otherwise;
+        throw new ProfileError('METER_VALUE_INVALID', `${one.name}: ${one.otherwise}`);
+      }
+    }
+    this.assumptionsHold = true;
   }
 
   /**
@@ -292,8 +327,9 @@ export class DeviceReader {
   }
 
   private failed(error: unknown): GtxError {
-    // What answers after this may be another device.
+    // What answers after this may be another device, or have other settings.
     this.askIdentity();
+    this.assumptionsHold = false;
     if (error instanceof ProfileError && error.code === 'METER_VALUE_INVALID') {
       this.counters.invalidValues++;
       return this.noted(new GtxError('METER_VALUE_INVALID', error.message));
@@ -328,6 +364,20 @@ export class DeviceReader {
     this.health.lastMessage = error.message;
     return error;
   }
+}
+
+/** The device has no such registers, and will not have them at the next question either. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof BusError &&
+    error.exceptionCode !== undefined &&
+    exceptionMeaning(error.exceptionCode).kind === 'configuration'
+  );
+}
+
+/** Registers that count what is given: power in their direction is negative. */
+export function isGiven(quantity: Quantity | undefined): boolean {
+  return quantity === 'energy_export' || quantity === 'energy_generated';
 }
 
 /** One step of an energy register; 'float32' where it grows with the value; undefined where nothing is known of it. */

@@ -24,7 +24,7 @@ import type { Alerts } from './alerts.js';
 import type { ClockGuard, ClockVerdict } from './clock.js';
 import type { AgentConfig, MeterConfig } from './config.js';
 import { FrozenWatch } from './frozen.js';
-import type { DeviceReader, DeviceSample } from './measure.js';
+import { type DeviceReader, type DeviceSample, isGiven } from './measure.js';
 import type { Outbox, SampleRow } from './outbox.js';
 import { DEFAULT_LIMITS, type Doubt, type RegisterLimits, stepOf } from './plausible.js';
 import type { MeterSigner } from './sign.js';
@@ -525,9 +525,10 @@ export class Metering {
     for (const { reader, last } of this.devices) {
       if (last?.powerWatts === undefined) continue;
       const { role } = reader.config;
-      // A production meter that counts what is given as export shows it as negative power.
-      const exported = role === 'production' && reader.quantityOf('produced') === 'energy_export';
-      const watts = exported ? -last.powerWatts : last.powerWatts;
+      // What is given has a negative power; a home's production is shown positive all the same.
+      const given =
+        role !== 'grid' && isGiven(reader.quantityOf(role === 'production' ? 'produced' : 'consumed'));
+      const watts = given ? -last.powerWatts : last.powerWatts;
       if (role === 'grid') result.gridWatts = watts;
       else if (role === 'production') result.productionWatts = watts;
       else result.consumptionWatts = watts;

@@ -154,7 +154,11 @@ export class DeviceReader {
    */
   get backingOff(): boolean {
     if (this.monotonic() < this.notBeforeMs) return true;
-    return this.health.failures > 0 && this.health.lastError === 'METER_BUS_ERROR' && !this.line.hasPatience;
+    return this.isSilent && !this.line.hasPatienceFor(this.config.unit);
+  }
+
+  private get isSilent(): boolean {
+    return this.health.failures > 0 && this.health.lastError === 'METER_BUS_ERROR';
   }
 
   /**
@@ -163,7 +167,8 @@ export class DeviceReader {
    *   METER_VALUE_INVALID (an energy register is not a number)
    */
   async sample(): Promise<DeviceSample> {
-    if (this.backingOff) {
+    const waits = this.monotonic() < this.notBeforeMs;
+    if (waits || (this.isSilent && !this.line.takeTurn(this.config.unit))) {
       throw new GtxError('METER_BUS_ERROR', this.health.lastMessage ?? 'left alone after failures', {
         backing_off: true,
       });

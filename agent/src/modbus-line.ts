@@ -100,6 +100,8 @@ const RESYNC_SILENCE_MS = 50;
 const TROUBLE_SHARE = 0.2;
 /** ... and this much at once. */
 const TROUBLE_BURST_MS = 10_000;
+/** Who waits for its turn and does not ask for so long has lost it. */
+const QUEUE_PLACE_MS = 60_000;
 
 /** A key that is equal for settings which name the same wire. */
 export function lineKey(settings: LineSettings): string {
@@ -150,6 +152,8 @@ export class ModbusLine {
   private outOfStep = false;
   /** By unit: lengths (in registers) of answers that never came, and until when they might. */
   private readonly owed = new Map<number, Map<number, number>>();
+  /** Units that wait for their turn, first come first, and when they asked last. */
+  private readonly queued = new Map<number, number>();
   private troubleMs = 0;
   private troubleAtMs = 0;
   private closed = false;
@@ -167,13 +171,32 @@ export class ModbusLine {
 
   /**
    * Whether a device that has failed may be asked again: the requests that bring nothing have not taken more than
-   * their share of the line's time (a fifth, all devices together), so that the others are not held up.
+   * their share of the line's time (a fifth, all devices together), so that the others are not held up. Devices that
+   * are told to wait have their turn in the order in which they came.
    */
-  get hasPatience(): boolean {
+  hasPatienceFor(unit: number): boolean {
     const now = this.monotonic();
-    this.troubleMs = Math.max(0, this.troubleMs - (now - this.troubleAtMs) * TROUBLE_SHARE);
+    for (const [other, seenMs] of this.queued) if (now - seenMs > QUEUE_PLACE_MS) this.queued.delete(other);
+    const [first] = this.queued.keys();
+    return this.spendPatience(0) < TROUBLE_BURST_MS && (first === undefined || first === unit);
+  }
+
+  /** Takes a turn by `hasPatienceFor`, or a place in the queue. */
+  takeTurn(unit: number): boolean {
+    const granted = this.hasPatienceFor(unit);
+    if (granted) this.queued.delete(unit);
+    // A key that is set again keeps its place.
+    else this.queued.set(unit, this.monotonic());
+    return granted;
+  }
+
+  /** Time that brought nothing; it is forgiven as time passes. @returns what is left of it, in ms */
+  private spendPatience(ms: number): number {
+    const now = this.monotonic();
+    const forgiven = (now - this.troubleAtMs) * TROUBLE_SHARE;
+    this.troubleMs = Math.max(0, this.troubleMs - forgiven) + ms;
     this.troubleAtMs = now;
-    return this.troubleMs < TROUBLE_BURST_MS;
+    return this.troubleMs;
   }
 
   /** Lengths (in registers) of answers that this unit still owes: questions of these lengths must wait. */
@@ -219,6 +242,7 @@ export class ModbusLine {
 
   private async exchange(request: ReadRequest, timeoutMs: number, gapMs: number): Promise<Uint8Array> {
     await this.open();
+    const beganMs = this.monotonic();
     await this.silence(this.silenceBefore(gapMs));
     const wire = this.wire;
     if (this.closed) throw new BusError('closed', 'the line is closed');
@@ -237,7 +261,6 @@ export class ModbusLine {
       this.settings.type === 'rtu'
         ? timeoutMs + transmissionMs(this.settings.baudRate, request.count)
         : timeoutMs;
-    const beganMs = this.monotonic();
     let timer: NodeJS.Timeout | undefined;
     try {
       const answer = await new Promise<Answer>((resolve, reject) => {
@@ -267,7 +290,7 @@ export class ModbusLine {
       if (error instanceof BusError && error.failure !== 'exception') {
         this.outOfStep = true;
         if (error.failure === 'timeout') await this.afterTimeout(request);
-        if (error.failure !== 'closed' && this.hasPatience) this.troubleMs += this.monotonic() - beganMs;
+        this.spendPatience(this.monotonic() - beganMs);
       }
       throw error;
     } finally {

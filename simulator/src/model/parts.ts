@@ -44,6 +44,8 @@ function interpolate(points: readonly (readonly [number, number])[], x: number):
 const QUARTER_HOURS = 0.25;
 /** Quarter hours for which an appliance stays as it is. */
 const APPLIANCE_MS = 7 * 60_000;
+/** Mean of the smooth noise's cube: 1/4 at its points, less between them (the mean of w (1 - w) is 9/70). */
+const MEAN_CUBE = 1 / 4 - 9 / 280;
 
 /**
  * A household by the standard load profile H0, made dynamic as its publisher says (VDEW M-05/2000, step 4b): the value of
@@ -60,7 +62,7 @@ export function residentialWatts(
   const mean = (standardWatts(local) * part.kwh_per_year) / 1000;
   if (part.variation === 0) return mean;
   // Appliances: mean 1, sometimes several times the mean, as a kettle is.
-  const burst = noise(`${seed}/appliances`, timeMs / APPLIANCE_MS) ** 3 * 4;
+  const burst = noise(`${seed}/appliances`, timeMs / APPLIANCE_MS) ** 3 / MEAN_CUBE;
   return mean * (1 - part.variation + part.variation * burst);
 }
 

@@ -1,8 +1,9 @@
-import { encodeMeterId } from '@gridtokenx/protocol';
+import { encodeMeterId, GtxError } from '@gridtokenx/protocol';
 import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
   ENERGY_TOKEN_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
   UPGRADEABLE_LOADER_ID,
@@ -20,6 +21,7 @@ const SEED = {
   trader: Buffer.from('trader'),
   order: Buffer.from('order'),
   escrow: Buffer.from('escrow'),
+  feed: Buffer.from('feed'),
 } as const;
 
 function derive(program: PublicKey, ...seeds: Uint8Array[]): PublicKey {
@@ -98,4 +100,38 @@ export function escrowAddress(order: PublicKey): PublicKey {
 /** The wallet's account of a quote mint (its associated token account). */
 export function quoteTokenAccount(quoteMint: PublicKey, wallet: PublicKey): PublicKey {
   return getAssociatedTokenAddressSync(quoteMint, wallet, true, TOKEN_PROGRAM_ID);
+}
+
+/** The oracle's configuration: authority, guardian. */
+export const oracleConfigAddress = once(ORACLE_PROGRAM_ID, SEED.config);
+
+/** Characters of a feed's symbol. */
+const SYMBOL_BYTES = 16;
+
+/**
+ * A feed's symbol as the chain keeps it, zero-padded to 16 bytes.
+ * @throws GtxError MESSAGE_INVALID when it is not 1 to 16 of `A-Z 0-9 / . - _`.
+ */
+export function encodeSymbol(symbol: string): Uint8Array {
+  if (!/^[A-Z0-9/._-]{1,16}$/.test(symbol))
+    throw new GtxError('MESSAGE_INVALID', "a feed's symbol is 1 to 16 of A-Z, 0-9, '/', '.', '-' and '_'", {
+      symbol,
+    });
+  const bytes = new Uint8Array(SYMBOL_BYTES);
+  bytes.set(Buffer.from(symbol, 'ascii'));
+  return bytes;
+}
+
+/** The text of a feed's symbol. */
+export function decodeSymbol(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString('ascii');
+}
+
+/**
+ * The price feed of a symbol, for instance `GRX/GRID`.
+ * @throws GtxError when the symbol breaks its grammar.
+ */
+export function feedAddress(symbol: string): PublicKey {
+  return derive(ORACLE_PROGRAM_ID, SEED.feed, encodeSymbol(symbol));
 }

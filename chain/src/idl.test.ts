@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { energyTokenIdl } from './idl/energy-token.js';
+import { oracleIdl } from './idl/oracle.js';
 import { registryIdl } from './idl/registry.js';
 import { tradingIdl } from './idl/trading.js';
 
@@ -13,6 +14,7 @@ it('uses the interfaces that the programs were compiled with', () => {
   expect(registryIdl).toEqual(artifact('registry'));
   expect(energyTokenIdl).toEqual(artifact('energy_token'));
   expect(tradingIdl).toEqual(artifact('trading'));
+  expect(oracleIdl).toEqual(artifact('oracle'));
 });
 
 it('has types that were written from them', () => {

@@ -435,6 +435,7 @@ export function getSupply(): TransactionInstruction {
   return energyToken.instruction('get_supply', {}, { config: tokenConfigAddress() });
 }
 
-// --- trading
+// --- trading and oracle
 
+export * from './oracle-instructions.js';
 export * from './trading-instructions.js';

@@ -66,6 +66,7 @@ fn main() {
         &energy_token,
     );
     derived(&mut out, "GRID_MINT", "The GRID mint", seeds::MINT, &energy_token);
+    derived(&mut out, "ORACLE_CONFIG", "The oracle's configuration", seeds::CONFIG, &oracle);
     for (name, doc, program) in [
         ("REGISTRY_PROGRAM_DATA", "Where the loader keeps the registry's upgrade authority", &registry),
         ("ENERGY_TOKEN_PROGRAM_DATA", "Where the loader keeps energy-token's upgrade authority", &energy_token),

@@ -21,3 +21,6 @@ pub const TRADER: &[u8] = b"trader";
 pub const ORDER: &[u8] = b"order";
 /// Trading: `[ESCROW, order]`
 pub const ESCROW: &[u8] = b"escrow";
+
+/// Oracle: `[FEED, symbol, zero-padded to 16 bytes]`
+pub const FEED: &[u8] = b"feed";

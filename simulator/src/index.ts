@@ -5,6 +5,7 @@ export { Fault, LineFault } from './faults.js';
 export { type PowerOverride, VirtualMeter } from './meter.js';
 export { ModbusException } from './modbus.js';
 export type { Flow } from './model/flow.js';
+export { type Day, type DayPoint, dayEnergy, plotDay, simulateDay, THEMES, type Theme } from './plot.js';
 export { socatInstalled } from './pty-line.js';
 export { type LoadedScenario, loadScenario, parseScenario } from './scenario-file.js';
 export {

@@ -64,27 +64,12 @@ faults:
     fault: { type: dead }
     at_seconds: 5
 `),
-    ).toBe('home.yaml:5:9: sites.home.parts.1: there are two "solar": name them');
-    expect(
-      faults(`sites:
-  home:
-    parts:
-      - type: solar
-units:
-  - unit: 1
-    site: home
-    of: [roof]
-  - unit: 1
-faults:
-  - unit: 9
-    fault: { type: dead }
-    at_seconds: 5
-`),
     ).toBe(
       [
-        'home.yaml:8:5: units.0.of: site home has no part "roof"; it has solar',
-        'home.yaml:9:5: units.1.unit: each unit id may occur once',
-        'home.yaml:11:5: faults.0.unit: there is no unit 9',
+        'home.yaml:5:9: sites.home.parts.1: there are two "solar": name them',
+        'home.yaml:9:5: units.0.of: site home has no part "roof"; it has solar, solar',
+        'home.yaml:10:5: units.1.unit: each unit id may occur once',
+        'home.yaml:12:5: faults.0.unit: there is no unit 9',
       ].join('\n'),
     );
   });

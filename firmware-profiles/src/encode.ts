@@ -138,13 +138,13 @@ export function encodePieces(
 
 /**
  * What a device must hold so that its profile's identification and assumptions are met: the first of the
- * contents that would do, by function code.
+ * contents that would do, or its example, by function code.
  */
 export function identityWords(profile: MeterProfile): (EncodedPiece & { functionCode: 3 | 4 })[] {
   const pieces: (EncodedPiece & { functionCode: 3 | 4 })[] = [];
   for (const probe of [...profile.identification.probes, ...(profile.assumes ?? [])]) {
-    const wanted = probe.equals?.[0];
-    // Ranges and patterns are met by what the device measures.
+    const wanted = probe.equals?.[0] ?? ('example' in probe ? probe.example : undefined);
+    // Ranges are met by what the device measures.
     if (wanted === undefined) continue;
     const words = probe.word_order ?? profile.modbus.word_order;
     const bytes = probe.byte_order ?? profile.modbus.byte_order ?? 'high-first';

@@ -41,8 +41,13 @@ export async function identify(read: ProbeReader, profiles: readonly MeterProfil
       let holds = true;
       for (const probe of identification.probes) {
         const count = wordCount(probe);
-        const words = await ask(probe.function_code, Number(probe.address), count);
-        if (words?.length === count && probeHolds(profile, probe, words)) continue;
+        const first = Number(probe.address);
+        const block = probe.block ?? { address: probe.address, count };
+        const start = Number(block.address);
+        const answer = await ask(probe.function_code, start, block.count);
+        if (answer?.length === block.count) {
+          if (probeHolds(profile, probe, answer.slice(first - start, first - start + count))) continue;
+        }
         holds = false;
         break;
       }

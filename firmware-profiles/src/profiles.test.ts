@@ -17,6 +17,7 @@ import {
   fixtureGaps,
   fixtureSchema,
   float32ToRational,
+  identify,
   identityWords,
   listProfiles,
   loadProfile,
@@ -125,6 +126,28 @@ describe.each(PROFILES)('%s', (id) => {
       if (assumption) expect(assumptionHolds(profile, assumption, words)).toBe(true);
     }
   });
+});
+
+describe('a device that tells its model', () => {
+  const all = PROFILES.map((id) => loadProfile(id));
+  it.each(all.filter(({ identification, sunspec }) => identification.certainty === 'model' && !sunspec))(
+    'is found as $id and nothing else',
+    async (profile) => {
+      const words = new Map<string, number>();
+      const shown = fixture(profile.id).identification.filter(({ holds }) => holds);
+      for (const probe of profile.identification.probes) {
+        const content = shown.find((one) => one.probe === probe.name)?.words ?? [];
+        for (const [index, word] of content.entries()) {
+          words.set(`${probe.function_code}/${Number(probe.address) + index}`, Number.parseInt(word, 16));
+        }
+      }
+      const read = async (functionCode: 3 | 4, address: number, count: number) => {
+        const keys = Array.from({ length: count }, (_, index) => `${functionCode}/${address + index}`);
+        return keys.some((key) => words.has(key)) ? keys.map((key) => words.get(key) ?? 0) : undefined;
+      };
+      expect((await identify(read, all)).map((match) => match.profile.id)).toEqual([profile.id]);
+    },
+  );
 });
 
 it('every fixture belongs to a profile', () => {

@@ -264,6 +264,14 @@ const probeSchema = z
     matches: z.string().min(1).optional().describe('Texts: a regular expression'),
     least: z.number().optional().describe('Numbers: not below (unscaled content)'),
     most: z.number().optional().describe('Numbers: not above (unscaled content)'),
+    block: z
+      .strictObject({ address, count: z.int().min(1).max(125) })
+      .optional()
+      .describe('The registers that must be read at once to get it, where the device wants that'),
+    example: z
+      .union([z.int(), z.string()])
+      .optional()
+      .describe('Where `equals` is missing: a content that fits, for simulated devices'),
     source: z.string().min(1).describe('Where this is known from'),
   })
   .superRefine((probe, context) => {
@@ -285,6 +293,14 @@ const probeSchema = z
     }
     if (probe.type === 'ascii' && (probe.least ?? probe.most) !== undefined)
       fail('type', 'least and most are for numbers');
+    if (probe.matches !== undefined && probe.example !== undefined) {
+      if (!safeTest(probe.matches, String(probe.example))) fail('example', 'does not match');
+    }
+    if (probe.block !== undefined) {
+      const first = Number(probe.address) - Number(probe.block.address);
+      if (first < 0 || first + wordCount(probe) > probe.block.count)
+        fail('block', 'does not contain the probe');
+    }
     for (const value of probe.equals ?? []) {
       if ((typeof value === 'string') !== (probe.type === 'ascii')) {
         fail('equals', 'must be texts for ascii and numbers for every other type');
@@ -541,6 +557,15 @@ export function registerPieces(
     const first = Number(piece.address);
     return { first, last: first + wordCount(piece) - 1 };
   });
+}
+
+/** Whether a text fits a pattern; false for a pattern that is none. */
+function safeTest(pattern: string, text: string): boolean {
+  try {
+    return new RegExp(pattern, 'u').test(text);
+  } catch {
+    return false;
+  }
 }
 
 /** Length of one value in 16-bit registers. */

@@ -19,6 +19,8 @@ export interface Example {
 
 export interface CommandDefinition<Options> {
   readonly name: string;
+  /** What its group does when no command of the group is named. */
+  readonly isDefault?: boolean;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** The rest: when to use it, what it needs, what it leaves behind. */
@@ -54,7 +56,7 @@ export function addCommand<Options extends object>(
   environment: ProgramEnvironment,
 ): Command {
   const command = parent
-    .command(definition.name)
+    .command(definition.name, { isDefault: definition.isDefault === true })
     .summary(definition.summary)
     .description(`${definition.summary}\n\n${definition.description}`)
     .allowExcessArguments(false)

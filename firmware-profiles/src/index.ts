@@ -1,4 +1,5 @@
 /** Meter profiles as data: registers, scaling, identification and source, and how to decode them. */
+export * from './check.js';
 export * from './decode.js';
 export * from './encode.js';
 export * from './error.js';
@@ -9,3 +10,4 @@ export * from './json-text.js';
 export * from './load.js';
 export * from './plan.js';
 export * from './schema.js';
+export * from './sunspec.js';

@@ -12,7 +12,10 @@ import {
   ProfileError,
   planReads,
   type Quantity,
+  type ReadRegisters,
+  resolveSunSpec,
   rolloverNkwh,
+  SUNSPEC_BASES,
   wordCount,
   wordsOf,
 } from '@gridtokenx/firmware-profiles';
@@ -96,10 +99,14 @@ export class DeviceReader {
     misconfigured: 0,
   };
   private readonly role;
-  private readonly plan: PlannedRead[];
   private readonly timeoutMs: number;
   private readonly gapMs: number;
-  private readonly identity: PlannedRead | undefined;
+  /** As it is read: `written`, or what it means on this device. */
+  private profile: MeterProfile;
+  private plan: PlannedRead[];
+  private identity: PlannedRead | undefined;
+  /** False while a SunSpec profile has no addresses yet. */
+  private bound: boolean;
   private notBeforeMs = 0;
   private serialNumber: string | undefined;
   private identityDueMs = 0;
@@ -107,23 +114,28 @@ export class DeviceReader {
 
   constructor(
     readonly config: DeviceConfig,
-    private readonly profile: MeterProfile,
+    private readonly written: MeterProfile,
     private readonly line: ModbusLine,
     private readonly now: () => number,
     private readonly monotonic: () => number,
   ) {
-    const role = profile.roles[config.role];
+    const role = written.roles[config.role];
     if (!role) {
       throw new GtxError(
         'CONFIG_INVALID',
-        `profile ${profile.id} cannot be used as ${config.role}; it offers ${Object.keys(profile.roles).join(', ')}`,
+        `profile ${written.id} cannot be used as ${config.role}; it offers ${Object.keys(written.roles).join(', ')}`,
       );
     }
     this.role = role;
-    this.plan = planOf(profile, role);
-    this.identity = profile.registers.serial_number ? planReads(profile, ['serial_number'])[0] : undefined;
-    this.timeoutMs = config.timeout_ms ?? profile.modbus.response_timeout_ms;
-    this.gapMs = config.gap_ms ?? profile.modbus.min_gap_ms;
+    this.profile = written;
+    this.bound = written.sunspec === undefined;
+    // Where a SunSpec device begins is all that can be asked of it before it is found.
+    this.plan = this.bound
+      ? planOf(written, role)
+      : [2, 3, 4, 5].map((count) => ({ functionCode: 3, start: SUNSPEC_BASES[0], count, quantities: [] }));
+    this.identity = this.bound ? identityOf(written) : undefined;
+    this.timeoutMs = config.timeout_ms ?? written.modbus.response_timeout_ms;
+    this.gapMs = config.gap_ms ?? written.modbus.min_gap_ms;
   }
 
   /** The register that counts as produced (or consumed) energy, for plausibility. */
@@ -175,6 +187,7 @@ export class DeviceReader {
     }
     try {
       await this.resynchronise();
+      await this.bind();
       await this.identify();
       await this.checkAssumptions();
       const sample = await this.readAll();
@@ -265,6 +278,38 @@ export class DeviceReader {
     }
   }
 
+  /**
+   * Finds the registers of a SunSpec device, which stand where its chain of models says: at first, and again when the
+   * chain has changed.
+   * @throws ProfileError METER_VALUE_INVALID when it has no such chain, or not the models that the profile is for
+   */
+  private async bind(): Promise<void> {
+    if (this.bound) return;
+    const read: ReadRegisters = async (functionCode, start, count) => {
+      try {
+        return toWords(await this.readBlock(functionCode, start, count));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        return undefined;
+      }
+    };
+    try {
+      const { profile } = await resolveSunSpec(this.written, read);
+      this.profile = profile;
+      this.plan = planOf(profile, this.role);
+      this.identity = identityOf(profile);
+      this.bound = true;
+    } catch (error) {
+      if (error instanceof ProfileError && error.code === 'METER_VALUE_INVALID') {
+        this.health.needsPerson = true;
+        this.health.whatToDo =
+          'Look up in the device which SunSpec models it offers and whether Modbus and SunSpec are switched on; check the address and the profile.';
+        this.notBeforeMs = this.monotonic() + (BACKOFF_MS.at(-1) as number);
+      }
+      throw error;
+    }
+  }
+
   /** Reads the serial number when it is due. A device that has none is not asked again until it was away. */
   private async identify(): Promise<void> {
     const { identity } = this;
@@ -299,6 +344,11 @@ export class DeviceReader {
         continue;
       }
       if (!assumptionHolds(this.profile, one, words)) {
+        if (this.written.sunspec) {
+          // Its models stand elsewhere now: the next sample looks for them.
+          this.bound = false;
+          throw new ProfileError('METER_VALUE_INVALID', `${one.name}: ${one.otherwise}`);
+        }
         this.health.needsPerson = true;
         this.health.whatToDo = one.otherwise;
         throw new ProfileError('METER_VALUE_INVALID', `${one.name}: ${one.otherwise}`);
@@ -335,6 +385,8 @@ export class DeviceReader {
     // What answers after this may be another device, or have other settings.
     this.askIdentity();
     this.assumptionsHold = false;
+    // Registers that a SunSpec device refuses may stand elsewhere by now.
+    if (this.written.sunspec && isRefusal(error)) this.bound = false;
     if (error instanceof ProfileError && error.code === 'METER_VALUE_INVALID') {
       this.counters.invalidValues++;
       return this.noted(new GtxError('METER_VALUE_INVALID', error.message));
@@ -406,6 +458,11 @@ function longestRead(profile: MeterProfile, part: PlannedRead): number {
   );
   const inRange = range ? Number(range.last) - part.start + 1 : part.count;
   return Math.min(inRange, profile.modbus.max_registers_per_request);
+}
+
+/** The request for the serial number, if the device has one. */
+function identityOf(profile: MeterProfile): PlannedRead | undefined {
+  return profile.registers.serial_number ? planReads(profile, ['serial_number'])[0] : undefined;
 }
 
 /** The requests for what counts, and for what is shown as far as it costs no further request. */

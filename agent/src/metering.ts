@@ -272,7 +272,7 @@ export class Metering {
       for (const side of result.device.sides) {
         const register = result.sample[side];
         if (register === undefined) continue;
-        registers[side] = { register, atMs: result.atMs, limits: this.limits[side] };
+        registers[side] = { register, atMs: result.atMs, limits: this.limitsOf(side) };
         if (this.watches[side]?.observe(register, result.sample.powerWatts, result.atMs)) frozen = true;
       }
     }

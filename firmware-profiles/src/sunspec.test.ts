@@ -6,6 +6,7 @@ import {
   decodeEnergy,
   decodeMeasure,
   decodeRegisters,
+  decodeText,
   discoverSunSpec,
   loadProfile,
   type MeterProfile,
@@ -237,7 +238,13 @@ describe('a profile that is written for a model', () => {
     expect(found?.identity.manufacturer).toBe('Maker');
     expect(profile).toMatchObject({ manufacturer: 'Maker', model: 'Model 8.2', phases: 3 });
     expect(profile.sunspec).toBeUndefined();
-    expect(profile.readable).toEqual([{ function_code: 3, first: '0x9C86', last: '0x9CB9' }]);
+    expect(profile.readable).toEqual([
+      { function_code: 3, first: '0x9C86', last: '0x9CB9' },
+      { function_code: 3, first: '0x9C42', last: '0x9C83' },
+    ]);
+    expect(decodeText(profile, 'serial_number', await words(profile, at.read, 'serial_number'))).toBe(
+      'S-4711',
+    );
     // Still a profile like any other.
     expect(profileSchema.safeParse(profile).error).toBeUndefined();
     expect(decodeEnergy(profile, 'energy_generated', await words(profile, at.read, 'energy_generated'))).toBe(
@@ -339,6 +346,17 @@ describe('a profile that is written for a model', () => {
       }
     }
     expect(profileSchema.safeParse(profile).error).toBeUndefined();
+  });
+
+  it('has the serial number of the common model before it', async () => {
+    const behind = common('Maker', 'Meter', '', '7', 'M-1');
+    const at = device(image(known, inverter, behind, meter));
+    const both = [];
+    for (const id of ['sunspec-inverter', 'sunspec-meter']) {
+      const { profile } = await resolveSunSpec(loadProfile(id), at.read);
+      both.push(decodeText(profile, 'serial_number', await words(profile, at.read, 'serial_number')));
+    }
+    expect(both).toEqual(['S-4711', 'M-1']);
   });
 
   it('takes the first of several models that fit', () => {

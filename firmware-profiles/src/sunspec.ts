@@ -57,7 +57,7 @@ export interface ResolvedProfile {
 }
 
 /** "The base register shall be one of": protocol addresses, likeliest first. */
-export const SUNSPEC_BASES: readonly number[] = [40_000, 50_000, 0];
+export const SUNSPEC_BASES = [40_000, 50_000, 0] as const;
 const SUNS = [0x5375, 0x6e53] as const;
 const COMMON = 1;
 const END = 0xffff;
@@ -137,6 +137,20 @@ export function bindSunSpec(
     registers[name] = rollover === undefined ? moved : { ...moved, rollover_at: rollover };
   }
   const end = model.address + model.length + 1;
+  // The common model before the model says which device this is: a second one belongs to a meter behind it.
+  const { address: common } = device.models.findLast(
+    ({ id, address }) => id === COMMON && address < model.address,
+  ) ?? { address: undefined };
+  if (common !== undefined) {
+    registers.serial_number = {
+      name: 'SN',
+      address: hex(common + 50),
+      type: 'ascii',
+      length: 16,
+      unit: '1',
+      scale: '1',
+    };
+  }
   const { manufacturer, model: name } = device.identity;
   return {
     ...rest,
@@ -145,6 +159,9 @@ export function bindSunSpec(
     phases: model.id % 10 === 1 ? 1 : profile.phases,
     readable: [
       { function_code: FUNCTION_CODE, first: hex(model.address), last: hex(end) },
+      ...(common === undefined
+        ? []
+        : [{ function_code: FUNCTION_CODE, first: hex(common), last: hex(common + 65) } as const]),
       ...profile.readable
         .filter((range) => range.function_code !== FUNCTION_CODE)
         .map((range) => ({

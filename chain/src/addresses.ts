@@ -2,6 +2,7 @@ import { encodeMeterId, GtxError } from '@gridtokenx/protocol';
 import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
@@ -21,6 +22,9 @@ const SEED = {
   trader: Buffer.from('trader'),
   order: Buffer.from('order'),
   escrow: Buffer.from('escrow'),
+  book: Buffer.from('book'),
+  certificate: Buffer.from('certificate'),
+  retirement: Buffer.from('retirement'),
   feed: Buffer.from('feed'),
 } as const;
 
@@ -134,4 +138,24 @@ export function decodeSymbol(bytes: Uint8Array): string {
  */
 export function feedAddress(symbol: string): PublicKey {
   return derive(ORACLE_PROGRAM_ID, SEED.feed, encodeSymbol(symbol));
+}
+
+/** The Config account of certificates: admin, guardian, whether they are paused. */
+export const certificatesConfigAddress = once(CERTIFICATES_PROGRAM_ID, SEED.config);
+
+/** The Book of a meter: how far its settled energy is certified. `meter` is the meter's account. */
+export function bookAddress(meter: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.book, meter.toBytes());
+}
+
+/** The Certificate of a book's serial number (u64). */
+export function certificateAddress(book: PublicKey, serial: bigint): PublicKey {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(serial);
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.certificate, book.toBytes(), number);
+}
+
+/** The record of a retired certificate. */
+export function retirementAddress(certificate: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.retirement, certificate.toBytes());
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { certificatesIdl } from './idl/certificates.js';
 import { energyTokenIdl } from './idl/energy-token.js';
 import { oracleIdl } from './idl/oracle.js';
 import { registryIdl } from './idl/registry.js';
@@ -15,6 +16,7 @@ it('uses the interfaces that the programs were compiled with', () => {
   expect(energyTokenIdl).toEqual(artifact('energy_token'));
   expect(tradingIdl).toEqual(artifact('trading'));
   expect(oracleIdl).toEqual(artifact('oracle'));
+  expect(certificatesIdl).toEqual(artifact('certificates'));
 });
 
 it('has types that were written from them', () => {

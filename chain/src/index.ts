@@ -1,10 +1,13 @@
 /** Typed client of the programs: addresses, instructions, accounts, events, and transactions that end. */
 export * from './accounts.js';
 export * from './addresses.js';
+export * from './certificates.js';
 export * from './connection.js';
 export * from './ed25519.js';
 export * from './events.js';
 export { type ChainFailure, describeFailure, refusedError, toChainError } from './failure.js';
+export type * from './idl/certificates.js';
+export { certificatesIdl } from './idl/certificates.js';
 export type * from './idl/energy-token.js';
 export { energyTokenIdl } from './idl/energy-token.js';
 export type * from './idl/oracle.js';

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
@@ -18,6 +19,7 @@ export function localPrograms(): { id: string; soPath: string }[] {
     { id: ENERGY_TOKEN_PROGRAM_ID.toBase58(), soPath: artifact('energy_token') },
     { id: TRADING_PROGRAM_ID.toBase58(), soPath: artifact('trading') },
     { id: ORACLE_PROGRAM_ID.toBase58(), soPath: artifact('oracle') },
+    { id: CERTIFICATES_PROGRAM_ID.toBase58(), soPath: artifact('certificates') },
   ];
 }
 

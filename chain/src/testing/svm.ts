@@ -12,6 +12,7 @@ import { Clock, FailedTransactionMetadata, LiteSVM } from 'litesvm';
 import { programDataAddress } from '../addresses.js';
 import { describeFailure } from '../failure.js';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
@@ -44,6 +45,7 @@ export class Svm {
     this.deploy(ENERGY_TOKEN_PROGRAM_ID, artifact('energy_token'), upgradeAuthority);
     this.deploy(TRADING_PROGRAM_ID, artifact('trading'), upgradeAuthority);
     this.deploy(ORACLE_PROGRAM_ID, artifact('oracle'), upgradeAuthority);
+    this.deploy(CERTIFICATES_PROGRAM_ID, artifact('certificates'), upgradeAuthority);
     this.setTime(unixSeconds);
   }
 

@@ -10,6 +10,8 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   /** Aborts at the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
+  /** The words of the command line that belong to no flag. */
+  readonly words: readonly string[];
 }
 
 export interface Example {
@@ -25,6 +27,8 @@ export interface CommandDefinition<Options> {
   readonly summary: string;
   /** The rest: when to use it, what it needs, what it leaves behind. */
   readonly description: string;
+  /** Words without a flag, for example `<file...>`; their values come to the action in `context.words`. */
+  readonly words?: { readonly syntax: string; readonly description: string };
   readonly options: readonly Option[];
   readonly examples: readonly [Example, ...Example[]];
   /** Returns the exit code; nothing means 0. */
@@ -61,6 +65,7 @@ export function addCommand<Options extends object>(
     .description(`${definition.summary}\n\n${definition.description}`)
     .allowExcessArguments(false)
     .showHelpAfterError('(add --help for the options and an example)');
+  if (definition.words) command.argument(definition.words.syntax, definition.words.description);
   for (const option of definition.options) command.addOption(option);
   command
     .option(
@@ -70,7 +75,8 @@ export function addCommand<Options extends object>(
     .option('--json', 'print one JSON value on stdout instead of text')
     .addHelpText('after', examplesText(definition.examples));
   examplesOf.set(command, definition.examples);
-  command.action(async (raw: Options & { json?: boolean; dataDir?: string }) => {
+  command.action(async () => {
+    const raw = command.opts<Options & { json?: boolean; dataDir?: string }>();
     const out = new Output(raw.json === true, environment.streams);
     const abort = new AbortController();
     const onSignal = (): void => abort.abort();
@@ -82,6 +88,7 @@ export function addCommand<Options extends object>(
         dataDirFlag: raw.dataDir,
         env: environment.env,
         interrupted: abort.signal,
+        words: command.args,
       });
       environment.exit(code ?? EXIT.ok);
     } catch (thrown) {

@@ -4,7 +4,7 @@ import { decodeRegisters, probeHolds } from './decode.js';
 import { ProfileError, type ProfileIssue } from './error.js';
 import { type MeterProfile, QUANTITIES, type Quantity, wordCount } from './schema.js';
 
-const quantity = z.enum(QUANTITIES);
+const quantity = z.enum(QUANTITIES).describe('Which register of the profile');
 const words = z
   .array(z.string().regex(/^[0-9A-Fa-f]{4}$/, 'must be four hexadecimal digits'))
   .min(1)
@@ -18,12 +18,13 @@ export const fixtureSchema = z.strictObject({
         .strictObject({
           quantity,
           words,
-          value: z.number().optional(),
+          value: z.number().optional().describe('What it means, in the unit of the register'),
           nkwh: z
             .string()
-            .regex(/^-?\d+$/)
-            .optional(),
-          text: z.string().optional(),
+            .regex(/^-?\d+$/, 'must be a whole number of nkWh as text')
+            .optional()
+            .describe('Energy: what it means in nkWh (1e-9 kWh), rounded down'),
+          text: z.string().optional().describe('What a text means'),
           note: z.string().optional().describe('Which example of the document, or how it was computed'),
         })
         .refine(
@@ -31,13 +32,21 @@ export const fixtureSchema = z.strictObject({
           'needs exactly one of value, nkwh and text',
         ),
     )
-    .min(1),
+    .min(1)
+    .describe('Contents and what they mean'),
   refused: z
-    .array(z.strictObject({ quantity, words, note: z.string().min(1) }))
+    .array(z.strictObject({ quantity, words, note: z.string().min(1).describe('Why') }))
     .default([])
     .describe('Contents that must never become a value'),
   identification: z
-    .array(z.strictObject({ probe: z.string(), words, holds: z.boolean(), note: z.string().optional() }))
+    .array(
+      z.strictObject({
+        probe: z.string().describe('Name of the probe'),
+        words,
+        holds: z.boolean().describe('Whether the probe must hold for this content'),
+        note: z.string().optional().describe('What it is'),
+      }),
+    )
     .default([])
     .describe('Contents of the probes, by their name'),
 });

@@ -9,5 +9,6 @@ export * from './json-schema.js';
 export * from './json-text.js';
 export * from './load.js';
 export * from './plan.js';
+export * from './reference.js';
 export * from './schema.js';
 export * from './sunspec.js';

@@ -109,7 +109,9 @@ const address = z
   .regex(/^0x[0-9A-F]{4}$/, 'must look like 0x0048 (0x and four hexadecimal digits, capitals)')
   .describe('Protocol start address as it goes over the wire, 0-based, for example 0x0048');
 
-const functionCode = z.union([z.literal(3), z.literal(4)]);
+const functionCode = z
+  .union([z.literal(3), z.literal(4)])
+  .describe('Modbus function: 3 holding registers, 4 input registers');
 
 const numberTypes = Object.keys(REGISTER_TYPES) as [NumberType, ...NumberType[]];
 
@@ -137,20 +139,18 @@ const bits = {
     .describe('Raw contents (most significant digit first) by which the meter says that it has no value'),
 };
 
-const partSchema = z
-  .strictObject({
-    ...bits,
-    type: z.enum(numberTypes),
-    unit: z.enum(UNITS).optional().describe("Where it differs from the quantity's"),
-    scale: factor.optional().describe('Decimal factor: value = raw x scale in the unit. Default: 1'),
-    invert: z.boolean().optional().describe('Subtract instead of add'),
-  })
-  .describe('A further register whose value is added');
+const partSchema = z.strictObject({
+  ...bits,
+  type: z.enum(numberTypes).describe('What the content is'),
+  unit: z.enum(UNITS).optional().describe("Where it differs from the quantity's"),
+  scale: factor.optional().describe('Decimal factor: value = raw x scale in the unit. Default: 1'),
+  invert: z.boolean().optional().describe('Subtract instead of add'),
+});
 
 const scaleBySchema = z
   .strictObject({
     ...bits,
-    type: z.enum(numberTypes),
+    type: z.enum(numberTypes).describe('What the content is'),
     kind: z
       .enum(['exponent', 'factor', 'choice'])
       .describe(
@@ -178,9 +178,9 @@ export const registerSchema = z
       ),
     ...bits,
     function_code: functionCode.optional().describe('Where it differs from `modbus.function_code`'),
-    type: z.enum([...numberTypes, 'ascii']),
+    type: z.enum([...numberTypes, 'ascii']).describe('What the content is'),
     length: z.int().min(1).max(64).optional().describe('Registers of an ascii text'),
-    unit: z.enum(UNITS),
+    unit: z.enum(UNITS).describe('Unit of the value after scaling; "1" for plain numbers and texts'),
     scale: factor
       .default('1')
       .describe('Decimal factor: value = raw x scale in the unit. Text, so that it stays exact'),
@@ -254,7 +254,7 @@ const probeSchema = z
     name: z.string().min(1).describe('What is looked at'),
     function_code: functionCode,
     ...bits,
-    type: z.enum([...numberTypes, 'ascii']),
+    type: z.enum([...numberTypes, 'ascii']).describe('What the content is'),
     length: z.int().min(1).max(64).optional().describe('Registers of an ascii text'),
     equals: z
       .array(z.union([z.int(), z.string()]))
@@ -265,7 +265,7 @@ const probeSchema = z
     least: z.number().optional().describe('Numbers: not below (unscaled content)'),
     most: z.number().optional().describe('Numbers: not above (unscaled content)'),
     block: z
-      .strictObject({ address, count: z.int().min(1).max(125) })
+      .strictObject({ address, count: z.int().min(1).max(125).describe('Number of registers') })
       .optional()
       .describe('The registers that must be read at once to get it, where the device wants that'),
     example: z
@@ -314,7 +314,7 @@ const assumptionSchema = z
     name: z.string().min(1).describe('The setting'),
     function_code: functionCode,
     ...bits,
-    type: z.enum(numberTypes),
+    type: z.enum(numberTypes).describe('What the content is'),
     equals: z.array(z.int()).min(1).describe('Contents for which this profile is right'),
     otherwise: z.string().min(1).describe('What is wrong, and what to do, when it holds something else'),
   })
@@ -346,9 +346,9 @@ export const profileSchema = z
       .regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/, 'must be small letters and digits, in parts joined by "-"')
       .describe('Name of the profile and of its file, `<manufacturer>-<model>`'),
     kind: z.enum(['meter', 'inverter']).describe('What the device is'),
-    manufacturer: z.string().min(1),
-    model: z.string().min(1),
-    phases: z.union([z.literal(1), z.literal(3)]),
+    manufacturer: z.string().min(1).describe('Maker'),
+    model: z.string().min(1).describe('Model, as the maker writes it'),
+    phases: z.union([z.literal(1), z.literal(3)]).describe('Phases that are measured'),
     verified: z.enum(Object.keys(VERIFIED) as [keyof typeof VERIFIED, ...(keyof typeof VERIFIED)[]]).describe(
       Object.entries(VERIFIED)
         .map(([name, text]) => `\`${name}\`: ${text}`)
@@ -357,10 +357,10 @@ export const profileSchema = z
     sources: z
       .array(
         z.strictObject({
-          title: z.string().min(1),
-          revision: z.string().min(1),
-          section: z.string().optional(),
-          url: z.url().optional(),
+          title: z.string().min(1).describe('Title of the document'),
+          revision: z.string().min(1).describe('Revision or date of the document'),
+          section: z.string().optional().describe('Sections, tables, pages'),
+          url: z.url().optional().describe('Where it was found'),
           read: z
             .enum(['original', 'transcription'])
             .default('original')
@@ -368,14 +368,15 @@ export const profileSchema = z
           for: z.string().min(1).describe('What was taken from it'),
         }),
       )
-      .min(1),
+      .min(1)
+      .describe('Where everything in this file was taken from'),
     transports: z
       .array(z.enum(['rtu', 'tcp', 'rtu_over_tcp']))
       .min(1)
       .describe('What the device itself speaks. Gateways between may add others'),
     rated: z
       .strictObject({
-        voltage_volts: z.number().positive().optional(),
+        voltage_volts: z.number().positive().optional().describe('Highest voltage of a phase to neutral'),
         current_amperes: z.number().positive().optional().describe('Highest current for each phase'),
         power_watts: z.number().positive().optional().describe('Highest power, all phases'),
       })
@@ -387,37 +388,50 @@ export const profileSchema = z
       .describe(
         'What a positive power means after `invert`: `import` drawn (meters), `generation` given (inverters), `unsigned` the meter does not tell',
       ),
-    modbus: z.strictObject({
-      function_code: functionCode,
-      word_order: order.describe('Order of the 16-bit registers of one value'),
-      byte_order: order
-        .optional()
-        .describe('Order of the bytes of a register. Default: high-first, as Modbus wants it'),
-      max_registers_per_request: z.int().min(1).max(125),
-      even_requests: z.boolean().describe('Start address and register count must both be even'),
-      min_gap_ms: z.int().min(0).max(5000).describe('Least time between an answer and the next request'),
-      response_timeout_ms: z.int().min(50).max(10_000),
-      unit: z.int().min(0).max(255).default(1).describe('Modbus address that the device is delivered with'),
-      serial: z
-        .strictObject({
-          baud_rate: z.int().positive(),
-          data_bits: z.union([z.literal(7), z.literal(8)]),
-          parity: z.enum(['none', 'even', 'odd']),
-          stop_bits: z.union([z.literal(1), z.literal(2)]),
-          alternatives: z
-            .array(
-              z.strictObject({
-                baud_rate: z.int().positive(),
-                parity: z.enum(['none', 'even', 'odd']),
-                stop_bits: z.union([z.literal(1), z.literal(2)]).optional(),
-              }),
-            )
-            .optional()
-            .describe('Other settings that are common, for a scan, likeliest first'),
-        })
-        .default({ baud_rate: 9600, data_bits: 8, parity: 'none', stop_bits: 1 })
-        .describe('Serial settings that the device is delivered with'),
-    }),
+    modbus: z
+      .strictObject({
+        function_code: functionCode,
+        word_order: order.describe('Order of the 16-bit registers of one value'),
+        byte_order: order
+          .optional()
+          .describe('Order of the bytes of a register. Default: high-first, as Modbus wants it'),
+        max_registers_per_request: z
+          .int()
+          .min(1)
+          .max(125)
+          .describe('Longest request that the device answers'),
+        even_requests: z.boolean().describe('Start address and register count must both be even'),
+        min_gap_ms: z.int().min(0).max(5000).describe('Least time between an answer and the next request'),
+        response_timeout_ms: z
+          .int()
+          .min(50)
+          .max(10_000)
+          .describe('So long an answer may take before the request counts as lost'),
+        unit: z.int().min(0).max(255).default(1).describe('Modbus address that the device is delivered with'),
+        serial: z
+          .strictObject({
+            baud_rate: z.int().positive().describe('Bits per second'),
+            data_bits: z.union([z.literal(7), z.literal(8)]).describe('Data bits'),
+            parity: z.enum(['none', 'even', 'odd']).describe('Parity'),
+            stop_bits: z.union([z.literal(1), z.literal(2)]).describe('Stop bits'),
+            alternatives: z
+              .array(
+                z.strictObject({
+                  baud_rate: z.int().positive().describe('Bits per second'),
+                  parity: z.enum(['none', 'even', 'odd']).describe('Parity'),
+                  stop_bits: z
+                    .union([z.literal(1), z.literal(2)])
+                    .optional()
+                    .describe('Stop bits. Default: as delivered'),
+                }),
+              )
+              .optional()
+              .describe('Other settings that are common, for a scan, likeliest first'),
+          })
+          .default({ baud_rate: 9600, data_bits: 8, parity: 'none', stop_bits: 1 })
+          .describe('Serial settings that the device is delivered with'),
+      })
+      .describe('How the device is read'),
     sunspec: z
       .strictObject({
         models: z.array(z.int().min(1).max(65_535)).min(1).describe('Any of these models has this layout'),
@@ -431,23 +445,29 @@ export const profileSchema = z
       .array(z.strictObject({ function_code: functionCode, first: address, last: address }))
       .min(1)
       .describe('Address ranges (first and last, inclusive) that one request may read across'),
-    registers: z.partialRecord(quantity, registerSchema),
+    registers: z
+      .partialRecord(quantity, registerSchema)
+      .describe('The registers, by the quantity that they hold'),
     assumes: z.array(assumptionSchema).optional().describe('Settings of the meter that must hold'),
-    identification: z.strictObject({
-      certainty: z.enum(Object.keys(CERTAINTIES) as [Certainty, ...Certainty[]]).describe(
-        Object.entries(CERTAINTIES)
-          .map(([name, text]) => `\`${name}\`: ${text}`)
-          .join('. '),
-      ),
-      probes: z.array(probeSchema).default([]).describe('All of them must hold'),
-      note: z.string().optional(),
-    }),
-    roles: z.strictObject({
-      grid: roleSchema.optional(),
-      production: roleSchema.optional(),
-      consumption: roleSchema.optional(),
-    }),
-    notes: z.array(z.string()).default([]),
+    identification: z
+      .strictObject({
+        certainty: z.enum(Object.keys(CERTAINTIES) as [Certainty, ...Certainty[]]).describe(
+          Object.entries(CERTAINTIES)
+            .map(([name, text]) => `\`${name}\`: ${text}`)
+            .join('. '),
+        ),
+        probes: z.array(probeSchema).default([]).describe('All of them must hold'),
+        note: z.string().optional().describe('What a person should know about it'),
+      })
+      .describe('How a scan recognises the device'),
+    roles: z
+      .strictObject({
+        grid: roleSchema.optional().describe('At the grid connection: both directions'),
+        production: roleSchema.optional().describe('Behind what produces'),
+        consumption: roleSchema.optional().describe('Before what consumes'),
+      })
+      .describe('What the device can be used for'),
+    notes: z.array(z.string()).default([]).describe('What else an installer should know'),
   })
   .superRefine((profile, context) => {
     const fail = (path: (string | number)[], message: string) =>

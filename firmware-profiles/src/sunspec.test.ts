@@ -415,6 +415,37 @@ describe('a profile that is written for a model', () => {
     );
   });
 
+  it('has every address moved, of sums and settings too', () => {
+    const own = structuredClone(loadProfile('sunspec-meter')) as MeterProfile;
+    Object.assign(own.registers, {
+      energy_total: {
+        name: 'sum of the phases',
+        address: '0x0030',
+        type: 'uint32',
+        unit: 'Wh',
+        scale: '1',
+        plus: [{ address: '0x0032', type: 'uint32' }],
+        scale_by: [{ address: '0x0036', type: 'int16', kind: 'exponent' }],
+      },
+    });
+    own.assumes = [
+      { name: 'own', function_code: 3, address: '0x0002', type: 'int16', equals: [0], otherwise: 'no' },
+    ];
+    const moved = bindSunSpec(own, {
+      base: 0,
+      identity: { manufacturer: '', model: '', options: '', version: '', serialNumber: '' },
+      models: [{ id: 203, address: 0x1000, length: 105 }],
+      complete: true,
+    });
+    expect(moved.registers.energy_total).toMatchObject({
+      address: '0x1030',
+      plus: [{ address: '0x1032' }],
+      scale_by: [{ address: '0x1036' }],
+    });
+    expect(moved.assumes?.map(({ address }) => address)).toEqual(['0x1002', '0x1000', '0x1001']);
+    expect(profileSchema.safeParse(moved).error).toBeUndefined();
+  });
+
   it('is refused where its model would reach beyond the last address', () => {
     const end: SunSpecDevice = {
       base: 0,

@@ -1,8 +1,11 @@
-import { encodeMeterId } from '@gridtokenx/protocol';
+import { encodeMeterId, GtxError } from '@gridtokenx/protocol';
 import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
   UPGRADEABLE_LOADER_ID,
@@ -20,6 +23,16 @@ const SEED = {
   trader: Buffer.from('trader'),
   order: Buffer.from('order'),
   escrow: Buffer.from('escrow'),
+  book: Buffer.from('book'),
+  certificate: Buffer.from('certificate'),
+  retirement: Buffer.from('retirement'),
+  feed: Buffer.from('feed'),
+  vault: Buffer.from('vault'),
+  governance: Buffer.from('governance'),
+  voter: Buffer.from('voter'),
+  proposal: Buffer.from('proposal'),
+  instruction: Buffer.from('instruction'),
+  vote: Buffer.from('vote'),
 } as const;
 
 function derive(program: PublicKey, ...seeds: Uint8Array[]): PublicKey {
@@ -98,4 +111,97 @@ export function escrowAddress(order: PublicKey): PublicKey {
 /** The wallet's account of a quote mint (its associated token account). */
 export function quoteTokenAccount(quoteMint: PublicKey, wallet: PublicKey): PublicKey {
   return getAssociatedTokenAddressSync(quoteMint, wallet, true, TOKEN_PROGRAM_ID);
+}
+
+/** The oracle's configuration: authority, guardian. */
+export const oracleConfigAddress = once(ORACLE_PROGRAM_ID, SEED.config);
+
+/** Characters of a feed's symbol. */
+const SYMBOL_BYTES = 16;
+
+/**
+ * A feed's symbol as the chain keeps it, zero-padded to 16 bytes.
+ * @throws GtxError MESSAGE_INVALID when it is not 1 to 16 of `A-Z 0-9 / . - _`.
+ */
+export function encodeSymbol(symbol: string): Uint8Array {
+  if (!/^[A-Z0-9/._-]{1,16}$/.test(symbol))
+    throw new GtxError('MESSAGE_INVALID', "a feed's symbol is 1 to 16 of A-Z, 0-9, '/', '.', '-' and '_'", {
+      symbol,
+    });
+  const bytes = new Uint8Array(SYMBOL_BYTES);
+  bytes.set(Buffer.from(symbol, 'ascii'));
+  return bytes;
+}
+
+/** The text of a feed's symbol. */
+export function decodeSymbol(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString('ascii');
+}
+
+/**
+ * The price feed of a symbol, for instance `GRX/GRID`.
+ * @throws GtxError when the symbol breaks its grammar.
+ */
+export function feedAddress(symbol: string): PublicKey {
+  return derive(ORACLE_PROGRAM_ID, SEED.feed, encodeSymbol(symbol));
+}
+
+/** The Config account of certificates: admin, guardian, whether they are paused. */
+export const certificatesConfigAddress = once(CERTIFICATES_PROGRAM_ID, SEED.config);
+
+/** The Book of a meter: how far its settled energy is certified. `meter` is the meter's account. */
+export function bookAddress(meter: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.book, meter.toBytes());
+}
+
+/** The Certificate of a book's serial number (u64). */
+export function certificateAddress(book: PublicKey, serial: bigint): PublicKey {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(serial);
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.certificate, book.toBytes(), number);
+}
+
+/** The record of a retired certificate. */
+export function retirementAddress(certificate: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.retirement, certificate.toBytes());
+}
+
+/** Governance's Config account: settings, guardian, totals. */
+export const governanceConfigAddress = once(GOVERNANCE_PROGRAM_ID, SEED.config);
+/** The GOV mint: 9 decimals, a supply that was minted once. */
+export const govMintAddress = once(GOVERNANCE_PROGRAM_ID, SEED.mint);
+/** The token account of all deposits; it is its own authority. */
+export const govVaultAddress = once(GOVERNANCE_PROGRAM_ID, SEED.vault);
+/**
+ * The signer of executed proposals: what other programs are handed over to. It holds no data; lamports and tokens that
+ * it owns are the treasury of which proposals dispose.
+ */
+export const governanceAddress = once(GOVERNANCE_PROGRAM_ID, SEED.governance);
+
+/** The Voter account of a wallet. It is there while the wallet has something deposited, and until it closes it. */
+export function voterAddress(wallet: PublicKey): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.voter, wallet.toBytes());
+}
+
+/** The Proposal account of a number (u64). */
+export function proposalAddress(id: bigint): PublicKey {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(id);
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.proposal, number);
+}
+
+/** The account of a proposal's instruction, from 0. */
+export function proposalInstructionAddress(proposal: PublicKey, index: number): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.instruction, proposal.toBytes(), Uint8Array.of(index));
+}
+
+/** The Vote account of a wallet on a proposal. */
+export function voteAddress(proposal: PublicKey, wallet: PublicKey): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.vote, proposal.toBytes(), wallet.toBytes());
+}
+
+/** The wallet's GOV account (its associated token account). */
+export function govTokenAccount(wallet: PublicKey): PublicKey {
+  return getAssociatedTokenAddressSync(govMintAddress(), wallet, true, TOKEN_PROGRAM_ID);
 }

@@ -1,6 +1,6 @@
 import anchor from '@coral-xyz/anchor';
 import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
-import { energyToken, registry, trading } from './programs.js';
+import { certificates, energyToken, governance, oracle, registry, trading } from './programs.js';
 
 /** SPL Token's errors (`TokenError` of the token program's interface), in order of their codes. */
 const TOKEN_ERRORS = [
@@ -47,7 +47,7 @@ export function programError(
     const name = TOKEN_ERRORS[code];
     return name === undefined ? undefined : { name, message: `${name} (SPL Token)` };
   }
-  const codecs = [registry, energyToken, trading];
+  const codecs = [registry, energyToken, trading, oracle, certificates, governance];
   const codec =
     programId === undefined
       ? registry

@@ -435,6 +435,9 @@ export function getSupply(): TransactionInstruction {
   return energyToken.instruction('get_supply', {}, { config: tokenConfigAddress() });
 }
 
-// --- trading
+// --- trading, oracle, certificates and governance
 
+export * from './certificates-instructions.js';
+export * from './governance-instructions.js';
+export * from './oracle-instructions.js';
 export * from './trading-instructions.js';

@@ -9,6 +9,7 @@ const DEFAULT_ENERGY_TOKEN_ID: &str = "7W6erfUE5fXNCwKWyj2P62qkqhjSRHzGLxHNVXb6m
 const DEFAULT_TRADING_ID: &str = "H4onjARzXtAYoeBVZdELGX2bW1cSzJgoTQKkSutjMoD5";
 const DEFAULT_ORACLE_ID: &str = "6asrQxkRXF4eZ3wB9eUkGZK32x2VG6XzadsvxzUhDCtz";
 const DEFAULT_GOVERNANCE_ID: &str = "5uLzk9o92zecebe3syCoTePpe8ibU1rnxVia63qZYSdC";
+const DEFAULT_CERTIFICATES_ID: &str = "7LAjAL8UJXZFWjzMWU5kFpCs7E1ND3qRFS1CtAjjP4zF";
 const UPGRADEABLE_LOADER_ID: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
 fn program_id(variable: &str, default: &str) -> Address {
@@ -41,6 +42,7 @@ fn main() {
     let trading = program_id("GTX_TRADING_ID", DEFAULT_TRADING_ID);
     let oracle = program_id("GTX_ORACLE_ID", DEFAULT_ORACLE_ID);
     let governance = program_id("GTX_GOVERNANCE_ID", DEFAULT_GOVERNANCE_ID);
+    let certificates = program_id("GTX_CERTIFICATES_ID", DEFAULT_CERTIFICATES_ID);
     let loader = Address::from_str(UPGRADEABLE_LOADER_ID).expect("a constant");
 
     let mut out = String::new();
@@ -49,6 +51,7 @@ fn main() {
     constant(&mut out, "TRADING_ID", "The trading program", &trading);
     constant(&mut out, "ORACLE_ID", "The oracle program", &oracle);
     constant(&mut out, "GOVERNANCE_ID", "The governance program", &governance);
+    constant(&mut out, "CERTIFICATES_ID", "The certificates program", &certificates);
     constant(&mut out, "UPGRADEABLE_LOADER_ID", "The loader that owns program data accounts", &loader);
     derived(&mut out, "REGISTRY_CONFIG", "The registry's configuration", seeds::CONFIG, &registry);
     derived(
@@ -66,6 +69,8 @@ fn main() {
         &energy_token,
     );
     derived(&mut out, "GRID_MINT", "The GRID mint", seeds::MINT, &energy_token);
+    derived(&mut out, "CERTIFICATES_CONFIG", "The configuration of certificates", seeds::CONFIG, &certificates);
+    derived(&mut out, "ORACLE_CONFIG", "The oracle's configuration", seeds::CONFIG, &oracle);
     derived(&mut out, "GOVERNANCE_CONFIG", "Governance's configuration", seeds::CONFIG, &governance);
     derived(&mut out, "GOV_MINT", "The GOV mint", seeds::MINT, &governance);
     derived(&mut out, "GOV_VAULT", "The token account of all deposits", seeds::VAULT, &governance);
@@ -76,6 +81,7 @@ fn main() {
         ("TRADING_PROGRAM_DATA", "Where the loader keeps trading's upgrade authority", &trading),
         ("ORACLE_PROGRAM_DATA", "Where the loader keeps the oracle's upgrade authority", &oracle),
         ("GOVERNANCE_PROGRAM_DATA", "Where the loader keeps governance's upgrade authority", &governance),
+        ("CERTIFICATES_PROGRAM_DATA", "Where the loader keeps the certificates' upgrade authority", &certificates),
     ] {
         let (address, _) = Address::find_program_address(&[program.as_ref()], &loader);
         constant(&mut out, name, doc, &address);

@@ -86,7 +86,10 @@ function measure(): Record<string, Cost> {
   proposal.instructions.forEach((_, index) => {
     const execute = world.execute(proposal, index);
     const name = names[index];
-    if (name) return take(name, execute);
+    if (name) {
+      take(name, execute);
+      return;
+    }
     const result = world.must([execute]);
     // What governance calls of itself: the inner call is the instruction's own cost.
     costs[`governance.${index === 2 ? 'set_settings' : 'set_guardian'}`] = {

@@ -1,4 +1,5 @@
 import { createBurnInstruction } from '@solana/spl-token';
+import type { TransactionInstruction } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
 import { GOV, GovernanceWorld, govPda, hashOf, SETTINGS, Status, SUPPLY } from './governance.js';
 import { refusesWrongAccounts } from './support.js';
@@ -66,7 +67,7 @@ describe("governance's activate_proposal", () => {
       world.setGovSettings({}),
       world.setGovGuardian(proposer.publicKey),
     ]);
-    const [first, second] = proposal.instructions as [never, never];
+    const [first, second] = proposal.instructions as [TransactionInstruction, TransactionInstruction];
     for (const hash of [
       Buffer.alloc(32),
       hashOf([]),

@@ -1,5 +1,5 @@
 import { createTransferInstruction } from '@solana/spl-token';
-import { TransactionInstruction } from '@solana/web3.js';
+import { type AccountMeta, type PublicKey, TransactionInstruction } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
 import {
   GOV,
@@ -50,10 +50,10 @@ describe("governance's execute_instruction", () => {
   it('runs several in one transaction, and none of them when one fails', () => {
     const { world, proposer, receivers, payments } = paying(2);
     const [first, second] = payments as [TransactionInstruction, TransactionInstruction];
-    const tooMuch = world.payOne(receivers[1] as never, 10 ** 12);
+    const tooMuch = world.payOne(receivers[1] as PublicKey, 10 ** 12);
     const failing = world.passed(proposer, [first, tooMuch]);
     world.refused('Custom(1)', [world.execute(failing, 0), world.execute(failing, 1)]);
-    expect(world.lamports(receivers[0] as never)).toBe(0n);
+    expect(world.lamports(receivers[0] as PublicKey)).toBe(0n);
     const working = world.passed(proposer, [first, second]);
     world.must([world.execute(working, 0), world.execute(working, 1)]);
     expect(world.proposalState(working)?.status).toBe(Status.executed);
@@ -117,20 +117,21 @@ describe("governance's execute_instruction", () => {
     const proposal = world.passed(proposer, payments);
     const other = world.passed(proposer, [world.payOne(world.key().publicKey, 5)]);
     const thief = world.key().publicKey;
-    const [from, to] = world.executionAccounts(payments[0] as never) as [never, { pubkey: typeof thief }];
-    const refused = (error: string, ...args: [Record<string, typeof thief>, (typeof to)[]?]) =>
-      world.refused(error, [world.execute(proposal, 0, args[0], args[1] as never)]);
+    const named = world.executionAccounts(payments[0] as TransactionInstruction);
+    const [from, to] = named as [AccountMeta, AccountMeta];
+    const refused = (error: string, accounts: Record<string, PublicKey>, remaining = named) =>
+      world.refused(error, [world.execute(proposal, 0, accounts, remaining)]);
     refused('WrongAccounts', {}, [from, { ...to, pubkey: thief }]);
     refused('WrongAccounts', {}, [to, from]);
     refused('WrongAccounts', {}, [from]);
     refused('WrongAccounts', {}, [from, to, to]);
     refused('WrongAccounts', {}, []);
-    refused('WrongAccounts', {}, [from, { ...to, isWritable: false } as never]);
+    refused('WrongAccounts', {}, [from, { ...to, isWritable: false }]);
     refused('WrongProgram', { target_program: REGISTRY });
     refused('WrongInstruction', { instruction: govPda.instruction(other.address, 0) });
     refused('WrongInstruction', { proposal: other.address });
     world.must([world.execute(proposal, 0)]);
-    expect(world.lamports(receivers[0] as never)).toBe(1_000_000n);
+    expect(world.lamports(receivers[0] as PublicKey)).toBe(1_000_000n);
   });
 
   it('signs for nobody who calls the same program with the same accounts', () => {

@@ -2,33 +2,77 @@
  * The other programs in governance's hands: their admins hand over, governance accepts by a proposal, and from then on a
  * vote changes what an admin changed.
  */
-import { Keypair, type PublicKey, type TransactionInstruction } from '@solana/web3.js';
+import { Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
 import { GOV, GovernanceWorld, govPda, NO, Status } from './governance.js';
+import { oraclePda } from './oracle.js';
+import { call, pda, program, SystemProgram } from './support.js';
+import { ONE } from './trading.js';
 
 const signer = govPda.signer;
 
-/** Registry and market under governance, and a wallet whose vote decides. */
+const CERTIFICATES = program('certificates').id;
+const certificatesConfig = PublicKey.findProgramAddressSync([Buffer.from('config')], CERTIFICATES)[0];
+const certificatesState = (world: GovernanceWorld) =>
+  world.decode('certificates', 'Config', certificatesConfig);
+
+/** An instruction for the admin of certificates. */
+const certificates = (
+  name: 'propose_admin' | 'set_guardian',
+  args: Record<string, unknown>,
+  admin: PublicKey,
+) => call('certificates', name, args, { admin, config: certificatesConfig });
+const pauseCertificates = (paused: boolean, authority: PublicKey) =>
+  call('certificates', 'set_paused', { paused }, { authority, config: certificatesConfig });
+
+/** Registry, market, oracle and certificates under governance, and a wallet whose vote decides. */
 function handedOver(): { world: GovernanceWorld; holder: Keypair; admin: Keypair } {
-  const world = new GovernanceWorld({ noMarket: false });
+  const world = new GovernanceWorld({ noMarket: false, noOracle: false });
   const admin = world.upgradeAuthority;
   const holder = world.holder();
+  world.deploy(CERTIFICATES, 'certificates');
+  world.must(
+    [
+      call(
+        'certificates',
+        'initialize',
+        { guardian: world.guardian.publicKey },
+        {
+          authority: admin.publicKey,
+          config: certificatesConfig,
+          program_data: pda.programData(CERTIFICATES),
+          system_program: SystemProgram.programId,
+        },
+      ),
+    ],
+    [admin],
+  );
   world.must(
     [
       world.admin('propose_admin', { new_admin: signer }),
       world.marketAdmin('propose_admin', { new_admin: signer }),
+      world.oracleAuthority('propose_authority', { new_authority: signer }),
+      certificates('propose_admin', { new_admin: signer }, admin.publicKey),
     ],
     [admin],
   );
-  world.enact(holder, world.acceptAdmin(signer), world.acceptMarketAdmin(signer));
+  world.enact(
+    holder,
+    world.acceptAdmin(signer),
+    world.acceptMarketAdmin(signer),
+    world.acceptAuthority(signer),
+    call('certificates', 'accept_admin', {}, { new_admin: signer, config: certificatesConfig }),
+  );
   return { world, holder, admin };
 }
 
-describe('registry and trading in the hands of governance', () => {
+describe('the other programs in the hands of governance', () => {
   it('are taken over by one proposal', () => {
     const { world } = handedOver();
     expect(world.config().admin).toEqual(signer);
     expect(world.marketState().admin).toEqual(signer);
+    expect(world.decode('oracle', 'Config', oraclePda.config).authority).toEqual(signer);
+    expect(certificatesState(world).admin).toEqual(signer);
   });
 
   it('refuse the old admin from then on', () => {
@@ -43,6 +87,12 @@ describe('registry and trading in the hands of governance', () => {
       ['NotAdmin', world.marketAdmin('propose_admin', { new_admin: admin.publicKey })],
       ['NotAdmin', world.setTreasury(world.treasury)],
       ['NotAuthorized', world.pauseMarket(true)],
+      ['NotAuthority', world.addPublisher(admin.publicKey)],
+      ['NotAuthority', world.setFeedSettings({ minPublishers: 1 })],
+      ['NotAuthorized', world.pauseFeed(true)],
+      ['NotAuthority', world.oracleAuthority('propose_authority', { new_authority: admin.publicKey })],
+      ['NotAdmin', certificates('set_guardian', { new_guardian: admin.publicKey }, admin.publicKey)],
+      ['NotAuthorized', pauseCertificates(true, admin.publicKey)],
     ];
     for (const [error, instruction] of attempts) world.refused(error, [instruction], [admin]);
   });
@@ -70,6 +120,27 @@ describe('registry and trading in the hands of governance', () => {
     world.enact(holder, world.setPaused(false, signer), world.pauseMarket(false, signer));
     expect(world.config().paused).toBe(0);
     expect(world.marketState().paused).toBe(0);
+  });
+
+  it('change their publishers and certificates by proposal', () => {
+    const { world, holder } = handedOver();
+    const [gone, publisher] = [world.publisher(0), world.key()];
+    const guardian = world.key().publicKey;
+    world.enact(
+      holder,
+      world.removePublisher(gone.publicKey, signer),
+      world.addPublisher(publisher.publicKey, signer),
+      world.setFeedSettings({ minPublishers: 1 }, signer),
+      world.pauseFeed(true, signer),
+      certificates('set_guardian', { new_guardian: guardian }, signer),
+      pauseCertificates(true, signer),
+    );
+    expect(certificatesState(world)).toMatchObject({ guardian, paused: 1 });
+    world.enact(holder, world.pauseFeed(false, signer), pauseCertificates(false, signer));
+    expect(certificatesState(world).paused).toBe(0);
+    world.refused('NotPublisher', [world.submitPrice(gone.publicKey, 3n * ONE)], [gone]);
+    world.must([world.submitPrice(publisher.publicKey, 3n * ONE)], [publisher]);
+    expect(world.feedState().price).toBe(3n * ONE);
   });
 
   it("leave each program's guardian its own pause", () => {

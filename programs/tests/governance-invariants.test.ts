@@ -299,7 +299,8 @@ class Model {
           ? executable
           : target.endsAt;
       if (time > now) world.setClock(time);
-    } else world.setClock(now + next.seconds);
+    } else if (next.kind === 'wait') world.setClock(now + next.seconds);
+    else throw new Error(`no step ${JSON.stringify(next)}`);
   }
 
   tally(target: ModelProposal): { yes: bigint; no: bigint; abstain: bigint } {

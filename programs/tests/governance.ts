@@ -1,5 +1,5 @@
 /*
- * Governance for the program tests: the world of `trading.ts` with the governance program, a GOV mint, wallets with
+ * Governance for the program tests: the world of `oracle.ts` (and with it a market) with the governance program, a GOV mint, wallets with
  * deposits, and proposals. Again without the project's own client.
  */
 import { createHash } from 'node:crypto';
@@ -11,8 +11,8 @@ import {
 } from '@solana/spl-token';
 import { type AccountMeta, type Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js';
 import { expect } from 'vitest';
+import { type OracleOptions, OracleWorld } from './oracle.js';
 import { bn, call, pda, program, SystemProgram, TOKEN_PROGRAM_ID } from './support.js';
-import { type MarketOptions, TradingWorld } from './trading.js';
 
 export const GOVERNANCE = program('governance').id;
 export const governanceIdl = program('governance').idl;
@@ -109,7 +109,7 @@ export function hashOf(instructions: TransactionInstruction[]): Buffer {
   );
 }
 
-export interface GovernanceOptions extends MarketOptions {
+export interface GovernanceOptions extends Omit<OracleOptions, 'settings'> {
   settings?: Partial<TestSettings>;
   supply?: bigint;
   /** Leaves governance uninitialised. */
@@ -119,7 +119,7 @@ export interface GovernanceOptions extends MarketOptions {
 type Keys = Record<string, PublicKey>;
 type ProposalPlace = Pick<TestProposal, 'address'>;
 
-export class GovernanceWorld extends TradingWorld {
+export class GovernanceWorld extends OracleWorld {
   readonly govGuardian: Keypair;
   /** Holds all GOV at the start. */
   readonly govOwner: Keypair;
@@ -127,10 +127,11 @@ export class GovernanceWorld extends TradingWorld {
   readonly govSupply: bigint;
 
   constructor(options: GovernanceOptions = {}) {
-    super({ noMarket: true, ...options });
+    const { settings, ...others } = options;
+    super({ noMarket: true, noOracle: true, ...others });
     this.govGuardian = this.key();
     this.govOwner = this.key();
-    this.settings = { ...SETTINGS, ...options.settings };
+    this.settings = { ...SETTINGS, ...settings };
     this.govSupply = options.supply ?? SUPPLY;
     for (const wallet of [this.govGuardian, this.govOwner]) this.fund(wallet.publicKey);
     this.deploy(GOVERNANCE, 'governance');

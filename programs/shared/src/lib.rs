@@ -10,4 +10,5 @@ pub mod message;
 pub mod meter_layout;
 pub mod money;
 pub mod program_data;
+pub mod registry_config_layout;
 pub mod seeds;

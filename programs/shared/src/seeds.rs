@@ -22,6 +22,16 @@ pub const ORDER: &[u8] = b"order";
 /// Trading: `[ESCROW, order]`
 pub const ESCROW: &[u8] = b"escrow";
 
+/// Certificates: `[BOOK, meter's account]`
+pub const BOOK: &[u8] = b"book";
+/// Certificates: `[CERTIFICATE, book, serial u64 little-endian]`
+pub const CERTIFICATE: &[u8] = b"certificate";
+/// Certificates: `[RETIREMENT, certificate]`
+pub const RETIREMENT: &[u8] = b"retirement";
+
+/// Oracle: `[FEED, symbol, zero-padded to 16 bytes]`
+pub const FEED: &[u8] = b"feed";
+
 /// Governance: the token account of all deposits; it is its own authority and signs for withdrawals alone.
 pub const VAULT: &[u8] = b"vault";
 /// Governance: the signer of executed proposals; it holds no data.

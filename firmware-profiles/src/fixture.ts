@@ -17,6 +17,11 @@ export const fixtureSchema = z.strictObject({
       z
         .strictObject({
           quantity,
+          address: z
+            .string()
+            .regex(/^0x[0-9A-F]{4}$/, 'must look like 0x0048')
+            .optional()
+            .describe('Where the document puts the register; the profile must say the same'),
           words,
           value: z.number().optional().describe('What it means, in the unit of the register'),
           nkwh: z
@@ -68,6 +73,10 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
   };
   for (const [index, one] of fixture.cases.entries()) {
     attempt(`cases.${index}`, () => {
+      const address = profile.registers[one.quantity]?.address;
+      if (one.address !== undefined && address !== undefined && one.address !== address) {
+        return `${one.quantity} is at ${one.address}, not at ${address}`;
+      }
       const decoded = decodeRegisters(profile, one.quantity, numbers(one.words));
       const [is, should] =
         decoded.kind === 'energy'
@@ -101,15 +110,22 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
   return faults;
 }
 
-/** What a fixture leaves unproved: each energy register, the roles' power, each probe. */
+/** What a fixture leaves unproved: each energy register and the roles' power (with their places), each
+ * probe. */
 export function fixtureGaps(profile: MeterProfile, fixture: Fixture): string[] {
   const shown = new Set<Quantity>(fixture.cases.map((one) => one.quantity));
+  const placed = new Set<Quantity>(
+    fixture.cases.filter((one) => one.address !== undefined).map((one) => one.quantity),
+  );
   const wanted = new Set<Quantity>(
     (Object.keys(profile.registers) as Quantity[]).filter((name) => name.startsWith('energy_')),
   );
   for (const role of Object.values(profile.roles)) if (role !== undefined) wanted.add(role.power);
   return [
     ...[...wanted].filter((name) => !shown.has(name)).map((name) => `no case for ${name}`),
+    ...[...wanted]
+      .filter((name) => shown.has(name) && !placed.has(name))
+      .map((name) => `no address for ${name}`),
     ...profile.identification.probes
       .filter((probe) => !fixture.identification.some((one) => one.probe === probe.name && one.holds))
       .map((probe) => `no identification for probe "${probe.name}" (${wordCount(probe)} registers)`),

@@ -2,9 +2,16 @@
 import { z } from 'zod';
 import { decodeRegisters, probeHolds } from './decode.js';
 import { ProfileError, type ProfileIssue } from './error.js';
-import { type MeterProfile, QUANTITIES, type Quantity, wordCount } from './schema.js';
+import {
+  type MeterProfile,
+  QUANTITIES,
+  type Quantity,
+  type RegisterDefinition,
+  wordCount,
+} from './schema.js';
 
 const quantity = z.enum(QUANTITIES).describe('Which register of the profile');
+const address = z.string().regex(/^0x[0-9A-F]{4}$/, 'must look like 0x0048');
 const words = z
   .array(z.string().regex(/^[0-9A-Fa-f]{4}$/, 'must be four hexadecimal digits'))
   .min(1)
@@ -17,6 +24,12 @@ export const fixtureSchema = z.strictObject({
       z
         .strictObject({
           quantity,
+          address: z
+            .union([address, z.array(address).min(2)])
+            .optional()
+            .describe(
+              'Where the document puts the register; a list where the value is made of several. The profile must say the same',
+            ),
           words,
           value: z.number().optional().describe('What it means, in the unit of the register'),
           nkwh: z
@@ -68,6 +81,12 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
   };
   for (const [index, one] of fixture.cases.entries()) {
     attempt(`cases.${index}`, () => {
+      const register = profile.registers[one.quantity];
+      if (one.address !== undefined && register !== undefined) {
+        const is = addressesOf(register).join(', ');
+        const should = [one.address].flat().join(', ');
+        if (is !== should) return `${one.quantity} is at ${should}, not at ${is}`;
+      }
       const decoded = decodeRegisters(profile, one.quantity, numbers(one.words));
       const [is, should] =
         decoded.kind === 'energy'
@@ -101,17 +120,34 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
   return faults;
 }
 
-/** What a fixture leaves unproved: each energy register, the roles' power, each probe. */
+/** What a fixture leaves unproved: each energy register and the roles' power (with their places), each
+ * probe. */
 export function fixtureGaps(profile: MeterProfile, fixture: Fixture): string[] {
   const shown = new Set<Quantity>(fixture.cases.map((one) => one.quantity));
+  const placed = new Set<Quantity>(
+    fixture.cases
+      .filter(({ quantity: name, address: place }) => {
+        const register = profile.registers[name];
+        return register !== undefined && [place ?? []].flat().length === addressesOf(register).length;
+      })
+      .map((one) => one.quantity),
+  );
   const wanted = new Set<Quantity>(
     (Object.keys(profile.registers) as Quantity[]).filter((name) => name.startsWith('energy_')),
   );
   for (const role of Object.values(profile.roles)) if (role !== undefined) wanted.add(role.power);
   return [
     ...[...wanted].filter((name) => !shown.has(name)).map((name) => `no case for ${name}`),
+    ...[...wanted]
+      .filter((name) => shown.has(name) && !placed.has(name))
+      .map((name) => `no address for ${name}`),
     ...profile.identification.probes
       .filter((probe) => !fixture.identification.some((one) => one.probe === probe.name && one.holds))
       .map((probe) => `no identification for probe "${probe.name}" (${wordCount(probe)} registers)`),
   ];
+}
+
+/** Where the registers of a value are: its own, `plus`, `scale_by`. */
+function addressesOf(register: RegisterDefinition): string[] {
+  return [register, ...(register.plus ?? []), ...(register.scale_by ?? [])].map((piece) => piece.address);
 }

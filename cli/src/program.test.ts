@@ -61,6 +61,7 @@ describe('the tree of commands', () => {
         'gtx collector',
         'gtx sim run',
         'gtx sim plot',
+        'gtx sim fleet',
         'gtx postgres',
       ]),
     );

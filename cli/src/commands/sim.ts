@@ -202,7 +202,7 @@ interface FleetOptions {
   readonly metersPerGateway?: number;
   readonly intervalSeconds?: number;
   readonly epoch?: number;
-  readonly firstSequence?: number;
+  readonly published?: number;
   readonly ackKey?: string;
   readonly acks: boolean;
   readonly mqtt?: string;
@@ -251,10 +251,10 @@ folder's registrar; --list prints ids, keys and owners, one JSON object a line.`
           4_294_967_295,
         ),
         integerOption(
-          '--first-sequence <number>',
-          'first reading’s sequence; go on where the last run said (default: 1)',
-          1,
-          4_294_967_295,
+          '--published <number>',
+          'readings of former runs: go on where the last one said (default: 0)',
+          0,
+          Number.MAX_SAFE_INTEGER,
         ),
         valueOption(
           '--mqtt <url>',
@@ -292,7 +292,7 @@ folder's registrar; --list prints ids, keys and owners, one JSON object a line.`
           meters_per_gateway: options.metersPerGateway,
           interval_seconds: options.intervalSeconds,
           epoch: options.epoch,
-          first_sequence: options.firstSequence,
+          published: options.published,
           ack_key: options.ackKey,
         };
         const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
@@ -319,7 +319,7 @@ folder's registrar; --list prints ids, keys and owners, one JSON object a line.`
             `${result.readings} readings of ${result.meters} meters in ${result.seconds} s: ${result.per_second} a second over ${result.gateways} connections`,
             `acknowledged ${result.acknowledged}${refused === '' ? '' : `, refused: ${refused}`}`,
             `cost: ${result.cpu_us_per_reading} µs of processor time and ${result.payload_bytes} bytes a reading; keys ${result.key_seconds} s, logins ${result.login_seconds} s, memory ${result.peak_rss_mb} MB`,
-            `to go on: --epoch ${result.next.epoch} --first-sequence ${result.next.first_sequence}`,
+            `to go on: --epoch ${result.next.epoch} --published ${result.next.published}`,
           ].join('\n'),
         );
         return undefined;

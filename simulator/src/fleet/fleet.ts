@@ -59,11 +59,13 @@ export const FleetConfig = z.strictObject({
     .describe(
       'Unix seconds at which the meters begin to count: reading n ends n intervals later. Six days ago when left out, so that there is room for a backlog',
     ),
-  first_sequence: z
+  published: z
     .int()
-    .min(1)
-    .default(1)
-    .describe('Sequence of the first reading; the next run goes on where the last one says'),
+    .min(0)
+    .default(0)
+    .describe(
+      'Readings that this fleet has published before, of all meters together: the run goes on after them',
+    ),
   acks: z
     .boolean()
     .default(true)
@@ -105,7 +107,7 @@ export interface FleetResult {
   acknowledged: number;
   refused: Record<string, number>;
   /** For the next run. */
-  next: { epoch: number; first_sequence: number };
+  next: { epoch: number; published: number };
 }
 
 /** One meter as it has to be registered. */
@@ -125,6 +127,7 @@ interface Gateway {
 
 const CONNECT_AT_ONCE = 16;
 const TICK_MS = 10;
+const MOST_AT_ONCE = 2000;
 /** More bytes than this waiting on a connection: the broker is slower than the rate. */
 const FULL_BYTES = 1_000_000;
 const RECONNECT_MS = 1000;
@@ -213,8 +216,9 @@ function measure(): () => { seconds: number; cpuSeconds: number } {
 class FleetRun {
   readonly #gateways: Gateway[];
   readonly #ackKey: KeyObject | undefined;
-  /** Sequence of each meter's last published reading, and of the highest that the collector is done with. */
-  readonly #published: Uint32Array;
+  /** Readings published, by former runs too. Meters take turns, so their sequences follow from it. */
+  #published: number;
+  /** Of each meter the highest sequence that the collector is done with. */
   readonly #through = new Map<string, number>();
   readonly #refused: Record<string, number> = {};
   #acknowledged = 0;
@@ -236,7 +240,10 @@ class FleetRun {
       connected: false,
       lastLogin: 0,
     }));
-    this.#published = new Uint32Array(meters.length).fill(config.first_sequence - 1);
+    this.#published = config.published;
+    for (const [index, { meterId }] of meters.entries()) {
+      this.#through.set(meterId, Math.floor((config.published + meters.length - 1 - index) / meters.length));
+    }
     this.#ackKey =
       config.ack_key === undefined
         ? undefined
@@ -289,7 +296,7 @@ class FleetRun {
       out_of_time: published.outOfTime,
       acknowledged: this.#acknowledged,
       refused: this.#refused,
-      next: { epoch: config.epoch, first_sequence: Math.max(...this.#published) + 1 },
+      next: { epoch: config.epoch, published: this.#published },
     };
   }
 
@@ -336,54 +343,46 @@ class FleetRun {
     }, RECONNECT_MS).unref();
   }
 
-  /** Meters take turns; a reading that would end in the future ends the run, since no collector takes it. */
+  /**
+   * Meters take turns, and none is passed over: one whose connection is gone or full holds up the others until it is
+   * back. A reading that would end in the future ends the run, since no collector takes it.
+   */
   async #publishAll(
     signal: AbortSignal | undefined,
   ): Promise<{ readings: number; payloadBytes: number; outOfTime: boolean }> {
     const { config, meters } = this;
     const beganMs = performance.now();
-    const size = config.meters_per_gateway;
     const batches = this.#gateways.map((): PreparedPublish[] => []);
-    let readings = 0;
+    const first = this.#published;
     let payloadBytes = 0;
-    let turn = 0;
     let outOfTime = false;
     while (!outOfTime && signal?.aborted !== true && this.#failure === undefined) {
       const elapsed = (performance.now() - beganMs) / 1000;
-      const due = Math.floor(Math.min(elapsed, config.seconds) * config.rate) - readings;
+      const due = first + Math.floor(Math.min(elapsed, config.seconds) * config.rate) - this.#published;
       if (elapsed >= config.seconds && due <= 0) break;
       const touched = new Set<number>();
-      let skipped = 0;
-      // A long queue is worked off in parts, so that acknowledgements are read between.
-      for (let count = 0; count < Math.min(due, 2000) && skipped < meters.length; ) {
-        const index = turn % meters.length;
-        turn += 1;
-        const at = Math.floor(index / size);
+      // What is overdue is worked off in parts, so that acknowledgements are read between.
+      for (let count = 0; count < Math.min(due, MOST_AT_ONCE); count++) {
+        const index = this.#published % meters.length;
+        const at = Math.floor(index / config.meters_per_gateway);
         const gateway = this.#gateways[at] as Gateway;
-        if (!gateway.connected || (gateway.client?.backlogBytes ?? 0) > FULL_BYTES) {
-          skipped += 1;
-          continue;
-        }
-        const sequence = (this.#published[index] as number) + 1;
+        if (!gateway.connected || (gateway.client?.backlogBytes ?? 0) > FULL_BYTES) break;
+        const sequence = Math.floor(this.#published / meters.length) + 1;
         const end = config.epoch + sequence * config.interval_seconds;
-        if (end > this.now() / 1000 + MOST_AHEAD_SECONDS) {
-          outOfTime = true;
-          break;
-        }
+        outOfTime = end > this.now() / 1000 + MOST_AHEAD_SECONDS;
+        if (outOfTime) break;
         const meter = meters[index] as FleetMeter;
         const text = meter.submission(sequence, sequence - 1);
         payloadBytes = text.length;
         batches[at]?.push(preparePublish(topicFor(meter.meterId, 'reading'), text));
-        this.#published[index] = sequence;
+        this.#published += 1;
         touched.add(at);
-        count += 1;
-        readings += 1;
       }
       for (const at of touched) this.#gateways[at]?.client?.publish(batches[at]?.splice(0) ?? []);
       this.#watchMemory();
-      await new Promise((done) => setTimeout(done, due > 2000 ? 0 : TICK_MS));
+      await new Promise((done) => setTimeout(done, due > MOST_AT_ONCE ? 0 : TICK_MS));
     }
-    return { readings, payloadBytes, outOfTime };
+    return { readings: this.#published - first, payloadBytes, outOfTime };
   }
 
   async #drain(readings: number, signal: AbortSignal | undefined): Promise<void> {
@@ -410,9 +409,9 @@ class FleetRun {
       }
       const ack = parseJsonWith(Ack, envelope.payload, 'ACK_INVALID');
       if (topic !== topicFor(ack.meter_id, 'ack')) throw new GtxError('ACK_INVALID', `${topic} is another's`);
-      const before = this.#through.get(ack.meter_id) ?? this.config.first_sequence - 1;
+      const before = this.#through.get(ack.meter_id);
       const through = Number(ack.through);
-      if (through > before) {
+      if (before !== undefined && through > before) {
         this.#acknowledged += through - before;
         this.#through.set(ack.meter_id, through);
       }

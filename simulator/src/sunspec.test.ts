@@ -24,7 +24,7 @@ describe.each(listProfiles().filter((id) => loadProfile(id).sunspec !== undefine
       1_234_567_000_000n * BigInt(index + 1),
     ]),
   );
-  const words = map.words(3, shown);
+  const words = map.words(3, { ...shown, serial_number: '20000000' });
   const read: ReadRegisters = async (functionCode, address, count) =>
     map.ranges.some(
       (range) =>

@@ -265,7 +265,7 @@ function startUnderQemu(file) {
   expect(qemu(['-p', 'process.arch']).trim() === 'arm64', 'the runtime is not for arm64');
   const script = `
     const Database = require('better-sqlite3');
-    const db = new Database(process.argv[1]);
+    const db = new Database(process.argv[2]);
     db.pragma('journal_mode = WAL');
     db.exec('create table t (n integer)');
     db.prepare('insert into t values (?)').run(9007199254740993n);

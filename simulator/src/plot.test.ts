@@ -76,6 +76,14 @@ describe('a day', () => {
     });
   });
 
+  it('has no surplus where more is used than produced', () => {
+    const parts = [
+      { type: 'constant', kind: 'production', name: 'a', watts: 900 },
+      { type: 'constant', watts: 1000 },
+    ];
+    expect(dayEnergy(simulateDay(config({ sites: { x: { parts } } }), '.', { nowMs: NOW })).surplus).toBe(0);
+  });
+
   it('of changed clocks is an hour shorter or longer', () => {
     const hours = (date: string) => simulateDay(home, '.', { date, nowMs: NOW }).hours;
     expect([hours('2026-03-29'), hours('2026-10-25'), hours('2026-07-01')]).toEqual([23, 25, 24]);

@@ -345,7 +345,7 @@ describe.runIf(socatInstalled() || process.env.CI !== undefined)('hardware in th
     ]);
     watched.push(Watched.grid(rollover, 1), Watched.grid(rollover, 2));
     for (const name of ['exchange-serial', 'exchange-mute', 'brown-out', 'forgetful', 'cut']) {
-      const profile = name === 'exchange-mute' ? 'saia-burgess-ale3' : 'eastron-sdm630';
+      const profile = name === 'exchange-mute' ? 'eastron-sdm220' : 'eastron-sdm630';
       const line = await openLine(name, [
         { unit: 1, profile, ...registersAt(300) },
         { unit: 2, profile: 'eastron-sdm120', ...registersAt(7000) },

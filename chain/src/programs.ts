@@ -1,3 +1,4 @@
+import { TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import { ProgramCodec } from './codec.js';
 import {
@@ -43,6 +44,10 @@ export const REGISTRY_PROGRAM_ID = registry.programId;
 export const ENERGY_TOKEN_PROGRAM_ID = energyToken.programId;
 /** The trading program: markets and orders for GRID. */
 export const TRADING_PROGRAM_ID = trading.programId;
+/** The token program of GRID: Token-2022, whose mints carry their own name and symbol. */
+export const GRID_TOKEN_PROGRAM_ID = TOKEN_2022_PROGRAM_ID;
+/** The classic SPL Token program, of which a market's quote token may be. */
+export const CLASSIC_TOKEN_PROGRAM_ID = TOKEN_PROGRAM_ID;
 /** The loader that owns upgradeable programs and names their upgrade authority in a ProgramData account. */
 export const UPGRADEABLE_LOADER_ID = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 /** The precompile that checks Ed25519 signatures (RFC 8032, strict) before a transaction runs. */

@@ -1,4 +1,4 @@
-import { gridMintAddress, gridTokenAccount, instructions } from '@gridtokenx/chain';
+import { GRID_TOKEN_PROGRAM_ID, gridMintAddress, gridTokenAccount, instructions } from '@gridtokenx/chain';
 import { createBurnInstruction } from '@solana/spl-token';
 import type { Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -72,7 +72,7 @@ describe('runAudit', () => {
     const account = gridTokenAccount(owner.publicKey);
     await world.send([instructions.burn({ owner: owner.publicKey, amountNkwh: 100n })], [owner]);
     const direct = await world.send(
-      [createBurnInstruction(account, gridMintAddress(), owner.publicKey, 23n)],
+      [createBurnInstruction(account, gridMintAddress(), owner.publicKey, 23n, [], GRID_TOKEN_PROGRAM_ID)],
       [owner],
     );
     const report = await audit();

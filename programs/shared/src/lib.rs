@@ -1,8 +1,9 @@
-//! What the registry and energy-token must agree on: addresses, seeds, signed messages, energy arithmetic.
-//! Pure: no syscalls, no account access; tested on the host.
+//! What the programs must agree on: addresses, seeds, signed messages, energy arithmetic, the token programs' layouts.
+//! Pure but for `token`, which calls those programs: no syscalls, no account access; tested on the host.
 #![cfg_attr(not(test), no_std)]
 
 pub mod addresses;
+pub mod config_layout;
 pub mod energy;
 pub mod feed_layout;
 pub mod limits;
@@ -11,3 +12,4 @@ pub mod meter_layout;
 pub mod money;
 pub mod program_data;
 pub mod seeds;
+pub mod token;

@@ -37,7 +37,12 @@ export interface MeterAccount {
   /** Since the last reading. */
   meterReset: boolean;
   clockSet: boolean;
+  /** Serial number of each device, by role, as it was told when its series of registers began. */
+  serials: Readonly<Record<string, string>>;
 }
+
+/** A total of the meter that a device's registers feed. */
+export type Side = 'produced' | 'consumed';
 
 /**
  * A meter that has never been read.
@@ -55,6 +60,30 @@ export function newAccount(mode: MeterMode, source = ''): MeterAccount {
     signed: { produced: 0n, consumed: 0n, surplus: 0n },
     meterReset: false,
     clockSet: false,
+    serials: {},
+  };
+}
+
+/**
+ * The books after a device was exchanged for another, as its serial number or the operator says: what was counted stays,
+ * its registers begin a new series. What flowed between the last sample of the old device and the first of the new one
+ * was measured by nobody whose register is known, so it is not counted; the next reading says so (meter reset).
+ * @param sides which totals the device feeds
+ * @param serial of the new device
+ */
+export function exchanged(
+  account: MeterAccount,
+  sides: readonly Side[],
+  role: string,
+  serial: string,
+): MeterAccount {
+  const fresh = (track: RegisterTrack): RegisterTrack => ({ total: track.total, unconfirmed: true });
+  return {
+    ...account,
+    ...(sides.includes('produced') ? { produced: fresh(account.produced) } : {}),
+    ...(sides.includes('consumed') && account.consumed ? { consumed: fresh(account.consumed) } : {}),
+    serials: { ...account.serials, [role]: serial },
+    meterReset: true,
   };
 }
 
@@ -222,6 +251,16 @@ export function serialiseAccount(account: MeterAccount, wallMinusSteadyMs: numbe
           risen_at_ms: Math.round(track.believed.risenAtMs + wallMinusSteadyMs),
         }
       : {}),
+    ...(track.former
+      ? {
+          former: {
+            register: track.former.register.toString(),
+            risen_at_ms: Math.round(track.former.risenAtMs + wallMinusSteadyMs),
+            total: track.former.total.toString(),
+            until_ms: Math.round(track.former.untilMs + wallMinusSteadyMs),
+          },
+        }
+      : {}),
   });
   return JSON.stringify({
     version: 1,
@@ -239,6 +278,7 @@ export function serialiseAccount(account: MeterAccount, wallMinusSteadyMs: numbe
     },
     meter_reset: account.meterReset,
     clock_set: account.clockSet,
+    serials: account.serials,
   });
 }
 
@@ -247,6 +287,7 @@ interface StoredTrack {
   register?: string;
   seen_at_ms?: number;
   risen_at_ms?: number;
+  former?: { register: string; risen_at_ms: number; total: string; until_ms: number };
 }
 
 /** The inverse of `serialiseAccount`. The store is our own, so it is trusted to be well formed. */
@@ -263,6 +304,8 @@ export function parseAccount(text: string, wallMinusSteadyMs: number): MeterAcco
     signed: { produced: string; consumed: string; surplus: string };
     meter_reset: boolean;
     clock_set: boolean;
+    /** Absent in books of an earlier version. */
+    serials?: Record<string, string>;
   };
   const track = (value: StoredTrack): RegisterTrack => ({
     total: BigInt(value.total),
@@ -273,6 +316,16 @@ export function parseAccount(text: string, wallMinusSteadyMs: number): MeterAcco
             register: BigInt(value.register),
             seenAtMs: (value.seen_at_ms ?? 0) - wallMinusSteadyMs,
             risenAtMs: (value.risen_at_ms ?? 0) - wallMinusSteadyMs,
+          },
+        }),
+    ...(value.former === undefined
+      ? {}
+      : {
+          former: {
+            register: BigInt(value.former.register),
+            risenAtMs: value.former.risen_at_ms - wallMinusSteadyMs,
+            total: BigInt(value.former.total),
+            untilMs: value.former.until_ms - wallMinusSteadyMs,
           },
         }),
     // The first sample after a restart needs a second one that agrees.
@@ -293,5 +346,6 @@ export function parseAccount(text: string, wallMinusSteadyMs: number): MeterAcco
     },
     meterReset: stored.meter_reset,
     clockSet: stored.clock_set,
+    serials: stored.serials ?? {},
   };
 }

@@ -1,15 +1,16 @@
 /** The gateway: lines, meters, store and the way to the collector, put together. */
-import { loadProfile } from '@gridtokenx/firmware-profiles';
+import type { MeterProfile } from '@gridtokenx/firmware-profiles';
 import { GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
-import type { AgentConfig, DeviceConfig } from './config.js';
+import { type AgentConfig, asProfileError, type DeviceConfig, profileLibrary } from './config.js';
 import { DeviceReader } from './measure.js';
 import { Metering } from './metering.js';
 import { type Metric, renderMetrics } from './metrics.js';
 import { type LineSettings, lineKey, ModbusLine } from './modbus-line.js';
 import { Outbox } from './outbox.js';
+import type { RegisterLimits } from './plausible.js';
 import { Publisher } from './publish.js';
 import { MeterSigner } from './sign.js';
 import { StatusServer } from './status.js';
@@ -23,6 +24,8 @@ export interface AgentDeps {
   monotonic?: () => number;
   /** Whether the system's clock is synchronised. Default: asks timedatectl. */
   ntpStatus?: () => Promise<boolean | undefined>;
+  /** How doubtful register values are judged, where a test wants it otherwise than `DEFAULT_LIMITS`. */
+  limits?: Partial<Omit<RegisterLimits, 'maxWatts'>>;
 }
 
 export interface RunningAgent {
@@ -30,6 +33,8 @@ export interface RunningAgent {
   url: string;
   /** What `/api/status` answers. */
   status(): AgentStatus;
+  /** Every meter's loop has gone round lately and the store answers. A watchdog may restart what is not. */
+  healthy(): boolean;
   stop(): Promise<void>;
 }
 
@@ -74,6 +79,14 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   );
   const alerts = new Alerts(logger, now);
   const lines = new Map<string, ModbusLine>();
+  const profiles = profileLibrary(config);
+  const loadProfile = (id: string): MeterProfile => {
+    try {
+      return profiles.load(id);
+    } catch (error) {
+      throw asProfileError(error);
+    }
+  };
   const readersOf = new Map(
     config.meters.map((meter) => [
       meter.id,
@@ -83,7 +96,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
         const key = lineKey(settings);
         const line = lines.get(key) ?? new ModbusLine(settings, monotonic);
         if (JSON.stringify(line.settings) !== JSON.stringify(settings)) {
-          throw new GtxError('CONFIG_INVALID', `the devices on ${key} have different serial settings`);
+          throw new GtxError(
+            'CONFIG_INVALID',
+            `the devices on ${key} have different serial settings: set baud_rate, parity, data_bits and stop_bits in the connection of each, and in the devices themselves`,
+          );
         }
         lines.set(key, line);
         return new DeviceReader(device, profile, line, now, monotonic);
@@ -132,7 +148,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
           logger,
           now,
           lookAtClock,
+          monotonic,
           onReading: (meterId) => publisher?.wake(meterId),
+          ...(deps.limits === undefined ? {} : { limits: deps.limits }),
         }),
       );
     }
@@ -165,9 +183,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       meters: meters.map((meter) => meter.view()),
       alerts: alerts.list(),
     });
+    // The loops run and the store answers; what does not work beyond is told by alerts.
+    const healthy = () => outbox.size().bytes > 0 && meters.every((meter) => meter.alive);
     server = new StatusServer({
-      // The loops run and the store answers; what does not work beyond is told by alerts.
-      health: () => ({ ok: outbox.size().bytes > 0 }),
+      health: () => ({ ok: healthy() }),
       status,
       metrics: () => renderMetrics(collect({ meters, readersOf, lines, publisher: sender, outbox, alerts })),
     });
@@ -189,6 +208,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     return {
       url,
       status,
+      healthy,
       stop: () => {
         stopped ??= stop();
         return stopped;
@@ -205,7 +225,9 @@ function lineSettings(
   serial: { baud_rate: number; data_bits: 7 | 8; parity: 'none' | 'even' | 'odd'; stop_bits: 1 | 2 },
 ): LineSettings {
   const { connection } = device;
-  if (connection.type === 'tcp') return { type: 'tcp', host: connection.host, port: connection.port };
+  if (connection.type !== 'rtu') {
+    return { type: connection.type, host: connection.host, port: connection.port };
+  }
   return {
     type: 'rtu',
     path: connection.path,
@@ -286,9 +308,27 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
     ),
     perMeter(
       'gtx_agent_meter_resets_total',
-      'Meter resets and exchanges noticed.',
+      'Registers that began anew: meter reset, or replaced by one that tells no serial number.',
       'counter',
       (m) => m.counters.resets,
+    ),
+    perMeter(
+      'gtx_agent_meter_exchanges_total',
+      'Devices replaced, by their serial numbers.',
+      'counter',
+      (m) => m.counters.exchanges,
+    ),
+    perMeter(
+      'gtx_agent_series_returned_total',
+      'Resets that were none: the registers from before came back.',
+      'counter',
+      (m) => m.counters.returned,
+    ),
+    perMeter(
+      'gtx_agent_foreign_samples_total',
+      'Samples of a device whose serial number is not the expected one.',
+      'counter',
+      (m) => m.counters.foreign,
     ),
     perMeter(
       'gtx_agent_frozen_samples_total',
@@ -345,6 +385,12 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       (r) => r.counters.busy,
     ),
     perDevice(
+      'gtx_agent_device_misconfigured_total',
+      'Answers that configuration or profile do not fit the device (exceptions 1, 2 and 3).',
+      'counter',
+      (r) => r.counters.misconfigured,
+    ),
+    perDevice(
       'gtx_agent_device_invalid_values_total',
       'Values that are not numbers.',
       'counter',
@@ -368,6 +414,11 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       'gtx_agent_line_stray_bytes_total',
       'Bytes that belonged to no answer.',
       (l) => l.counters.strayBytes,
+    ),
+    perLine(
+      'gtx_agent_line_echoes_total',
+      'Requests that the adapter sent back before the answer.',
+      (l) => l.counters.echoes,
     ),
     perLine(
       'gtx_agent_line_connect_failures_total',

@@ -1,7 +1,7 @@
 /** The gateway's configuration: one schema, from which validation, defaults and the docs page come. */
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { listProfiles } from '@gridtokenx/firmware-profiles';
+import { delimiter, dirname, resolve } from 'node:path';
+import { ProfileError, ProfileLibrary } from '@gridtokenx/firmware-profiles';
 import {
   DEFAULT_INTERVAL_SECONDS,
   GtxError,
@@ -24,6 +24,14 @@ const tcpConnection = z.strictObject({
   type: z.literal('tcp'),
   host: z.string().min(1).describe('Name or address of the meter or of its Modbus gateway.'),
   port: z.int().min(1).max(65_535).default(502).describe('TCP port.'),
+});
+
+const rtuOverTcpConnection = z.strictObject({
+  type: z
+    .literal('rtu_over_tcp')
+    .describe('RTU frames through TCP, to a transparent serial server (its serial settings are its own).'),
+  host: z.string().min(1).describe('Name or address of the serial server.'),
+  port: z.int().min(1).max(65_535).describe('TCP port of the serial line.'),
 });
 
 const rtuConnection = z.strictObject({
@@ -49,17 +57,27 @@ const device = z.strictObject({
   role: z
     .enum(['grid', 'production', 'consumption'])
     .describe('What the device measures. The profile says how it must be wired for that.'),
-  profile: z
-    .string()
-    .refine((id) => listProfiles().includes(id), {
-      error: (issue) =>
-        `there is no profile ${JSON.stringify(issue.input)}; there are: ${listProfiles().join(', ')}`,
-    })
-    .describe('Meter model, by the name of its profile.'),
+  profile: z.string().min(1).describe('Meter model, by the name of its profile.'),
   unit: z.int().min(0).max(255).default(1).describe('Modbus address of the device on its line.'),
   connection: z
-    .discriminatedUnion('type', [tcpConnection, rtuConnection])
+    .discriminatedUnion('type', [tcpConnection, rtuConnection, rtuOverTcpConnection])
     .describe('The line that the device is on. Devices with the same line share it, one request at a time.'),
+  serial_number: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Serial number that the device must tell. When another answers, nothing is counted until you confirm the exchange by writing its number here. Default: an exchange is noticed by the number and begins a new series by itself.',
+    ),
+  exchange: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'Raise by one when the device has been replaced by one of the same model that tells no serial number: its registers begin a new series.',
+    ),
   timeout_ms: z
     .int()
     .min(50)
@@ -134,6 +152,12 @@ const mqttUrl = z
 export const AgentConfig = z
   .strictObject({
     data_dir: file.describe('Folder of the store. Only one agent may use it.'),
+    profile_dir: z
+      .union([file, z.array(file)])
+      .optional()
+      .describe(
+        'Folder or file (or a list) with meter profiles of your own; one with the name of a profile that comes along takes its place. Default: the environment variable GTX_PROFILE_DIR, if set.',
+      ),
     interval_seconds: z
       .int()
       .min(1)
@@ -268,12 +292,25 @@ export const AgentConfig = z
     }
     const ids = new Set<string>();
     const places = new Map<string, string>();
+    const kinds = new Map<string, string>();
     config.meters.forEach((one, index) => {
       if (ids.has(one.id)) fail(['meters', index, 'id'], `meter ${one.id} is there twice`);
       ids.add(one.id);
       one.devices.forEach((dev, deviceIndex) => {
         const { connection } = dev;
-        const line = connection.type === 'tcp' ? `${connection.host}:${connection.port}` : connection.path;
+        const line = connection.type === 'rtu' ? connection.path : `${connection.host}:${connection.port}`;
+        if (connection.type !== 'tcp' && (dev.unit === 0 || (dev.unit > 247 && dev.unit < 256))) {
+          // Modbus over Serial Line V1.02, 2.2: 0 is broadcast, 248 to 255 are reserved.
+          fail(['meters', index, 'devices', deviceIndex, 'unit'], 'must be 1 to 247 on a serial line');
+        }
+        const kind = kinds.get(line);
+        if (kind !== undefined && kind !== connection.type) {
+          fail(
+            ['meters', index, 'devices', deviceIndex, 'connection', 'type'],
+            `${line} is used as ${kind} by another device`,
+          );
+        }
+        kinds.set(line, connection.type);
         const place = `${line} unit ${dev.unit}`;
         const other = places.get(place);
         if (other !== undefined && other !== one.id) {
@@ -302,18 +339,28 @@ export function isLoopback(host: string): boolean {
  * @throws GtxError CONFIG_INVALID; the message has a line `file:line:column: setting: what is wrong` for each
  *   fault, `details.issues` the same as data
  */
-export function loadAgentConfig(path: string): AgentConfig {
+export function loadAgentConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): AgentConfig {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new GtxError('CONFIG_INVALID', `cannot read ${path}: ${(error as Error).message}`);
   }
-  return parseAgentConfig(text, path);
+  return parseAgentConfig(text, path, env);
 }
 
-/** Validates configuration text; `path` names it in errors and is what relative paths are relative to. */
-export function parseAgentConfig(text: string, path: string): AgentConfig {
+/**
+ * Validates configuration text; `path` names it in errors and is what relative paths are relative to.
+ * @throws GtxError CONFIG_INVALID as `loadAgentConfig`, PROFILE_INVALID for a profile of the user's own
+ */
+export function parseAgentConfig(
+  text: string,
+  path: string,
+  env: Readonly<Record<string, string | undefined>> = {},
+): AgentConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -337,7 +384,36 @@ export function parseAgentConfig(text: string, path: string): AgentConfig {
       })),
     );
   }
-  return absolute(result.data, dirname(resolve(path)));
+  const config = absolute(result.data, dirname(resolve(path)));
+  if (config.profile_dir === undefined && env.GTX_PROFILE_DIR) {
+    config.profile_dir = env.GTX_PROFILE_DIR.split(delimiter).filter((one) => one !== '');
+  }
+  const profiles = profileLibrary(config);
+  const unknown = config.meters.flatMap((one, meterIndex) =>
+    one.devices.flatMap(({ profile }, index) => {
+      if (profiles.has(profile)) return [];
+      const at = ['meters', meterIndex, 'devices', index, 'profile'];
+      const message = `there is no profile ${JSON.stringify(profile)}; there are: ${profiles.list().join(', ')}`;
+      return [{ ...lines.linePos(offsetOf(document.contents, at)), path: at.join('.'), message }];
+    }),
+  );
+  if (unknown.length > 0) throw invalid(path, unknown);
+  return config;
+}
+
+/** The profiles that come along, and the configuration's own. @throws GtxError PROFILE_INVALID */
+export function profileLibrary(config: Pick<AgentConfig, 'profile_dir'>): ProfileLibrary {
+  try {
+    return new ProfileLibrary([config.profile_dir ?? []].flat());
+  } catch (error) {
+    throw asProfileError(error);
+  }
+}
+
+/** A profile's fault as an error of the catalogue. */
+export function asProfileError(error: unknown): unknown {
+  if (!(error instanceof ProfileError)) return error;
+  return new GtxError(error.code, error.message, { issues: error.issues }, { cause: error });
 }
 
 interface ConfigIssue {
@@ -379,6 +455,7 @@ function absolute(config: AgentConfig, folder: string): AgentConfig {
   return {
     ...config,
     data_dir: at(config.data_dir),
+    ...(config.profile_dir === undefined ? {} : { profile_dir: [config.profile_dir].flat().map(at) }),
     mqtt: {
       ...config.mqtt,
       ...(ca_file === undefined ? {} : { ca_file: at(ca_file) }),

@@ -16,7 +16,11 @@ export class FrozenWatch {
   private missingWh = 0;
   private lastMs: number | undefined;
 
-  constructor(private readonly quantity: Quantity) {}
+  /** @param stepWh step of the register at a value, in Wh: a coarse one stands still for long and is not frozen */
+  constructor(
+    private readonly quantity: Quantity,
+    private readonly stepWh: (register: bigint) => number = () => 0,
+  ) {}
 
   /**
    * @param powerWatts positive is import
@@ -33,13 +37,15 @@ export class FrozenWatch {
     }
     const watts = this.towards(powerWatts ?? 0);
     if (watts >= LEAST_WATTS) this.missingWh += (watts * elapsedMs) / 3_600_000;
-    return this.missingWh > MISSING_WH;
+    return this.missingWh > MISSING_WH + 2 * this.stepWh(register);
   }
 
   /** Power as this register should count it. */
   private towards(powerWatts: number): number {
     if (this.quantity === 'energy_import') return Math.max(0, powerWatts);
-    if (this.quantity === 'energy_export') return Math.max(0, -powerWatts);
+    if (this.quantity === 'energy_export' || this.quantity === 'energy_generated') {
+      return Math.max(0, -powerWatts);
+    }
     return Math.abs(powerWatts);
   }
 }

@@ -8,6 +8,7 @@ import {
   closeInterval,
   doubtOf,
   dueEnd,
+  exchanged,
   type MeterAccount,
   newAccount,
   observeMeter,
@@ -15,6 +16,7 @@ import {
   type RegisterSample,
   rebased,
   restarted,
+  type Side,
   serialiseAccount,
   totalsOf,
 } from './account.js';
@@ -22,9 +24,9 @@ import type { Alerts } from './alerts.js';
 import type { ClockGuard, ClockVerdict } from './clock.js';
 import type { AgentConfig, MeterConfig } from './config.js';
 import { FrozenWatch } from './frozen.js';
-import type { DeviceReader, DeviceSample } from './measure.js';
+import { type DeviceReader, type DeviceSample, isGiven } from './measure.js';
 import type { Outbox, SampleRow } from './outbox.js';
-import { DEFAULT_LIMITS, type Doubt, type RegisterLimits } from './plausible.js';
+import { DEFAULT_LIMITS, type Doubt, type RegisterLimits, stepOf } from './plausible.js';
 import type { MeterSigner } from './sign.js';
 import { AGENT_VERSION } from './version.js';
 
@@ -38,6 +40,8 @@ export interface MeteringDeps {
   alerts: Alerts;
   logger: Logger;
   now: () => number;
+  monotonic: () => number;
+  limits?: Partial<Omit<RegisterLimits, 'maxWatts'>>;
   /** Looks at the clock and tells every meter about a step. */
   lookAtClock: () => void;
   /** A reading has been stored. */
@@ -49,6 +53,12 @@ export interface MeteringCounters {
   cycles: number;
   readings: number;
   resets: number;
+  /** Devices replaced, as their serial numbers say. */
+  exchanges: number;
+  /** Resets that were none: the old registers came back. */
+  returned: number;
+  /** Samples of a device with a serial number that is not the expected one. */
+  foreign: number;
   doubts: Record<Doubt, number>;
   /** Samples taken while a register was frozen. */
   frozen: number;
@@ -63,12 +73,16 @@ const LONGEST_TIMER_MS = 30_000;
 /** A device that fails so often in a row is worth an alert. */
 const FAILURES_BEFORE_ALERT = 3;
 
-type Side = 'produced' | 'consumed';
+/** A loop that has not begun a sample for so long, or for three sampling periods, is stuck. */
+const STUCK_MS = 60_000;
+const NKWH_PER_WH = 1e6;
 
 interface DeviceState {
   reader: DeviceReader;
   sides: Side[];
   last: DeviceSample | undefined;
+  /** A serial number that is not the known one, told by the last sample. */
+  newSerial: string | undefined;
 }
 
 export class Metering {
@@ -77,6 +91,9 @@ export class Metering {
     cycles: 0,
     readings: 0,
     resets: 0,
+    exchanges: 0,
+    returned: 0,
+    foreign: 0,
     doubts: { first: 0, silence: 0, fell: 0, jumped: 0 },
     frozen: 0,
     missed: 0,
@@ -93,6 +110,7 @@ export class Metering {
   private lastRecordMs = Number.NEGATIVE_INFINITY;
   private lastMissedEnd = 0;
   private lastSampleMs: number | undefined;
+  private lastBeganMs = 0;
   /** Up to now every register of the last sample was believed. */
   private healthy = false;
 
@@ -104,6 +122,7 @@ export class Metering {
       reader,
       sides: sidesOf(meter.mode, reader.config.role),
       last: undefined,
+      newSerial: undefined,
     }));
     this.limits = { produced: this.limitsOf('produced'), consumed: this.limitsOf('consumed') };
     for (const { reader, sides } of this.devices) {
@@ -111,7 +130,11 @@ export class Metering {
         const quantity = reader.quantityOf(side);
         if (!quantity)
           throw new GtxError('PROFILE_INVALID', `${reader.config.profile} has no ${side} energy`);
-        this.watches[side] = new FrozenWatch(quantity);
+        const limits = this.limits[side];
+        this.watches[side] = new FrozenWatch(
+          quantity,
+          (register) => Number(stepOf(limits, register)) / NKWH_PER_WH,
+        );
       }
     }
     this.account = newAccount(meter.mode);
@@ -121,7 +144,9 @@ export class Metering {
   start(): void {
     const { outbox, clock, meter, logger, config } = this.deps;
     const source = this.deps.devices
-      .map(({ config: device }) => `${device.role}:${device.profile}`)
+      .map(({ config: { role, profile, exchange } }) => {
+        return `${role}:${profile}${exchange ? `#${exchange}` : ''}`;
+      })
       .sort()
       .join(',');
     const stored = outbox.loadAccount(this.id);
@@ -138,7 +163,14 @@ export class Metering {
     if (commanded !== undefined && Number(commanded) >= min_seconds && Number(commanded) <= max_seconds) {
       this.sampleSeconds = Number(commanded);
     }
+    this.lastBeganMs = this.deps.monotonic();
     this.run();
+  }
+
+  /** The loop goes round: a sample has begun lately. What the sample brought is another matter. */
+  get alive(): boolean {
+    const limitMs = Math.max(STUCK_MS, 3 * this.sampleSeconds * 1000);
+    return this.deps.monotonic() - this.lastBeganMs <= limitMs;
   }
 
   /** Ends the loop after the sample under way and writes the books. */
@@ -212,6 +244,7 @@ export class Metering {
     const { deps } = this;
     deps.lookAtClock();
     const beganMs = deps.now();
+    this.lastBeganMs = deps.monotonic();
     this.counters.cycles++;
     const samples = await Promise.all(
       this.devices.map(async (device) => {
@@ -229,12 +262,17 @@ export class Metering {
     );
     const registers: Partial<Record<Side, RegisterSample>> = {};
     let frozen = false;
+    let foreign = false;
     for (const result of samples) {
       if (!result) continue;
+      if (!this.knows(result.device, result.sample.serialNumber)) {
+        foreign = true;
+        continue;
+      }
       for (const side of result.device.sides) {
         const register = result.sample[side];
         if (register === undefined) continue;
-        registers[side] = { register, atMs: result.atMs, limits: this.limits[side] };
+        registers[side] = { register, atMs: result.atMs, limits: this.limitsOf(side) };
         if (this.watches[side]?.observe(register, result.sample.powerWatts, result.atMs)) frozen = true;
       }
     }
@@ -244,14 +282,20 @@ export class Metering {
     this.lastSampleMs = deps.now();
     this.countDoubts(seen);
     this.reportFrozen(frozen);
-    this.healthy = seen.ready && !frozen;
+    this.healthy = seen.ready && !frozen && !foreign;
+    if (!seen.ready) this.askIdentities(seen);
 
     const reset = seen.produced?.kind === 'reset' || seen.consumed?.kind === 'reset';
     if (reset) {
       this.counters.resets++;
       deps.logger.warn({ meter_id: this.id }, 'the meter was reset or replaced: a new base is set');
     }
-    if (reset || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
+    const back = seen.produced?.kind === 'returned' || seen.consumed?.kind === 'returned';
+    if (back) {
+      this.counters.returned++;
+      deps.logger.warn({ meter_id: this.id }, 'the registers from before the reset are back: it was none');
+    }
+    if (reset || back || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
     this.record(registers);
     const { trusted } = this.clockVerdict();
     if (this.healthy && trusted) {
@@ -379,6 +423,62 @@ export class Metering {
     } else if (seen.ready) alerts.clear('METER_VALUE_INVALID', this.id);
   }
 
+  /**
+   * Whether a device is the one that it was, by its serial number. Another one is believed when a second sample tells
+   * its number too: then its registers begin a new series. With `serial_number` in the configuration only that one
+   * counts, and changing it there is the operator's word that the device was replaced.
+   */
+  private knows(device: DeviceState, serial: string | undefined): boolean {
+    const { reader, sides } = device;
+    const { role, unit, serial_number: pinned } = reader.config;
+    const key = `serial ${role}`;
+    const known = this.account.serials[role];
+    if (pinned !== undefined && serial !== pinned) {
+      this.counters.foreign++;
+      this.deps.alerts.raise(
+        'METER_VALUE_INVALID',
+        `${role} device, unit ${unit}, says that its serial number is ${serial ?? 'unknown'}, not ${pinned}: nothing is counted. If it was replaced, put its number into serial_number`,
+        this.id,
+        key,
+      );
+      reader.askIdentity();
+      return false;
+    }
+    this.deps.alerts.clear('METER_VALUE_INVALID', this.id, key);
+    if (serial === undefined || serial === known) {
+      device.newSerial = undefined;
+      return true;
+    }
+    if (known === undefined) {
+      this.account = { ...this.account, serials: { ...this.account.serials, [role]: serial } };
+      if (this.account.startedAt > 0) this.saveAccount();
+      return true;
+    }
+    if (device.newSerial !== serial) {
+      device.newSerial = serial;
+      this.counters.foreign++;
+      reader.askIdentity();
+      return false;
+    }
+    device.newSerial = undefined;
+    this.counters.exchanges++;
+    this.deps.logger.warn(
+      { meter_id: this.id, role, unit, from: known, to: serial },
+      'the device was replaced: a new base is set',
+    );
+    this.account = exchanged(this.account, sides, role, serial);
+    if (this.account.startedAt > 0) this.saveAccount();
+    return true;
+  }
+
+  /** A register that fell or jumped may be another device's: its serial number tells. */
+  private askIdentities(seen: ReturnType<typeof observeMeter>): void {
+    for (const { reader, sides } of this.devices) {
+      const odd = sides.some((side) => ['fell', 'jumped'].includes(doubtOf(seen[side]) ?? ''));
+      if (odd) reader.askIdentity();
+    }
+  }
+
   private reportFrozen(frozen: boolean): void {
     const { alerts } = this.deps;
     if (frozen) {
@@ -393,7 +493,7 @@ export class Metering {
   }
 
   private reportDevice({ reader }: DeviceState, error: GtxError): void {
-    if (reader.health.failures < FAILURES_BEFORE_ALERT) return;
+    if (reader.health.failures < FAILURES_BEFORE_ALERT && !reader.health.needsPerson) return;
     this.deps.alerts.raise(
       error.code,
       `${reader.config.role} device, unit ${reader.config.unit}: ${error.message}`,
@@ -411,11 +511,11 @@ export class Metering {
   private limitsOf(side: Side): RegisterLimits {
     const { meter } = this.deps;
     const device = this.devices.find(({ sides }) => sides.includes(side));
-    const rolloverNkwh = device?.reader.rolloverOf(side);
     return {
       ...DEFAULT_LIMITS,
+      ...this.deps.limits,
       maxWatts: meter.rated_watts,
-      ...(rolloverNkwh === undefined ? {} : { rolloverNkwh }),
+      ...device?.reader.registerLimits(side),
     };
   }
 
@@ -425,9 +525,10 @@ export class Metering {
     for (const { reader, last } of this.devices) {
       if (last?.powerWatts === undefined) continue;
       const { role } = reader.config;
-      // A production meter that counts what is given as export shows it as negative power.
-      const exported = role === 'production' && reader.quantityOf('produced') === 'energy_export';
-      const watts = exported ? -last.powerWatts : last.powerWatts;
+      // What is given has a negative power; a home's production is shown positive all the same.
+      const given =
+        role !== 'grid' && isGiven(reader.quantityOf(role === 'production' ? 'produced' : 'consumed'));
+      const watts = given ? -last.powerWatts : last.powerWatts;
       if (role === 'grid') result.gridWatts = watts;
       else if (role === 'production') result.productionWatts = watts;
       else result.consumptionWatts = watts;
@@ -458,6 +559,7 @@ export class Metering {
         role: reader.config.role,
         profile: reader.config.profile,
         unit: reader.config.unit,
+        serial_number: this.account.serials[reader.config.role] ?? null,
         ...reader.health,
       })),
     };

@@ -26,19 +26,6 @@ export type Answer =
   /** The device refused: V1.1b3, section 7. */
   | { kind: 'exception'; code: number };
 
-/** Exception codes by name; V1.1b3, section 7. */
-export const EXCEPTION_NAMES: Readonly<Record<number, string>> = {
-  1: 'illegal function',
-  2: 'illegal data address',
-  3: 'illegal data value',
-  4: 'server device failure',
-  5: 'acknowledge',
-  6: 'server device busy',
-  8: 'memory parity error',
-  10: 'gateway path unavailable',
-  11: 'gateway target device failed to respond',
-};
-
 const CRC_TABLE = (() => {
   const table = new Uint16Array(256);
   for (let byte = 0; byte < 256; byte++) {
@@ -126,6 +113,12 @@ export function findRtuAnswer(
     if (answer) return { answer, consumed: at + length, strayBytes: at };
   }
   return undefined;
+}
+
+/** Whether the line begins with the request itself, as adapters that hear themselves send back. */
+export function startsWithEcho(received: Uint8Array, request: ReadRequest): boolean {
+  const echo = encodeRtuRequest(request);
+  return received.length >= echo.length && echo.every((byte, at) => byte === received[at]);
 }
 
 export type TcpScan =

@@ -1,8 +1,10 @@
 /**
  * One line to meters (a serial port, or a TCP connection) with one queue: exactly one request is on the
  * line at a time, whoever asks. Knows frames and time limits, knows nothing of meters.
+ *
+ * Three kinds: Modbus TCP (`tcp`), RTU frames on a serial port (`rtu`), and RTU frames through a TCP connection to
+ * a transparent serial server (`rtu_over_tcp`).
  */
-import { connect, type Socket } from 'node:net';
 import {
   type Answer,
   encodeRtuRequest,
@@ -11,21 +13,24 @@ import {
   matchTcpFrame,
   nextTcpFrame,
   type ReadRequest,
+  startsWithEcho,
 } from './modbus-frames.js';
+import {
+  openSerialPort,
+  openSocket,
+  type SerialSettings,
+  type Wire,
+  type WireEvents,
+} from './modbus-wire.js';
 
 export interface TcpLineSettings {
-  type: 'tcp';
+  type: 'tcp' | 'rtu_over_tcp';
   host: string;
   port: number;
 }
 
-export interface RtuLineSettings {
+export interface RtuLineSettings extends SerialSettings {
   type: 'rtu';
-  path: string;
-  baudRate: number;
-  parity: 'none' | 'even' | 'odd';
-  dataBits: 7 | 8;
-  stopBits: 1 | 2;
 }
 
 export type LineSettings = TcpLineSettings | RtuLineSettings;
@@ -40,6 +45,8 @@ export type BusFailure =
   | 'connection'
   /** An answer to our transaction that does not fit our question. */
   | 'mismatch'
+  /** Not asked: a late answer to an earlier question would be taken for the answer to this one. */
+  | 'owed'
   /** The line is being closed. */
   | 'closed';
 
@@ -64,20 +71,10 @@ export interface LineCounters {
   staleFrames: number;
   /** Bytes that belonged to no answer (noise, echoes, late frames on a serial line). */
   strayBytes: number;
+  /** Requests that the adapter sent back to us before the answer (2-wire adapters without echo suppression). */
+  echoes: number;
   connects: number;
   connectFailures: number;
-}
-
-/** A byte stream in both directions: a socket or a serial port. */
-interface Wire {
-  write(bytes: Uint8Array): void;
-  close(): Promise<void>;
-}
-
-interface WireEvents {
-  data(bytes: Uint8Array): void;
-  /** The wire ended by itself. */
-  lost(reason: string): void;
 }
 
 interface Waiting {
@@ -87,16 +84,43 @@ interface Waiting {
   reject(error: BusError): void;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
 /** Waits between attempts to open a line that cannot be opened. */
 const RECONNECT_MS = [250, 1_000, 2_000, 4_000, 8_000, 15_000];
 /** After so many reads in a row without one byte received, a TCP connection is taken for dead. */
 const SILENT_READS_BEFORE_RECONNECT = 3;
 const MAX_RECEIVED_BYTES = 1024;
+/** So long an answer that never came may still come. */
+const OWED_MS = 60_000;
+/**
+ * After an exchange that went wrong the line must have been quiet for this long before the next request. Longer than
+ * the standard's 3.5 characters, because USB adapters and serial servers hand bytes over in lumps (16 ms is common).
+ */
+const RESYNC_SILENCE_MS = 50;
+/** Requests that bring nothing may take this share of a line's time in the long run... */
+const TROUBLE_SHARE = 0.2;
+/** ... and this much at once. */
+const TROUBLE_BURST_MS = 10_000;
+/** Who waits for its turn and does not ask for so long has lost it. */
+const QUEUE_PLACE_MS = 60_000;
 
 /** A key that is equal for settings which name the same wire. */
 export function lineKey(settings: LineSettings): string {
-  return settings.type === 'tcp' ? `tcp:${settings.host}:${settings.port}` : `rtu:${settings.path}`;
+  return settings.type === 'rtu'
+    ? `rtu:${settings.path}`
+    : `${settings.type}:${settings.host}:${settings.port}`;
+}
+
+/**
+ * The silence that ends a frame on a serial line: 3.5 characters of 11 bits, and 1.75 ms above 19,200 bit/s
+ * (Modbus over Serial Line V1.02, 2.5.1.1).
+ */
+export function frameSilenceMs(baudRate: number): number {
+  return baudRate > 19_200 ? 1.75 : (3.5 * 11_000) / baudRate;
+}
+
+/** Time that a request of 8 and its answer of 5 + 2n characters spend on a serial line, 11 bits each. */
+export function transmissionMs(baudRate: number, registers: number): number {
+  return ((8 + 5 + 2 * registers) * 11_000) / baudRate;
 }
 
 /**
@@ -110,6 +134,7 @@ export class ModbusLine {
     exceptions: 0,
     staleFrames: 0,
     strayBytes: 0,
+    echoes: 0,
     connects: 0,
     connectFailures: 0,
   };
@@ -123,6 +148,14 @@ export class ModbusLine {
   private connectFailuresInRow = 0;
   private connectNotBeforeMs = 0;
   private lastConnectError = '';
+  /** The last exchange went wrong, or left bytes that belong to nothing. */
+  private outOfStep = false;
+  /** By unit: lengths (in registers) of answers that never came, and until when they might. */
+  private readonly owed = new Map<number, Map<number, number>>();
+  /** Units that wait for their turn, first come first, and when they asked last. */
+  private readonly queued = new Map<number, number>();
+  private troubleMs = 0;
+  private troubleAtMs = 0;
   private closed = false;
   private readonly abort = new AbortController();
 
@@ -134,6 +167,55 @@ export class ModbusLine {
 
   get connected(): boolean {
     return this.wire !== undefined;
+  }
+
+  /**
+   * Whether a device that has failed may be asked again: the requests that bring nothing have not taken more than
+   * their share of the line's time (a fifth, all devices together), so that the others are not held up. Devices that
+   * are told to wait have their turn in the order in which they came.
+   */
+  hasPatienceFor(unit: number): boolean {
+    const now = this.monotonic();
+    for (const [other, seenMs] of this.queued) if (now - seenMs > QUEUE_PLACE_MS) this.queued.delete(other);
+    const [first] = this.queued.keys();
+    return this.spendPatience(0) < TROUBLE_BURST_MS && (first === undefined || first === unit);
+  }
+
+  /** Takes a turn by `hasPatienceFor`, or a place in the queue. */
+  takeTurn(unit: number): boolean {
+    const granted = this.hasPatienceFor(unit);
+    if (granted) this.queued.delete(unit);
+    // A key that is set again keeps its place.
+    else this.queued.set(unit, this.monotonic());
+    return granted;
+  }
+
+  /** Time that brought nothing; it is forgiven as time passes. @returns what is left of it, in ms */
+  private spendPatience(ms: number): number {
+    const now = this.monotonic();
+    const forgiven = (now - this.troubleAtMs) * TROUBLE_SHARE;
+    this.troubleMs = Math.max(0, this.troubleMs - forgiven) + ms;
+    this.troubleAtMs = now;
+    return this.troubleMs;
+  }
+
+  /** Lengths (in registers) of answers that this unit still owes: questions of these lengths must wait. */
+  owedBy(unit: number): ReadonlySet<number> {
+    const owed = this.owed.get(unit);
+    const now = this.monotonic();
+    for (const [count, until] of owed ?? []) if (until <= now) owed?.delete(count);
+    return new Set(owed?.keys());
+  }
+
+  /** Notes that an answer of this length may still come. */
+  noteOwed(unit: number, count: number): void {
+    const owed = this.owed.get(unit) ?? new Map<number, number>();
+    this.owed.set(unit, owed.set(count, this.monotonic() + OWED_MS));
+  }
+
+  /** Waits without holding up the line; returns early when it is closed. */
+  pause(ms: number): Promise<void> {
+    return pause(ms, this.abort.signal);
   }
 
   /**
@@ -160,29 +242,39 @@ export class ModbusLine {
 
   private async exchange(request: ReadRequest, timeoutMs: number, gapMs: number): Promise<Uint8Array> {
     await this.open();
-    await this.silence(gapMs);
+    const beganMs = this.monotonic();
+    await this.silence(this.silenceBefore(gapMs));
     const wire = this.wire;
     if (this.closed) throw new BusError('closed', 'the line is closed');
     if (!wire) throw new BusError('connection', this.lastConnectError || 'the connection was lost');
+    // With Modbus TCP the transaction tells a late answer from the one that is wanted.
+    if (this.settings.type !== 'tcp' && this.owedBy(request.unit).has(request.count)) {
+      throw new BusError('owed', `waiting until late answers of unit ${request.unit} have come or are lost`);
+    }
 
     // Whatever came in while nothing was asked answers nothing that is still wanted.
-    if (this.settings.type === 'rtu') this.discardReceived();
+    if (this.settings.type !== 'tcp') this.discardReceived();
     this.transaction = (this.transaction + 1) & 0xffff;
     this.counters.requests++;
     const transaction = this.transaction;
+    const limitMs =
+      this.settings.type === 'rtu'
+        ? timeoutMs + transmissionMs(this.settings.baudRate, request.count)
+        : timeoutMs;
     let timer: NodeJS.Timeout | undefined;
     try {
       const answer = await new Promise<Answer>((resolve, reject) => {
         this.waiting = { request, transaction, resolve, reject };
         timer = setTimeout(() => {
           this.counters.timeouts++;
-          reject(new BusError('timeout', `unit ${request.unit} did not answer within ${timeoutMs} ms`));
-        }, timeoutMs);
+          reject(new BusError('timeout', this.silentMessage(request, timeoutMs)));
+        }, limitMs);
         wire.write(
           this.settings.type === 'tcp' ? encodeTcpRequest(transaction, request) : encodeRtuRequest(request),
         );
       });
       this.silentReads = 0;
+      this.outOfStep = false;
       if (answer.kind === 'exception') {
         this.counters.exceptions++;
         throw new BusError(
@@ -191,9 +283,15 @@ export class ModbusLine {
           answer.code,
         );
       }
+      // A device answers in order: what it owed before this answer has come or is lost.
+      this.owed.delete(request.unit);
       return answer.data;
     } catch (error) {
-      if (error instanceof BusError && error.failure === 'timeout') await this.afterTimeout();
+      if (error instanceof BusError && error.failure !== 'exception') {
+        this.outOfStep = true;
+        if (error.failure === 'timeout') await this.afterTimeout(request);
+        this.spendPatience(this.monotonic() - beganMs);
+      }
       throw error;
     } finally {
       clearTimeout(timer);
@@ -202,13 +300,36 @@ export class ModbusLine {
     }
   }
 
-  /** A TCP peer that says nothing at all any more is gone (power cut, half-open connection): dial again. */
-  private async afterTimeout(): Promise<void> {
+  /** Bytes without an answer among them point to wiring or settings, silence to the device or its address. */
+  private silentMessage(request: ReadRequest, timeoutMs: number): string {
+    const { unit } = request;
+    if (this.settings.type === 'tcp' || this.received.length === 0) {
+      return `unit ${unit} did not answer within ${timeoutMs} ms`;
+    }
+    if (startsWithEcho(this.received, request) && this.received.length === 8) {
+      return `unit ${unit} did not answer within ${timeoutMs} ms (the adapter sent the request back)`;
+    }
+    return `unit ${unit} did not answer within ${timeoutMs} ms; ${this.received.length} bytes came that are no answer`;
+  }
+
+  private async afterTimeout(request: ReadRequest): Promise<void> {
+    this.noteOwed(request.unit, request.count);
+    // A TCP peer that says nothing at all any more is gone (power cut, half-open connection): dial again.
     this.silentReads++;
-    if (this.settings.type === 'tcp' && this.silentReads >= SILENT_READS_BEFORE_RECONNECT) {
+    if (this.settings.type !== 'rtu' && this.silentReads >= SILENT_READS_BEFORE_RECONNECT) {
       this.silentReads = 0;
       await this.drop();
     }
+  }
+
+  /**
+   * On a serial line a frame ends by 3.5 characters of silence, so no request may follow sooner; and by that silence
+   * all devices get back in step after noise (Modbus over Serial Line V1.02, 2.5.1.1).
+   */
+  private silenceBefore(gapMs: number): number {
+    if (this.settings.type === 'tcp') return gapMs;
+    const least = this.settings.type === 'rtu' ? frameSilenceMs(this.settings.baudRate) : 0;
+    return Math.max(gapMs, least, this.outOfStep ? RESYNC_SILENCE_MS : 0);
   }
 
   /** Waits until the line has been quiet for `gapMs`: meters want 3.5 characters at least, often far more. */
@@ -238,9 +359,11 @@ export class ModbusLine {
     this.received = Buffer.alloc(0);
     try {
       this.wire =
-        this.settings.type === 'tcp'
-          ? await openSocket(this.settings, events, this.abort.signal)
-          : await openSerialPort(this.settings, events);
+        this.settings.type === 'rtu'
+          ? await openSerialPort(this.settings, events)
+          : await openSocket(this.settings, events, this.abort.signal);
+      // With Modbus TCP a new connection brings no answers to what was asked on the old one.
+      if (this.settings.type === 'tcp') this.owed.clear();
       this.connectFailuresInRow = 0;
       this.counters.connects++;
     } catch (error) {
@@ -295,6 +418,7 @@ export class ModbusLine {
   private takeRtuAnswer(): void {
     const found = this.waiting && findRtuAnswer(this.received, this.waiting.request);
     if (found) {
+      if (this.waiting && startsWithEcho(this.received, this.waiting.request)) this.counters.echoes++;
       this.counters.strayBytes += found.strayBytes;
       this.received = this.received.subarray(found.consumed);
       this.waiting?.resolve(found.answer);
@@ -316,76 +440,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, Math.max(1, ms));
     signal.addEventListener('abort', done, { once: true });
   });
-}
-
-function openSocket(settings: TcpLineSettings, events: WireEvents, signal: AbortSignal): Promise<Wire> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: settings.host, port: settings.port, noDelay: true, signal });
-    let open = false;
-    let closing = false;
-    let failure = 'closed by the other side';
-    const timer = setTimeout(
-      () => socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
-      CONNECT_TIMEOUT_MS,
-    );
-    socket.on('connect', () => {
-      clearTimeout(timer);
-      open = true;
-      resolve({
-        write: (bytes) => void socket.write(bytes),
-        close: () =>
-          new Promise((done) => {
-            closing = true;
-            socket.once('close', () => done());
-            socket.destroy();
-            if (socket.closed) done();
-          }),
-      });
-    });
-    socket.on('data', (bytes) => events.data(bytes));
-    socket.on('error', (error) => {
-      failure = error.message;
-    });
-    socket.on('close', () => {
-      clearTimeout(timer);
-      if (!open) reject(new Error(failure));
-      else if (!closing) events.lost(failure);
-    });
-  });
-}
-
-/** `serialport` is loaded only where a serial line is configured: it costs memory. */
-async function openSerialPort(settings: RtuLineSettings, events: WireEvents): Promise<Wire> {
-  const { SerialPort } = await import('serialport');
-  const port = new SerialPort({
-    path: settings.path,
-    baudRate: settings.baudRate,
-    parity: settings.parity,
-    dataBits: settings.dataBits,
-    stopBits: settings.stopBits,
-    // Two programs on one RS-485 line read each other's answers.
-    lock: true,
-    autoOpen: false,
-  });
-  let closing = false;
-  let failure = 'the serial port was closed';
-  port.on('data', (bytes: Buffer) => events.data(bytes));
-  port.on('error', (error: Error) => {
-    failure = error.message;
-  });
-  port.on('close', () => {
-    if (!closing) events.lost(failure);
-  });
-  await new Promise<void>((resolve, reject) => {
-    port.open((error) => (error ? reject(error) : resolve()));
-  });
-  return {
-    write: (bytes) => void port.write(Buffer.from(bytes)),
-    close: () =>
-      new Promise((done) => {
-        closing = true;
-        if (!port.isOpen) done();
-        else port.close(() => done());
-      }),
-  };
 }

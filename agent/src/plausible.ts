@@ -20,8 +20,12 @@ export interface RegisterLimits {
   resetAfterMs: number;
   /** ... and how many samples in a row must agree. */
   resetAfterSamples: number;
-  /** Where the register starts again from 0, for integer registers. */
+  /** Where the register starts again from 0, as its profile says or its integer type implies. */
   rolloverNkwh?: Nkwh;
+  /** One step of an integer register: what it shows may be behind by so much. */
+  stepNkwh?: Nkwh;
+  /** The register is a float32 (24 significant bits), whose step grows with its value. */
+  floatStep?: boolean;
 }
 
 export const DEFAULT_LIMITS: Omit<RegisterLimits, 'maxWatts'> = {
@@ -30,6 +34,14 @@ export const DEFAULT_LIMITS: Omit<RegisterLimits, 'maxWatts'> = {
   resetAfterMs: 60_000,
   resetAfterSamples: 3,
 };
+
+/** Steps of the register at a value: what an integer or a float32 of this size cannot tell apart. */
+export function stepOf(limits: RegisterLimits, register: Nkwh): Nkwh {
+  // IEEE 754 binary32: the last of 24 bits is at most 2^-23 of the value.
+  const float = limits.floatStep ? register >> 23n : 0n;
+  const fixed = limits.stepNkwh ?? 0n;
+  return float > fixed ? float : fixed;
+}
 
 /** A run of samples that agree with each other. */
 interface Series {
@@ -51,6 +63,11 @@ export interface RegisterTrack {
   candidate?: Series;
   /** No second sample has confirmed the register since the process started. */
   unconfirmed: boolean;
+  /**
+   * The series before the last reset, for as long as it may come back: a meter that answered 0 for minutes while it
+   * started was not replaced, and what it measured meanwhile is not lost.
+   */
+  former?: { register: Nkwh; risenAtMs: number; total: Nkwh; untilMs: number };
 }
 
 export type Doubt = 'first' | 'silence' | 'fell' | 'jumped';
@@ -58,6 +75,8 @@ export type Doubt = 'first' | 'silence' | 'fell' | 'jumped';
 export type Observation =
   /** The value is believed; `rise` has been added to the total. `dropped`: an earlier candidate was false. */
   | { kind: 'believed'; rise: Nkwh; dropped?: Doubt }
+  /** The series from before a reset is back: it was none. Counted is what the old series has risen. */
+  | { kind: 'returned'; rise: Nkwh; doubt: Doubt }
   /** A new series has begun (meter reset or replaced); the energy in between is not counted. */
   | { kind: 'reset'; rise: Nkwh; doubt: Doubt }
   /** Not believed yet: the value waits for the next sample. */
@@ -67,6 +86,16 @@ export type Observation =
 export const NEW_TRACK: RegisterTrack = { total: 0n, unconfirmed: true };
 
 const MAX_ELAPSED_MS = 366 * 24 * 3600 * 1000;
+/** How long after a reset the series before it may come back. */
+const FORMER_MS = 3_600_000;
+/** A register goes once around only if it was nearer to its end than this part of the way. */
+const ROLLOVER_SHARE = 10n;
+/**
+ * Meters with a display start again where it is full: 10^k of the last digit. Where nobody has said so, it is believed
+ * only for a hundredth of the way, and from 1,000 kWh on.
+ */
+const DISPLAY_SHARE = 100n;
+const SMALLEST_DISPLAY: Nkwh = 1_000n * 1_000_000_000n;
 
 /** Most that a register can rise in a time: rated power and a tenth, and the slack. */
 export function allowance(limits: RegisterLimits, fromMs: number, toMs: number): Nkwh {
@@ -77,13 +106,27 @@ export function allowance(limits: RegisterLimits, fromMs: number, toMs: number):
   return (BigInt(Math.ceil(limits.maxWatts)) * BigInt(Math.ceil(ms)) * 11n) / 36n + limits.slackNkwh;
 }
 
-function riseOf(limits: RegisterLimits, from: Nkwh, to: Nkwh): Nkwh {
-  if (limits.rolloverNkwh !== undefined && to < from - limits.slackNkwh) {
-    // Near its end and then near its beginning: the register has gone once around.
-    const around = limits.rolloverNkwh - from + to;
-    if (from > (limits.rolloverNkwh * 9n) / 10n && to < limits.rolloverNkwh / 10n) return around;
+/**
+ * From one value to the next. A fall counts as going once around where that explains it: the end was near, and the way
+ * around is no longer than what can have flowed (a replaced meter would have to show just that by chance).
+ * @param allowed most that can have flowed
+ */
+function riseOf(limits: RegisterLimits, from: Nkwh, to: Nkwh, allowed: Nkwh): Nkwh {
+  if (to >= from - limits.slackNkwh) return to - from;
+  const { rolloverNkwh } = limits;
+  if (rolloverNkwh !== undefined && from < rolloverNkwh) {
+    const around = rolloverNkwh - from + to;
+    if (around <= allowed && around <= rolloverNkwh / ROLLOVER_SHARE) return around;
   }
+  const display = displayLimit(from);
+  const around = display - from + to;
+  if (display >= SMALLEST_DISPLAY && around <= allowed && around <= display / DISPLAY_SHARE) return around;
   return to - from;
+}
+
+/** The smallest power of ten above a value. */
+function displayLimit(value: Nkwh): Nkwh {
+  return 10n ** BigInt(value.toString().length);
 }
 
 /**
@@ -95,13 +138,14 @@ export function observe(
   track: RegisterTrack,
   register: Nkwh,
   atMs: number,
-  limits: RegisterLimits,
+  given: RegisterLimits,
 ): { track: RegisterTrack; observation: Observation } {
   const { believed, candidate } = track;
+  const limits = withSteps(given, believed?.register ?? register);
   const doubt = believed ? doubtOf(track, register, atMs, limits) : 'first';
 
   if (believed && doubt === undefined) {
-    const rise = positive(riseOf(limits, believed.register, register));
+    const rise = positive(register - believed.register);
     return {
       track: {
         total: track.total + rise,
@@ -112,6 +156,7 @@ export function observe(
           risenAtMs: rise > 0n ? atMs : believed.risenAtMs,
         },
         unconfirmed: false,
+        ...formerOf(track, atMs),
       },
       observation: { kind: 'believed', rise, ...(candidate ? { dropped: reasonFor(track, limits) } : {}) },
     };
@@ -133,24 +178,69 @@ export function observe(
   }
 
   // Two samples agree. Does what they say fit the old series, given the time since it last rose?
-  const rise = riseOf(limits, believed.register, series.register);
-  const fits = rise >= -limits.slackNkwh && rise <= allowance(limits, believed.risenAtMs, atMs);
+  const allowed = allowance(limits, believed.risenAtMs, atMs);
+  const rise = riseOf(limits, believed.register, series.register, allowed);
+  const fits = rise >= -limits.slackNkwh && rise <= allowed;
   if (fits) {
     const counted = positive(rise);
     const total = track.total + counted;
     const next = believe(total, series, counted > 0n ? atMs : believed.risenAtMs);
     if (counted === 0n && next.believed) next.believed.register = believed.register;
-    return { track: next, observation: { kind: 'believed', rise: counted } };
+    return {
+      track: { ...next, ...formerOf(track, atMs) },
+      observation: { kind: 'believed', rise: counted },
+    };
   }
 
   const persistent =
     series.samples >= limits.resetAfterSamples && atMs - series.firstAtMs >= limits.resetAfterMs;
   if (!persistent) return waiting;
+  const why: Doubt = rise < 0n ? 'fell' : 'jumped';
+  const back = returned(track, series, atMs, limits);
+  if (back)
+    return { track: back, observation: { kind: 'returned', rise: back.total - track.total, doubt: why } };
   const inNewSeries = positive(series.register - series.first);
   return {
-    track: believe(track.total + inNewSeries, series, atMs),
-    observation: { kind: 'reset', rise: inNewSeries, doubt: rise < 0n ? 'fell' : 'jumped' },
+    track: {
+      ...believe(track.total + inNewSeries, series, atMs),
+      former: {
+        register: believed.register,
+        risenAtMs: believed.risenAtMs,
+        total: track.total,
+        untilMs: atMs + FORMER_MS,
+      },
+    },
+    observation: { kind: 'reset', rise: inNewSeries, doubt: why },
   };
+}
+
+/** Falls and rises within two steps of the register prove nothing. */
+function withSteps(limits: RegisterLimits, register: Nkwh): RegisterLimits {
+  const steps = 2n * stepOf(limits, register);
+  return steps > limits.slackNkwh ? { ...limits, slackNkwh: steps } : limits;
+}
+
+function formerOf(track: RegisterTrack, atMs: number): Pick<RegisterTrack, 'former'> {
+  return track.former && atMs <= track.former.untilMs ? { former: track.former } : {};
+}
+
+/**
+ * The track with the series before the last reset taken up again, where the new values continue it. What the series in
+ * between seemed to measure is part of what the old one has measured, so it is not counted twice.
+ */
+function returned(
+  track: RegisterTrack,
+  series: Series,
+  atMs: number,
+  limits: RegisterLimits,
+): RegisterTrack | undefined {
+  const { former } = formerOf(track, atMs);
+  if (!former) return undefined;
+  const allowed = allowance(limits, former.risenAtMs, atMs);
+  const rise = riseOf(limits, former.register, series.register, allowed);
+  if (rise < 0n || rise > allowed) return undefined;
+  const total = former.total + rise;
+  return believe(total > track.total ? total : track.total, series, atMs);
 }
 
 /** Why a value cannot be believed at first sight, or undefined. */
@@ -161,7 +251,8 @@ function doubtOf(
   limits: RegisterLimits,
 ): Doubt | undefined {
   const believed = track.believed as NonNullable<RegisterTrack['believed']>;
-  const rise = riseOf(limits, believed.register, register);
+  const rise = register - believed.register;
+  // Also where the register may have gone once around: a second sample has to say so too.
   if (rise < -limits.slackNkwh) return 'fell';
   if (rise > allowance(limits, believed.seenAtMs, atMs)) return 'jumped';
   if (track.unconfirmed || atMs - believed.seenAtMs > limits.silenceMs || atMs < believed.seenAtMs) {

@@ -19,12 +19,23 @@ const isMeterId = (name, type) =>
   name === 'meter_id' && Array.isArray(type?.array) && type.array[0] === 'u8' && type.array[1] === 32;
 
 /** The rules of src/codec.ts, which does at run time what the types here say. */
-const FLAGS = new Set(['verified', 'paused', 'active', 'rebased', 'sell_closed', 'buy_closed']);
+const FLAGS = new Set([
+  'verified',
+  'paused',
+  'active',
+  'rebased',
+  'sell_closed',
+  'buy_closed',
+  'auto_issue',
+  'automatic',
+]);
+const TEXTS = new Set(['beneficiary', 'reason']);
 const FILLERS = new Set(['padding', 'reserved']);
 
 /** The TypeScript type of an IDL type. `prefix` keeps two programs' names apart. */
 function typeOf(type, prefix, name) {
   if (isMeterId(name, type)) return 'string';
+  if (TEXTS.has(name) && type?.array?.[0] === 'u8') return 'string';
   if (FLAGS.has(name) && /^u(8|16|32)$/.test(type)) return 'boolean';
   if (typeof type === 'string') {
     if (/^[ui](8|16|32)$/.test(type)) return 'number';

@@ -1,9 +1,11 @@
-import { encodeMeterId } from '@gridtokenx/protocol';
+import { encodeMeterId, GtxError } from '@gridtokenx/protocol';
 import { getAssociatedTokenAddressSync } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
   GRID_TOKEN_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
   UPGRADEABLE_LOADER_ID,
@@ -21,6 +23,10 @@ const SEED = {
   trader: Buffer.from('trader'),
   order: Buffer.from('order'),
   escrow: Buffer.from('escrow'),
+  book: Buffer.from('book'),
+  certificate: Buffer.from('certificate'),
+  retirement: Buffer.from('retirement'),
+  feed: Buffer.from('feed'),
 } as const;
 
 function deriveWithBump(program: PublicKey, ...seeds: Uint8Array[]): [PublicKey, number] {
@@ -117,4 +123,58 @@ export function quoteTokenAccount(
   wallet: PublicKey,
 ): PublicKey {
   return getAssociatedTokenAddressSync(quoteMint, wallet, true, quoteTokenProgram);
+}
+
+/** The oracle's configuration: authority, guardian. */
+export const oracleConfigAddress = once(ORACLE_PROGRAM_ID, SEED.config);
+
+/** Characters of a feed's symbol. */
+const SYMBOL_BYTES = 16;
+
+/**
+ * A feed's symbol as the chain keeps it, zero-padded to 16 bytes.
+ * @throws GtxError MESSAGE_INVALID when it is not 1 to 16 of `A-Z 0-9 / . - _`.
+ */
+export function encodeSymbol(symbol: string): Uint8Array {
+  if (!/^[A-Z0-9/._-]{1,16}$/.test(symbol))
+    throw new GtxError('MESSAGE_INVALID', "a feed's symbol is 1 to 16 of A-Z, 0-9, '/', '.', '-' and '_'", {
+      symbol,
+    });
+  const bytes = new Uint8Array(SYMBOL_BYTES);
+  bytes.set(Buffer.from(symbol, 'ascii'));
+  return bytes;
+}
+
+/** The text of a feed's symbol. */
+export function decodeSymbol(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString('ascii');
+}
+
+/**
+ * The price feed of a symbol, for instance `GRX/GRID`.
+ * @throws GtxError when the symbol breaks its grammar.
+ */
+export function feedAddress(symbol: string): PublicKey {
+  return derive(ORACLE_PROGRAM_ID, SEED.feed, encodeSymbol(symbol));
+}
+
+/** The Config account of certificates: admin, guardian, whether they are paused. */
+export const certificatesConfigAddress = once(CERTIFICATES_PROGRAM_ID, SEED.config);
+
+/** The Book of a meter: how far its settled energy is certified. `meter` is the meter's account. */
+export function bookAddress(meter: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.book, meter.toBytes());
+}
+
+/** The Certificate of a book's serial number (u64). */
+export function certificateAddress(book: PublicKey, serial: bigint): PublicKey {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(serial);
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.certificate, book.toBytes(), number);
+}
+
+/** The record of a retired certificate. */
+export function retirementAddress(certificate: PublicKey): PublicKey {
+  return derive(CERTIFICATES_PROGRAM_ID, SEED.retirement, certificate.toBytes());
 }

@@ -32,7 +32,18 @@ function isMeterIdField({ name, type }: Field): boolean {
 }
 
 /** Anchor 2's zero-copy structs have no bool: these integers are 0 or 1. */
-const FLAGS = new Set(['verified', 'paused', 'active', 'rebased', 'sell_closed', 'buy_closed']);
+const FLAGS = new Set([
+  'verified',
+  'paused',
+  'active',
+  'rebased',
+  'sell_closed',
+  'buy_closed',
+  'auto_issue',
+  'automatic',
+]);
+/** 32 to 128 bytes under these names are text: UTF-8, zero-padded. */
+const TEXTS = new Set(['beneficiary', 'reason']);
 /** Bytes of the simple types; those of varying length count with their length prefix. */
 const SIZES: Record<string, number> = {
   bool: 1,
@@ -65,6 +76,20 @@ function meterIdOf(bytes: Uint8Array): string {
   }
 }
 
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('utf8');
+}
+
+function textBytes(name: string, text: string, length: number): Uint8Array {
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length > length)
+    throw new GtxError('MESSAGE_INVALID', `the ${name} takes at most ${length} bytes of UTF-8`);
+  const padded = new Uint8Array(length);
+  padded.set(bytes);
+  return padded;
+}
+
 function meterIdBytes(text: string): Uint8Array {
   const odd = /^hex:([0-9a-f]{64})$/.exec(text)?.[1];
   return odd !== undefined && !isMeterId(text)
@@ -77,7 +102,7 @@ function meterIdBytes(text: string): Uint8Array {
  *
  * Anchor's coder does the bytes. It reads borsh, and Anchor 2's zero-copy ("bytemuck") accounts are the same
  * bytes: little-endian, in order, without padding (Pod types may have none). On top of it, names become
- * camelCase, 64-bit integers `bigint`, byte arrays `Uint8Array`, 32 bytes called `meter_id` text, and the flags of
+ * camelCase, 64-bit integers `bigint`, byte arrays `Uint8Array`, 32 bytes called `meter_id` and some others text, and the flags of
  * zero-copy structs `boolean`; padding is left out.
  *
  * The type parameters are the interfaces that `scripts/sync-idl.mjs` writes beside the IDL.
@@ -242,6 +267,7 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
 
   private field(field: Field, value: unknown): unknown {
     if (isMeterIdField(field)) return meterIdOf(Uint8Array.from(value as number[]));
+    if (TEXTS.has(field.name) && isByteArray(field.type)) return textOf(Uint8Array.from(value as number[]));
     if (FLAGS.has(field.name) && typeof value === 'number') return value !== 0;
     return this.fromBorsh(field.type, value);
   }
@@ -269,6 +295,10 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
   private toBorsh(field: Field, value: unknown): unknown {
     if (value === undefined) throw new TypeError(`the argument ${camel(field.name)} is missing`);
     if (isMeterIdField(field)) return [...meterIdBytes(value as string)];
+    if (TEXTS.has(field.name) && isByteArray(field.type)) {
+      const [, length] = (field.type as { array: [string, number] }).array;
+      return [...textBytes(field.name, value as string, length)];
+    }
     if (typeof value === 'bigint') return new BN(value.toString());
     if (value instanceof Uint8Array) return [...value];
     return value;

@@ -1,8 +1,10 @@
 import anchor from '@coral-xyz/anchor';
 import {
   CLASSIC_TOKEN_PROGRAM_ID,
+  certificates,
   energyToken,
   GRID_TOKEN_PROGRAM_ID,
+  oracle,
   registry,
   trading,
 } from './programs.js';
@@ -52,7 +54,7 @@ export function programError(
     const name = TOKEN_ERRORS[code];
     return name === undefined ? undefined : { name, message: `${name} (SPL Token)` };
   }
-  const codecs = [registry, energyToken, trading];
+  const codecs = [registry, energyToken, trading, oracle, certificates];
   const codec =
     programId === undefined
       ? registry

@@ -1,8 +1,10 @@
+import type { CertificatesEvents } from './idl/certificates.js';
 import type { EnergyTokenEvents } from './idl/energy-token.js';
+import type { OracleEvents } from './idl/oracle.js';
 import type { RegistryEvents } from './idl/registry.js';
 import type { TradingEvents } from './idl/trading.js';
 import { readLogs } from './logs.js';
-import { energyToken, registry, trading } from './programs.js';
+import { certificates, energyToken, oracle, registry, trading } from './programs.js';
 
 type EventsOf<Events> = {
   [Name in keyof Events & string]: {
@@ -16,7 +18,12 @@ type EventsOf<Events> = {
 }[keyof Events & string];
 
 /** An event of one of our programs; `name` tells which, and with it the fields of `data`. */
-export type ChainEvent = EventsOf<RegistryEvents> | EventsOf<EnergyTokenEvents> | EventsOf<TradingEvents>;
+export type ChainEvent =
+  | EventsOf<RegistryEvents>
+  | EventsOf<EnergyTokenEvents>
+  | EventsOf<TradingEvents>
+  | EventsOf<OracleEvents>
+  | EventsOf<CertificatesEvents>;
 
 /** What a transaction's log lines hold. */
 export interface DecodedEvents {
@@ -31,7 +38,9 @@ export interface DecodedEvents {
 }
 
 const codecs = new Map(
-  [registry, energyToken, trading].map((codec) => [codec.programId.toBase58(), codec] as const),
+  [registry, energyToken, trading, oracle, certificates].map(
+    (codec) => [codec.programId.toBase58(), codec] as const,
+  ),
 );
 
 /**

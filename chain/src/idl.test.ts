@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { certificatesIdl } from './idl/certificates.js';
 import { energyTokenIdl } from './idl/energy-token.js';
+import { oracleIdl } from './idl/oracle.js';
 import { registryIdl } from './idl/registry.js';
 import { tradingIdl } from './idl/trading.js';
 
@@ -13,6 +15,8 @@ it('uses the interfaces that the programs were compiled with', () => {
   expect(registryIdl).toEqual(artifact('registry'));
   expect(energyTokenIdl).toEqual(artifact('energy_token'));
   expect(tradingIdl).toEqual(artifact('trading'));
+  expect(oracleIdl).toEqual(artifact('oracle'));
+  expect(certificatesIdl).toEqual(artifact('certificates'));
 });
 
 it('has types that were written from them', () => {

@@ -1,12 +1,17 @@
 /** Typed client of the programs: addresses, instructions, accounts, events, and transactions that end. */
 export * from './accounts.js';
 export * from './addresses.js';
+export * from './certificates.js';
 export * from './connection.js';
 export * from './ed25519.js';
 export * from './events.js';
 export { type ChainFailure, describeFailure, refusedError, toChainError } from './failure.js';
+export type * from './idl/certificates.js';
+export { certificatesIdl } from './idl/certificates.js';
 export type * from './idl/energy-token.js';
 export { energyTokenIdl } from './idl/energy-token.js';
+export type * from './idl/oracle.js';
+export { oracleIdl } from './idl/oracle.js';
 export type * from './idl/registry.js';
 export { registryIdl } from './idl/registry.js';
 export type * from './idl/trading.js';
@@ -18,6 +23,7 @@ export * from './keyfile.js';
 export * from './logs.js';
 export * from './lookup.js';
 export * from './mint.js';
+export * from './oracle.js';
 export * from './programs.js';
 export * from './send.js';
 export * from './settlement.js';

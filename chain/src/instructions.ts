@@ -478,6 +478,8 @@ export function getSupply(): TransactionInstruction {
   return energyToken.instruction('get_supply', {}, { config: tokenConfigAddress() });
 }
 
-// --- trading
+// --- trading, oracle and certificates
 
+export * from './certificates-instructions.js';
+export * from './oracle-instructions.js';
 export * from './trading-instructions.js';

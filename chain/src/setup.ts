@@ -10,12 +10,13 @@ import {
 
 import { fetchConfig, fetchMeter, fetchTokenConfig, fetchUpgradeAuthority, fetchUser } from './accounts.js';
 import { gridMintAddress } from './addresses.js';
+import { fetchCertificatesConfig } from './certificates.js';
 import { ed25519Instruction } from './ed25519.js';
 import { toChainError } from './failure.js';
 import type { RegistryConfig, RegistryMeter } from './idl/registry.js';
 import * as instructions from './instructions.js';
 import { fetchGridMint } from './mint.js';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
+import { CERTIFICATES_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
 import { type SendAndConfirmOptions, sendAndConfirm } from './send.js';
 import { ensureTokenAccounts } from './settlement.js';
 
@@ -58,7 +59,7 @@ export interface ChainInitOptions extends ActionOptions {
 
 export interface ChainInitResult extends ActionResult {
   /** What was created by this call. */
-  initialized: ('registry' | 'energy-token')[];
+  initialized: ('registry' | 'energy-token' | 'certificates')[];
   config: RegistryConfig;
   /** Settings on the chain that differ from the wanted ones. They are left as they are. */
   differences: { setting: string; wanted: string; actual: string }[];
@@ -67,11 +68,13 @@ export interface ChainInitResult extends ActionResult {
 const DEFAULT_MAX_RATED_WATTS = 100_000;
 
 /**
- * Initialises the registry and energy-token on any cluster where they are deployed. What is initialised already
- * stays as it is, so that running it twice changes nothing; settings that differ are reported.
+ * Initialises the registry and energy-token on any cluster where they are deployed, and certificates where that
+ * program is deployed too (the guardian is the registry's). What is initialised already stays as it is, so that running
+ * it twice changes nothing; settings that differ are reported.
  *
  * @throws GtxError NOT_FOUND when a program is not deployed, FORBIDDEN when the key is not its upgrade
- * authority, CONFLICT when the registry was initialised for another network or the GRID mint by an earlier version, CHAIN_REFUSED, CHAIN_UNAVAILABLE.
+ * authority, CONFLICT when the registry was initialised for another network or the GRID mint by an earlier version,
+ * CHAIN_REFUSED, CHAIN_UNAVAILABLE.
  */
 export async function chainInit(connection: Connection, options: ChainInitOptions): Promise<ChainInitResult> {
   const { upgradeAuthority, registrar, guardian, policy, maxRatedWatts, ...send } = options;
@@ -96,6 +99,15 @@ export async function chainInit(connection: Connection, options: ChainInitOption
     await assertUpgradeAuthority(connection, 'energy-token', ENERGY_TOKEN_PROGRAM_ID, authority);
     needed.push(instructions.initializeEnergyToken({ authority }));
     initialized.push('energy-token');
+  }
+  // A cluster may do without certificates.
+  if (
+    !(await fetchCertificatesConfig(connection)) &&
+    (await fetchUpgradeAuthority(connection, CERTIFICATES_PROGRAM_ID))
+  ) {
+    await assertUpgradeAuthority(connection, 'certificates', CERTIFICATES_PROGRAM_ID, authority);
+    needed.push(instructions.initializeCertificates({ authority, guardian }));
+    initialized.push('certificates');
   }
   const sent =
     needed.length > 0

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT, exitCodeOf } from './exit-codes.js';
+import { explainMissingPackage } from './missing-package.js';
 import { Output, processStreams, type Streams } from './output.js';
 
 /** What every action gets besides its own options. */
@@ -9,6 +10,8 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   /** Aborts at the first Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
+  /** The words of the command line that belong to no flag. */
+  readonly words: readonly string[];
 }
 
 export interface Example {
@@ -18,10 +21,14 @@ export interface Example {
 
 export interface CommandDefinition<Options> {
   readonly name: string;
+  /** What its group does when no command of the group is named. */
+  readonly isDefault?: boolean;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** The rest: when to use it, what it needs, what it leaves behind. */
   readonly description: string;
+  /** Words without a flag, for example `<file...>`; their values come to the action in `context.words`. */
+  readonly words?: { readonly syntax: string; readonly description: string };
   readonly options: readonly Option[];
   readonly examples: readonly [Example, ...Example[]];
   /** Returns the exit code; nothing means 0. */
@@ -53,11 +60,12 @@ export function addCommand<Options extends object>(
   environment: ProgramEnvironment,
 ): Command {
   const command = parent
-    .command(definition.name)
+    .command(definition.name, { isDefault: definition.isDefault === true })
     .summary(definition.summary)
     .description(`${definition.summary}\n\n${definition.description}`)
     .allowExcessArguments(false)
     .showHelpAfterError('(add --help for the options and an example)');
+  if (definition.words) command.argument(definition.words.syntax, definition.words.description);
   for (const option of definition.options) command.addOption(option);
   command
     .option(
@@ -67,7 +75,8 @@ export function addCommand<Options extends object>(
     .option('--json', 'print one JSON value on stdout instead of text')
     .addHelpText('after', examplesText(definition.examples));
   examplesOf.set(command, definition.examples);
-  command.action(async (raw: Options & { json?: boolean; dataDir?: string }) => {
+  command.action(async () => {
+    const raw = command.opts<Options & { json?: boolean; dataDir?: string }>();
     const out = new Output(raw.json === true, environment.streams);
     const abort = new AbortController();
     const onSignal = (): void => abort.abort();
@@ -79,9 +88,11 @@ export function addCommand<Options extends object>(
         dataDirFlag: raw.dataDir,
         env: environment.env,
         interrupted: abort.signal,
+        words: command.args,
       });
       environment.exit(code ?? EXIT.ok);
-    } catch (error) {
+    } catch (thrown) {
+      const error = explainMissingPackage(thrown);
       out.failure(error);
       environment.exit(exitCodeOf(error));
     } finally {

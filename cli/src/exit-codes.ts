@@ -37,6 +37,7 @@ const BY_CODE: Partial<Record<string, ExitCode>> = {
   KEY_FILE_INVALID: EXIT.usage,
   KEY_FILE_PERMISSIONS: EXIT.usage,
   VALUE_INVALID: EXIT.usage,
+  PROFILE_INVALID: EXIT.usage,
   CHAIN_UNAVAILABLE: EXIT.unavailable,
   BROKER_UNAVAILABLE: EXIT.unavailable,
   STORAGE_UNAVAILABLE: EXIT.unavailable,

@@ -1,5 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID, TRADING_PROGRAM_ID } from '@gridtokenx/chain';
+import {
+  CERTIFICATES_PROGRAM_ID,
+  ENERGY_TOKEN_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
+  REGISTRY_PROGRAM_ID,
+  TRADING_PROGRAM_ID,
+} from '@gridtokenx/chain';
 import type { DataLayout } from './data-dir.js';
 import { ensureKey } from './key-files.js';
 import { keyPath } from './keys.js';
@@ -12,6 +18,8 @@ export function localPrograms(): { id: string; soPath: string }[] {
     { id: REGISTRY_PROGRAM_ID.toBase58(), soPath: artifact('registry') },
     { id: ENERGY_TOKEN_PROGRAM_ID.toBase58(), soPath: artifact('energy_token') },
     { id: TRADING_PROGRAM_ID.toBase58(), soPath: artifact('trading') },
+    { id: ORACLE_PROGRAM_ID.toBase58(), soPath: artifact('oracle') },
+    { id: CERTIFICATES_PROGRAM_ID.toBase58(), soPath: artifact('certificates') },
   ];
 }
 

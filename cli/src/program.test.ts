@@ -59,7 +59,8 @@ describe('the tree of commands', () => {
         'gtx localnet',
         'gtx agent run',
         'gtx collector',
-        'gtx sim',
+        'gtx sim run',
+        'gtx sim plot',
         'gtx postgres',
       ]),
     );

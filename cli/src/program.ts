@@ -8,6 +8,7 @@ import { addCollector } from './commands/collector.js';
 import { addKeygen } from './commands/keygen.js';
 import { addLocalnet } from './commands/localnet.js';
 import { addPostgres } from './commands/postgres.js';
+import { addProfileCommands } from './commands/profile.js';
 import { addSim } from './commands/sim.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
@@ -47,6 +48,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addSim,
     addCollector,
     addAgent,
+    addProfileCommands,
   ]) {
     add(program, environment);
   }

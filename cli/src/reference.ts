@@ -46,6 +46,10 @@ export function renderReference(program: Command): string {
   for (const leaf of leaves) {
     const name = fullName(leaf);
     lines.push('', `### ${name}`, '', leaf.description(), '', '| option | meaning |', '|---|---|');
+    for (const word of leaf.registeredArguments) {
+      const flags = `${word.required ? '<' : '['}${word.name()}${word.variadic ? '...' : ''}${word.required ? '>' : ']'}`;
+      lines.push(`| \`${flags}\` | ${cell(word.description)}. |`);
+    }
     lines.push(...leaf.options.map(optionRow));
     for (const { command, shows } of examplesOf.get(leaf) ?? [])
       lines.push('', '```sh', command, '```', shows);

@@ -1,6 +1,6 @@
 import { registerOf } from './decode.js';
 import { ProfileError } from './error.js';
-import { type MeterProfile, type Quantity, REGISTER_TYPES } from './schema.js';
+import { type MeterProfile, type Quantity, registerPieces } from './schema.js';
 
 /** One Modbus read request and the quantities that its answer contains. */
 export interface ReadRequest {
@@ -13,7 +13,8 @@ export interface ReadRequest {
 }
 
 /**
- * The fewest requests that read the given quantities: neighbours are read together across the gap between
+ * The fewest requests that read the given quantities, all registers of one quantity in one answer (so that
+ * none of them is older than another): neighbours are read together across the gap between
  * them where the profile allows it and the longest request is not exceeded.
  * @throws ProfileError PROFILE_INVALID for a quantity that the profile lacks
  */
@@ -21,9 +22,11 @@ export function planReads(profile: MeterProfile, quantities: readonly Quantity[]
   const wanted = [...new Set(quantities)]
     .map((quantity) => {
       const register = registerOf(profile, quantity);
-      const first = Number(register.address);
+      const pieces = registerPieces(register);
+      const first = Math.min(...pieces.map((piece) => piece.first));
+      const last = Math.max(...pieces.map((piece) => piece.last));
       const functionCode = register.function_code ?? profile.modbus.function_code;
-      return { quantity, functionCode, first, last: first + REGISTER_TYPES[register.type] - 1 };
+      return { quantity, functionCode, first, last };
     })
     .sort((a, b) => a.functionCode - b.functionCode || a.first - b.first);
   const requests: { functionCode: 3 | 4; first: number; last: number; quantities: Quantity[] }[] = [];
@@ -32,12 +35,12 @@ export function planReads(profile: MeterProfile, quantities: readonly Quantity[]
     const joinable =
       open !== undefined &&
       open.functionCode === item.functionCode &&
-      item.last - open.first < profile.modbus.max_registers_per_request &&
+      Math.max(open.last, item.last) - open.first < profile.modbus.max_registers_per_request &&
       profile.readable.some(
         (range) =>
           range.function_code === item.functionCode &&
           Number(range.first) <= open.first &&
-          item.last <= Number(range.last),
+          Math.max(open.last, item.last) <= Number(range.last),
       );
     if (joinable) {
       open.last = Math.max(open.last, item.last);
@@ -63,7 +66,8 @@ export function planReads(profile: MeterProfile, quantities: readonly Quantity[]
 }
 
 /**
- * The words of one quantity out of a request's answer.
+ * The words of one quantity out of a request's answer: its own registers, then those of `plus`, then those of
+ * `scale_by`.
  * @throws ProfileError PROFILE_INVALID when the answer is shorter or longer than the request
  */
 export function wordsOf(
@@ -75,11 +79,10 @@ export function wordsOf(
   if (answer.length !== request.count) {
     throw new ProfileError('PROFILE_INVALID', `asked for ${request.count} registers, got ${answer.length}`);
   }
-  const register = registerOf(profile, quantity);
-  const offset = Number(register.address) - request.start;
-  const count = REGISTER_TYPES[register.type];
-  if (offset < 0 || offset + count > answer.length) {
-    throw new ProfileError('PROFILE_INVALID', `the request does not contain ${quantity}`);
-  }
-  return answer.slice(offset, offset + count);
+  return registerPieces(registerOf(profile, quantity)).flatMap(({ first, last }) => {
+    if (first < request.start || last >= request.start + answer.length) {
+      throw new ProfileError('PROFILE_INVALID', `the request does not contain ${quantity}`);
+    }
+    return answer.slice(first - request.start, last - request.start + 1);
+  });
 }

@@ -107,6 +107,7 @@ const main = [
   ['trading.match_order, a whole sell order', 'match a whole sell order', '16,000'],
   ['trading.cancel_order', 'cancel an order', '9,000'],
   ['trading.cross_orders, 4 pairs of strangers', 'cross four pairs (lookup table)', ''],
+  ['oracle.submit_price, eight publishers', 'submit a price, one of eight', '3,000'],
 ];
 const sections = {
   costs: table(

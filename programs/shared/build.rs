@@ -9,6 +9,7 @@ const DEFAULT_ENERGY_TOKEN_ID: &str = "7W6erfUE5fXNCwKWyj2P62qkqhjSRHzGLxHNVXb6m
 const DEFAULT_TRADING_ID: &str = "H4onjARzXtAYoeBVZdELGX2bW1cSzJgoTQKkSutjMoD5";
 const DEFAULT_ORACLE_ID: &str = "6asrQxkRXF4eZ3wB9eUkGZK32x2VG6XzadsvxzUhDCtz";
 const DEFAULT_GOVERNANCE_ID: &str = "5uLzk9o92zecebe3syCoTePpe8ibU1rnxVia63qZYSdC";
+const DEFAULT_CERTIFICATES_ID: &str = "7LAjAL8UJXZFWjzMWU5kFpCs7E1ND3qRFS1CtAjjP4zF";
 const TOKEN_ID: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
 const TOKEN_2022_ID: &str = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb";
 const UPGRADEABLE_LOADER_ID: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
@@ -43,6 +44,7 @@ fn main() {
     let trading = program_id("GTX_TRADING_ID", DEFAULT_TRADING_ID);
     let oracle = program_id("GTX_ORACLE_ID", DEFAULT_ORACLE_ID);
     let governance = program_id("GTX_GOVERNANCE_ID", DEFAULT_GOVERNANCE_ID);
+    let certificates = program_id("GTX_CERTIFICATES_ID", DEFAULT_CERTIFICATES_ID);
     let loader = Address::from_str(UPGRADEABLE_LOADER_ID).expect("a constant");
 
     let mut out = String::new();
@@ -51,6 +53,7 @@ fn main() {
     constant(&mut out, "TRADING_ID", "The trading program", &trading);
     constant(&mut out, "ORACLE_ID", "The oracle program", &oracle);
     constant(&mut out, "GOVERNANCE_ID", "The governance program", &governance);
+    constant(&mut out, "CERTIFICATES_ID", "The certificates program", &certificates);
     for (name, doc, id) in [
         ("TOKEN_ID", "The classic SPL Token program", TOKEN_ID),
         ("TOKEN_2022_ID", "The Token-2022 program, of which GRID is", TOKEN_2022_ID),
@@ -74,12 +77,15 @@ fn main() {
         &energy_token,
     );
     derived(&mut out, "GRID_MINT", "The GRID mint", seeds::MINT, &energy_token);
+    derived(&mut out, "CERTIFICATES_CONFIG", "The configuration of certificates", seeds::CONFIG, &certificates);
+    derived(&mut out, "ORACLE_CONFIG", "The oracle's configuration", seeds::CONFIG, &oracle);
     for (name, doc, program) in [
         ("REGISTRY_PROGRAM_DATA", "Where the loader keeps the registry's upgrade authority", &registry),
         ("ENERGY_TOKEN_PROGRAM_DATA", "Where the loader keeps energy-token's upgrade authority", &energy_token),
         ("TRADING_PROGRAM_DATA", "Where the loader keeps trading's upgrade authority", &trading),
         ("ORACLE_PROGRAM_DATA", "Where the loader keeps the oracle's upgrade authority", &oracle),
         ("GOVERNANCE_PROGRAM_DATA", "Where the loader keeps governance's upgrade authority", &governance),
+        ("CERTIFICATES_PROGRAM_DATA", "Where the loader keeps the certificates' upgrade authority", &certificates),
     ] {
         let (address, _) = Address::find_program_address(&[program.as_ref()], &loader);
         constant(&mut out, name, doc, &address);

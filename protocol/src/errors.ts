@@ -290,7 +290,7 @@ export const ERRORS = define({
     status: 500,
     retry: 'never',
     meaning: 'A meter profile is unknown or does not match the profile schema.',
-    action: 'Use a profile from gtx profiles, or correct the file.',
+    action: 'Use a profile from gtx profile list, or see with gtx profile check what is wrong with the file.',
   },
   METER_BUS_ERROR: {
     status: 502,

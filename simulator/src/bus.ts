@@ -1,76 +1,80 @@
-import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import type { VirtualMeter } from './meter.js';
+import type { FaultPlan, OneShot } from './fault-plan.js';
+import type { Fault, LineFault, Spoil } from './faults.js';
+import type { Home } from './home.js';
+import type { PowerOverride, Registers, VirtualMeter } from './meter.js';
 import { answerPdu, exceptionPdu } from './modbus.js';
-
-const times = z.int().min(1).max(1_000_000).optional().describe('How many answers; without it until cleared');
-
-/** Faults of meters in the field that a gateway has to live with. One at a time per unit. */
-export const Fault = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('dead'), times }).describe('Does not answer'),
-  z
-    .strictObject({ type: z.literal('late'), delay_ms: z.int().min(0).max(60_000), times })
-    .describe('Answers, but late'),
-  z.strictObject({ type: z.literal('garbage'), times }).describe('Answers with random bytes'),
-  z.strictObject({ type: z.literal('bad-crc'), times }).describe('Answers with a damaged frame'),
-  z.strictObject({ type: z.literal('truncated'), times }).describe('Answers with half a frame'),
-  z
-    .strictObject({ type: z.literal('exception'), code: z.int().min(1).max(255).default(6), times })
-    .describe('Answers with a Modbus exception (6: server device busy)'),
-  z.strictObject({ type: z.literal('freeze'), times }).describe('Repeats the registers of this moment'),
-  z
-    .strictObject({ type: z.literal('value'), value: z.enum(['zero', 'nan', 'ones']), times })
-    .describe('All registers are zero, not a number, or 0xFFFF'),
-  z
-    .strictObject({
-      type: z.literal('fragile'),
-      min_gap_ms: z.int().min(1).max(10_000),
-      restart_ms: z.int().min(1).max(60_000),
-    })
-    .describe('Restarts (silent for restart_ms) when asked again before min_gap_ms have passed'),
-]);
-export type Fault = z.infer<typeof Fault>;
 
 /** What a unit sends back. */
 export interface Reply {
   pdu: Buffer;
+  /** When it leaves: a meter's answers leave in order, so a late one holds up those behind it. */
   delayMs: number;
-  /** How the transport has to spoil the frame. */
-  spoil?: 'garbage' | 'bad-crc' | 'truncated';
+  /** How the transport has to spoil the frame, in this order. */
+  spoils: readonly Spoil[];
 }
+
+/** A fault that lasts. */
+type Lasting = Exclude<Fault, { type: 'brown-out' | 'exchange' }>;
+type Snapshot = Map<number, Map<number, number>>;
 
 interface Slot {
   meter: VirtualMeter;
-  fault?: Fault | undefined;
+  home: Home;
+  /** Set by hand. */
+  fault?: Lasting | undefined;
   remaining: number;
-  frozen: Map<number, Map<number, number>>;
+  untilMs: number;
+  /** Registers of the moment at which a fault froze them, by what set it. */
+  frozen: Map<string, Snapshot>;
   lastRequestMs: number;
   silentUntilMs: number;
+  zeroAnswers: number;
+  lastReplyMs: number;
   requests: number;
 }
 
 /** The units on one line, with their faults. Transports only frame what comes from here. */
 export class Bus {
   readonly #slots = new Map<number, Slot>();
+  readonly #homes: readonly Home[];
+  readonly #plan: FaultPlan;
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #beforeAnswer: () => void;
+  /** Takes the line away for a time. */
+  onCut: (offMs: number) => void = () => undefined;
+  /** How often each fault has been injected, by unit (`line` for the line's own) and kind. */
+  readonly injected = new Map<string, number>();
 
   /** @param beforeAnswer called after the registers advanced and before an answer leaves */
-  constructor(meters: VirtualMeter[], now: () => number, logger: Logger, beforeAnswer: () => void) {
+  constructor(
+    homes: readonly Home[],
+    plan: FaultPlan,
+    now: () => number,
+    logger: Logger,
+    beforeAnswer: () => void,
+  ) {
+    this.#homes = homes;
+    this.#plan = plan;
     this.#now = now;
     this.#logger = logger;
     this.#beforeAnswer = beforeAnswer;
-    for (const meter of meters) {
-      this.#slots.set(meter.unit, {
-        meter,
-        remaining: 0,
-        frozen: new Map(),
-        lastRequestMs: Number.NEGATIVE_INFINITY,
-        silentUntilMs: Number.NEGATIVE_INFINITY,
-        requests: 0,
-      });
+    for (const home of homes) {
+      for (const meter of home.meters) {
+        this.#slots.set(meter.unit, {
+          meter,
+          home,
+          remaining: 0,
+          untilMs: Number.NEGATIVE_INFINITY,
+          frozen: new Map(),
+          lastRequestMs: Number.NEGATIVE_INFINITY,
+          silentUntilMs: Number.NEGATIVE_INFINITY,
+          zeroAnswers: 0,
+          lastReplyMs: Number.NEGATIVE_INFINITY,
+          requests: 0,
+        });
+      }
     }
   }
 
@@ -84,11 +88,13 @@ export class Bus {
   }
 
   meters(): VirtualMeter[] {
-    return [...this.#slots.values()].map((slot) => slot.meter);
+    return [...this.#slots.values()].map((slot) => slot.meter).sort((a, b) => a.unit - b.unit);
   }
 
+  /** The fault that was set by hand and still holds. */
   fault(unit: number): Fault | undefined {
-    return this.#slot(unit).fault;
+    const slot = this.#slot(unit);
+    return this.#now() < slot.untilMs ? slot.fault : undefined;
   }
 
   /** Requests that reached the unit, answered or not. */
@@ -96,20 +102,48 @@ export class Bus {
     return this.#slot(unit).requests;
   }
 
+  /** Counts energy up to now, through the scheduled faults that change registers, each at its own moment. */
+  advance(): void {
+    const now = this.#now();
+    for (const shot of this.#plan.due(now)) {
+      for (const home of this.#homes) home.advance(Math.min(shot.atMs, now));
+      this.#fire(shot);
+    }
+    for (const home of this.#homes) home.advance(now);
+  }
+
+  setPower(unit: number, power: PowerOverride): void {
+    this.advance();
+    const { meter, home } = this.#slot(unit);
+    meter.override(power);
+    home.refresh();
+  }
+
+  setEnergy(unit: number, registers: Partial<Registers>): void {
+    this.advance();
+    this.#slot(unit).meter.setEnergy(registers);
+  }
+
+  /** Sets a fault by hand in place of the one before; undefined ends it. One that happens once happens now. */
   setFault(unit: number, fault: Fault | undefined): void {
     const slot = this.#slot(unit);
-    slot.fault = fault;
-    slot.frozen.clear();
-    slot.silentUntilMs = Number.NEGATIVE_INFINITY;
-    slot.remaining =
-      fault !== undefined && 'times' in fault && fault.times !== undefined
-        ? fault.times
-        : Number.POSITIVE_INFINITY;
-    if (fault?.type === 'freeze') {
-      slot.meter.advance(this.#now());
-      for (const code of [3, 4]) slot.frozen.set(code, slot.meter.registers(code));
+    this.advance();
+    if (fault?.type === 'brown-out' || fault?.type === 'exchange') {
+      this.#fire({ rule: -1, unit, fault, atMs: this.#now() });
+      return;
     }
+    slot.fault = fault;
+    slot.frozen.delete('hand');
+    slot.silentUntilMs = Number.NEGATIVE_INFINITY;
+    slot.remaining = fault?.times ?? Number.POSITIVE_INFINITY;
+    slot.untilMs = this.#now() + (fault?.seconds ?? Number.POSITIVE_INFINITY) * 1000;
+    if (fault?.type === 'freeze') slot.frozen.set('hand', this.#snapshot(slot));
     this.#logger.info({ unit, fault }, fault === undefined ? 'fault cleared' : 'fault set');
+  }
+
+  setLineFault(fault: LineFault): void {
+    this.advance();
+    this.#fire({ rule: -1, unit: undefined, fault, atMs: this.#now() });
   }
 
   /** Answers a request, or undefined for silence (no such unit, broadcast, dead or restarting meter). */
@@ -118,52 +152,125 @@ export class Bus {
     if (slot === undefined) return undefined;
     const now = this.#now();
     slot.requests += 1;
-    const fault = this.#takeFault(slot);
+    this.advance();
+    const faults = this.#faultsOf(slot, now);
     const gap = now - slot.lastRequestMs;
     slot.lastRequestMs = now;
+    const of = <T extends Lasting['type']>(type: T) =>
+      faults.map(({ fault }) => fault).find((fault) => fault.type === type) as
+        | Extract<Lasting, { type: T }>
+        | undefined;
     if (now < slot.silentUntilMs) return undefined;
-    if (fault?.type === 'fragile' && gap < fault.min_gap_ms) {
-      slot.silentUntilMs = now + fault.restart_ms;
-      this.#logger.warn({ unit, gap_ms: gap }, 'asked too fast: the meter restarts');
+    const fragile = of('fragile');
+    if (fragile !== undefined && gap < fragile.min_gap_ms) {
+      slot.silentUntilMs = now + fragile.restart_ms;
+      this.#inject(unit, 'fragile', { gap_ms: gap });
       return undefined;
     }
-    if (fault?.type === 'dead') return undefined;
-    if (fault?.type === 'exception') {
-      return { pdu: exceptionPdu(request[0] ?? 0, fault.code), delayMs: 0 };
+    if (of('dead') !== undefined) return undefined;
+    const exception = of('exception');
+    if (exception !== undefined) {
+      return { pdu: exceptionPdu(request[0] ?? 0, exception.code), ...this.#when(slot, 0), spoils: [] };
     }
-    slot.meter.advance(now);
-    const pdu = answerPdu(request, slot.meter.profile, (code) => this.#registers(slot, fault, code));
+    const pdu = answerPdu(request, slot.meter.map, (code) => this.#registers(slot, faults, code));
+    if (slot.zeroAnswers > 0) slot.zeroAnswers -= 1;
     this.#beforeAnswer();
-    switch (fault?.type) {
-      case 'late':
-        return { pdu, delayMs: fault.delay_ms };
-      case 'garbage':
-      case 'bad-crc':
-      case 'truncated':
-        return { pdu, delayMs: 0, spoil: fault.type };
-      default:
-        return { pdu, delayMs: 0 };
-    }
+    return {
+      pdu,
+      ...this.#when(slot, of('late')?.delay_ms ?? 0),
+      spoils: faults.flatMap(({ fault }) => spoilsOf(fault)),
+    };
   }
 
-  #registers(slot: Slot, fault: Fault | undefined, functionCode: number): Map<number, number> {
-    if (fault?.type === 'freeze') return slot.frozen.get(functionCode) ?? new Map();
+  /** A meter works off one request after the other: no answer overtakes a former one. */
+  #when(slot: Slot, delayMs: number): { delayMs: number } {
+    const now = this.#now();
+    slot.lastReplyMs = Math.max(now + delayMs, Math.min(slot.lastReplyMs, now + 60_000));
+    return { delayMs: slot.lastReplyMs - now };
+  }
+
+  #registers(
+    slot: Slot,
+    faults: readonly { key: string; fault: Lasting }[],
+    functionCode: number,
+  ): Map<number, number> {
+    for (const { key, fault } of faults) {
+      if (fault.type !== 'freeze') continue;
+      const frozen = slot.frozen.get(key) ?? this.#snapshot(slot);
+      slot.frozen.set(key, frozen);
+      return frozen.get(functionCode) ?? new Map();
+    }
     const registers = slot.meter.registers(functionCode);
-    if (fault?.type !== 'value') return registers;
+    const value = faults.map(({ fault }) => fault).find((fault) => fault.type === 'value');
+    const how = slot.zeroAnswers > 0 ? 'zero' : value?.type === 'value' ? value.value : undefined;
+    if (how === undefined) return registers;
     for (const address of registers.keys()) {
       const nan = address % 2 === 0 ? 0x7fc0 : 0;
-      registers.set(address, fault.value === 'zero' ? 0 : fault.value === 'ones' ? 0xffff : nan);
+      registers.set(address, how === 'zero' ? 0 : how === 'ones' ? 0xffff : nan);
     }
     return registers;
   }
 
-  #takeFault(slot: Slot): Fault | undefined {
-    const fault = slot.fault;
-    if (fault !== undefined) {
+  #snapshot(slot: Slot): Snapshot {
+    return new Map([3, 4].map((code) => [code, slot.meter.registers(code)]));
+  }
+
+  /** What befalls this answer: the fault set by hand, then those of the plan. Each is counted and logged. */
+  #faultsOf(slot: Slot, now: number): { key: string; fault: Lasting }[] {
+    const faults: { key: string; fault: Lasting }[] = [];
+    const { unit } = slot.meter;
+    if (slot.fault !== undefined && now < slot.untilMs) {
+      faults.push({ key: 'hand', fault: slot.fault });
       slot.remaining -= 1;
       if (slot.remaining <= 0) slot.fault = undefined;
+    } else slot.fault = undefined;
+    const { lasting, once } = this.#plan.atRequest(unit, now);
+    for (const shot of once) this.#fire(shot);
+    for (const { rule, fault } of lasting) faults.push({ key: `rule ${rule}`, fault });
+    for (const key of slot.frozen.keys()) {
+      if (key !== 'hand' && !faults.some((one) => one.key === key)) slot.frozen.delete(key);
     }
-    return fault;
+    for (const { key, fault } of faults) {
+      // What a meter that is too slow to be asked does is counted when it happens.
+      if (fault.type !== 'fragile') this.#inject(unit, fault.type, { by: key });
+    }
+    return faults;
+  }
+
+  #fire({ rule, unit, fault, atMs }: OneShot): void {
+    if (fault.type === 'cut') {
+      this.#inject('line', fault.type, { ...fault, rule });
+      this.onCut(fault.off_ms);
+      return;
+    }
+    const slots = unit === undefined ? [...this.#slots.values()] : [this.#slot(unit)];
+    for (const slot of slots) {
+      const { meter } = slot;
+      meter.switchOff(atMs, atMs + fault.off_ms);
+      slot.silentUntilMs = atMs + fault.off_ms;
+      if (fault.type === 'brown-out') {
+        const after = (now: bigint, lost: string) => (now > BigInt(lost) ? now - BigInt(lost) : 0n);
+        meter.setEnergy({
+          importNkwh: after(meter.importNkwh, fault.lost_import_nkwh),
+          exportNkwh: after(meter.exportNkwh, fault.lost_export_nkwh),
+        });
+        slot.zeroAnswers = fault.zero_answers;
+      } else {
+        meter.setEnergy({
+          importNkwh: BigInt(fault.import_nkwh),
+          exportNkwh: BigInt(fault.export_nkwh),
+        });
+        meter.serialNumber = fault.serial_number ?? meter.serialNumber + 1;
+      }
+      this.#inject(meter.unit, fault.type, { ...fault, rule });
+    }
+  }
+
+  #inject(unit: number | 'line', type: string, details: object): void {
+    const key = `${unit}/${type}`;
+    const count = (this.injected.get(key) ?? 0) + 1;
+    this.injected.set(key, count);
+    this.#logger.info({ unit, fault: type, count, ...details }, 'fault injected');
   }
 
   #slot(unit: number): Slot {
@@ -173,21 +280,20 @@ export class Bus {
   }
 }
 
-/** Spoils a whole frame as a disturbed line would. */
-export function spoilFrame(frame: Buffer, how: NonNullable<Reply['spoil']>): Buffer {
-  switch (how) {
-    case 'garbage': {
-      const noise = randomBytes(frame.length);
-      // Never a valid answer by chance: the first byte is no unit id (0 is broadcast).
-      noise[0] = 0;
-      return noise;
-    }
-    case 'bad-crc': {
-      const damaged = Buffer.from(frame);
-      damaged[damaged.length - 1] = (damaged[damaged.length - 1] as number) ^ 0xff;
-      return damaged;
-    }
+function spoilsOf(fault: Lasting): Spoil[] {
+  switch (fault.type) {
+    case 'wrong-unit':
+    case 'bad-crc':
     case 'truncated':
-      return frame.subarray(0, Math.max(1, Math.floor(frame.length / 2)));
+    case 'garbage':
+    case 'joined':
+    case 'echo':
+      return [{ type: fault.type }];
+    case 'noise':
+      return [{ type: 'noise', bytes: fault.bytes }];
+    case 'split':
+      return [{ type: 'split', pauseMs: fault.pause_ms }];
+    default:
+      return [];
   }
 }

@@ -3,10 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { errorBody, GtxError, parseJsonWith, u64Text } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { Fault } from './bus.js';
-import type { Simulator } from './simulator.js';
-
-type Controls = Pick<Simulator, 'state' | 'setPower' | 'setEnergy' | 'setFault'>;
+import { Fault, LineFault } from './faults.js';
+import type { Controls } from './simulator.js';
 
 const MAX_BODY = 10_000;
 const watts = z.number().min(0).max(1_000_000).optional();
@@ -15,7 +13,7 @@ const Energy = z.strictObject({ import_nkwh: u64Text.optional(), export_nkwh: u6
 
 /**
  * HTTP control: `GET /state`, `GET /healthz`, `GET /metrics`, `PUT /units/{unit}/power|energy|fault`,
- * `DELETE /units/{unit}/fault|power`. For one machine: it listens on loopback unless told otherwise.
+ * `DELETE /units/{unit}/fault|power`, `PUT /line/fault`. For one machine: it listens on loopback unless told otherwise.
  */
 export class ControlServer {
   readonly #controls: Controls;
@@ -62,11 +60,22 @@ export class ControlServer {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     if (request.method === 'GET') {
       if (path === '/healthz') return send(response, 200, { status: 'ok' });
-      if (path === '/state') return send(response, 200, { units: this.#controls.state() });
+      if (path === '/state') {
+        return send(response, 200, {
+          units: this.#controls.state(),
+          sites: this.#controls.sites(),
+          faults: Object.fromEntries(this.#controls.faults()),
+        });
+      }
       if (path === '/metrics') {
         response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(this.#metrics());
         return;
       }
+    }
+    if (path === '/line/fault') {
+      if (request.method !== 'PUT') throw new GtxError('METHOD_NOT_ALLOWED', `${request.method} ${path}`);
+      this.#controls.setLineFault(parseJsonWith(LineFault, await readBody(request)));
+      return send(response, 200, { faults: Object.fromEntries(this.#controls.faults()) });
     }
     const match = /^\/units\/(\d{1,3})\/(power|energy|fault)$/.exec(path);
     const unit = Number(match?.[1]);
@@ -113,8 +122,33 @@ export class ControlServer {
     metric('gtx_simulator_import_kwh', 'counter', 'Energy drawn', (state) => state.import_kwh);
     metric('gtx_simulator_export_kwh', 'counter', 'Energy given', (state) => state.export_kwh);
     metric('gtx_simulator_requests_total', 'counter', 'Modbus requests', (state) => state.requests);
+    lines.push(
+      '# HELP gtx_simulator_faults_total Faults injected',
+      '# TYPE gtx_simulator_faults_total counter',
+    );
+    for (const [key, count] of this.#controls.faults()) {
+      const [unit, fault] = key.split('/');
+      lines.push(`gtx_simulator_faults_total{unit="${unit}",fault="${fault}"} ${count}`);
+    }
+    const sites = Object.entries(this.#controls.sites());
+    if (sites.length > 0) {
+      lines.push(
+        '# HELP gtx_simulator_part_watts Power of a part of a site, positive while it gives',
+        '# TYPE gtx_simulator_part_watts gauge',
+      );
+      for (const [site, { parts }] of sites) {
+        for (const [part, watts] of Object.entries(parts)) {
+          lines.push(`gtx_simulator_part_watts{site="${labelText(site)}",part="${part}"} ${watts}`);
+        }
+      }
+    }
     return `${lines.join('\n')}\n`;
   }
+}
+
+/** A label's value (Prometheus text format 0.0.4). */
+function labelText(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

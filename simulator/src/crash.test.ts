@@ -55,7 +55,7 @@ async function kill(child: ChildProcess): Promise<void> {
 /** Reads the export register a number of times; answers what was read last. */
 async function read(connection: SimulatorConnection, times: number, notBelow: bigint): Promise<bigint> {
   const modbus = new modbusSerial.default();
-  if (connection.type === 'tcp') await modbus.connectTCP(connection.host, { port: connection.port });
+  if (connection.type !== 'rtu') await modbus.connectTCP(connection.host, { port: connection.port });
   else await modbus.connectRTUBuffered(connection.path, { baudRate: connection.baud_rate });
   modbus.setID(1);
   modbus.setTimeout(20_000);

@@ -1,8 +1,18 @@
-/** Virtual meters on a serial line or on Modbus TCP, with a solar-and-household day and faults. */
-export { Fault } from './bus.js';
+/** Virtual meters on a serial line or on TCP, with the homes behind them and their faults; fleets for load tests. */
 export { type Scenario, SimulatorConfig, type SimulatorConfigInput } from './config.js';
-export { type SitePower, sitePower } from './day-model.js';
+export { type FaultRule, faultRuleSchema } from './fault-plan.js';
+export { Fault, LineFault } from './faults.js';
 export { type PowerOverride, VirtualMeter } from './meter.js';
 export { ModbusException } from './modbus.js';
+export type { Flow } from './model/flow.js';
+export { type Day, type DayPoint, dayEnergy, plotDay, simulateDay, THEMES, type Theme } from './plot.js';
 export { socatInstalled } from './pty-line.js';
-export { type Simulator, type SimulatorConnection, startSimulator, type UnitState } from './simulator.js';
+export { type LoadedScenario, loadScenario, parseScenario } from './scenario-file.js';
+export {
+  type Simulator,
+  type SimulatorConnection,
+  type SimulatorOptions,
+  type SiteState,
+  startSimulator,
+  type UnitState,
+} from './simulator.js';

@@ -1,15 +1,9 @@
-import {
-  ENERGY_UNITS,
-  type EnergyUnit,
-  float32ToRational,
-  type MeterProfile,
-  type Quantity,
-  REGISTER_TYPES,
-  type RegisterDefinition,
-} from '@gridtokenx/firmware-profiles';
+import { decodeEnergy, type MeterProfile, type Quantity } from '@gridtokenx/firmware-profiles';
 import { GtxError } from '@gridtokenx/protocol';
 import type { UnitConfig } from './config.js';
-import { hash01, type SitePower, STEP_MS } from './day-model.js';
+import type { Flow } from './model/flow.js';
+import { hash01 } from './model/noise.js';
+import { endNkwh, type MeterValues, RegisterMap } from './register-map.js';
 
 /** Energy registers in microjoules (1 mW x 1 ms), reactive ones in microvar-seconds: exact integers. */
 export interface EnergyState {
@@ -21,12 +15,12 @@ export interface EnergyState {
 
 /** 1 nkWh = 1e-9 x 3.6e6 J = 3600 microjoules. */
 const MICROJOULES_PER_NKWH = 3600n;
-/** A clock that jumps further than this has been asleep, like the meter: nothing is counted for it. */
-const LONGEST_ADVANCE_MS = 25 * 3600 * 1000;
 /** Reactive share of the household's power (inductive motors); solar inverters run at unity. */
 const REACTIVE_SHARE = 0.2;
 /** How a household's load spreads over three phases. */
 const PHASE_SHARES = [0.5, 0.3, 0.2] as const;
+const WOBBLE_MS = 1000;
+const NO_FLOW: Flow = { producedMilliwatts: 0, consumedMilliwatts: 0 };
 
 /** Powers that a test sets in place of the model's. */
 export interface PowerOverride {
@@ -34,80 +28,146 @@ export interface PowerOverride {
   household_watts?: number | undefined;
 }
 
+/** Registers as they stand, in nkWh. */
+export interface Registers {
+  importNkwh: bigint;
+  exportNkwh: bigint;
+}
+
 /**
- * One virtual meter: integrates power into registers and encodes them as its profile says. No I/O, no clock.
+ * One virtual meter: counts power into registers and shows them as its profile says. No I/O, no clock: whoever has
+ * the time calls `observe` and `count`.
  */
 export class VirtualMeter {
   readonly unit: number;
   readonly config: UnitConfig;
   readonly profile: MeterProfile;
+  readonly map: RegisterMap;
   energy: EnergyState;
-  #sitePowerAt: (timeMs: number) => SitePower;
+  serialNumber: number;
+  /** What is given counts as export; where false (line and load terminals the other way round) as import. */
+  readonly #exports: boolean;
   #override: PowerOverride = {};
-  #timeMs: number;
+  #flow: Flow = NO_FLOW;
+  #timeMs = 0;
+  /** Without supply until then: counts nothing. */
+  #offFromMs = Number.POSITIVE_INFINITY;
+  #offUntilMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param sitePowerAt the site's powers at a time; they are taken at each step's beginning and held for the step
-   * @param nowMs time from which on energy is counted
+   * @param saved registers and serial number of a former run
+   * @throws GtxError CONFIG_INVALID when the profile has not the unit's role, or no rollover where one is asked for
    */
   constructor(
     config: UnitConfig,
     profile: MeterProfile,
-    sitePowerAt: (timeMs: number) => SitePower,
-    nowMs: number,
-    energy?: EnergyState,
+    saved?: { energy: EnergyState; serialNumber?: number | undefined },
   ) {
+    const role = profile.roles[config.role];
+    if (role === undefined) {
+      throw new GtxError(
+        'CONFIG_INVALID',
+        `unit ${config.unit}: profile ${profile.id} cannot be used as ${config.role}; it offers ${Object.keys(profile.roles).join(', ')}`,
+      );
+    }
     this.unit = config.unit;
     this.config = config;
     this.profile = profile;
-    this.#sitePowerAt = sitePowerAt;
-    this.#timeMs = Math.floor(nowMs);
-    this.energy = energy ?? {
-      importMicrojoules: 0n,
-      exportMicrojoules: 0n,
+    this.map = new RegisterMap(profile);
+    this.#exports =
+      config.role === 'grid'
+        ? role.produced !== 'energy_import'
+        : config.role === 'production' && role.produced !== 'energy_import';
+    this.serialNumber = saved?.serialNumber ?? config.serial_number ?? 20_000_000 + config.unit;
+    this.energy = saved?.energy ?? {
+      importMicrojoules: this.#firstNkwh('import') * MICROJOULES_PER_NKWH,
+      exportMicrojoules: this.#firstNkwh('export') * MICROJOULES_PER_NKWH,
       reactiveImport: 0n,
       reactiveExport: 0n,
     };
   }
 
-  /** Energy drawn, in nkWh rounded down. */
+  /** Where the registers of a new meter begin. */
+  #firstNkwh(side: 'import' | 'export'): bigint {
+    const start = this.config.registers;
+    if (start?.rollover_in_nkwh === undefined) return BigInt(start?.[`${side}_nkwh`] ?? '0');
+    const quantity = this.#quantity(side);
+    const rollover = quantity === undefined ? undefined : endNkwh(this.profile, quantity);
+    if (rollover === undefined) {
+      throw new GtxError(
+        'CONFIG_INVALID',
+        `unit ${this.config.unit}: the registers of ${this.profile.id} do not start again from zero`,
+      );
+    }
+    const before = rollover - BigInt(start.rollover_in_nkwh);
+    return before < 0n ? 0n : before;
+  }
+
+  /** The register that counts a direction, as far as the profile has one. */
+  #quantity(side: 'import' | 'export'): Quantity | undefined {
+    const has = (quantity: Quantity) => this.profile.registers[quantity] !== undefined;
+    const candidates: Quantity[] =
+      side === 'import'
+        ? ['energy_import', 'energy_total']
+        : ['energy_export', 'energy_generated', 'energy_total'];
+    return candidates.find(has);
+  }
+
+  /** Energy that counts as import, in nkWh rounded down. */
   get importNkwh(): bigint {
     return this.energy.importMicrojoules / MICROJOULES_PER_NKWH;
   }
 
-  /** Energy given, in nkWh rounded down. */
+  /** Energy that counts as export, in nkWh rounded down. */
   get exportNkwh(): bigint {
     return this.energy.exportMicrojoules / MICROJOULES_PER_NKWH;
   }
 
-  /** Counts energy up to now. A clock that went back, or slept over a day, restarts the count from there. */
-  advance(nowMs: number): void {
-    const now = Math.floor(nowMs);
-    if (now - this.#timeMs > LONGEST_ADVANCE_MS) this.#timeMs = now;
-    while (this.#timeMs < now) {
-      const end = Math.min(now, (Math.floor(this.#timeMs / STEP_MS) + 1) * STEP_MS);
-      const duration = BigInt(end - this.#timeMs);
-      const { netMilliwatts, reactiveMillivars } = this.#powers(this.#timeMs);
-      const active = BigInt(netMilliwatts) * duration;
-      if (active >= 0n) this.energy.importMicrojoules += active;
-      else this.energy.exportMicrojoules -= active;
-      const reactive = BigInt(reactiveMillivars) * duration;
-      if (reactive >= 0n) this.energy.reactiveImport += reactive;
-      else this.energy.reactiveExport -= reactive;
-      this.#timeMs = end;
-    }
-    this.#timeMs = now;
-  }
-
   /** From now on the given powers instead of the model's; an empty object goes back to the model. */
-  setPower(override: PowerOverride, nowMs: number): void {
-    this.advance(nowMs);
+  override(override: PowerOverride): void {
     this.#override = { ...override };
   }
 
+  /** These powers flow from now on. */
+  observe(timeMs: number, flow: Flow): void {
+    this.#timeMs = timeMs;
+    this.#flow = {
+      producedMilliwatts:
+        this.#override.solar_watts === undefined
+          ? flow.producedMilliwatts
+          : Math.round(this.#override.solar_watts * 1000),
+      consumedMilliwatts:
+        this.#override.household_watts === undefined
+          ? flow.consumedMilliwatts
+          : Math.round(this.#override.household_watts * 1000),
+    };
+  }
+
+  /**
+   * The observed powers have flowed from one moment to another.
+   * @param elapsed energy time between two moments, whole milliseconds
+   */
+  count(fromMs: number, toMs: number, elapsed: (fromMs: number, toMs: number) => number): void {
+    const darkFrom = Math.min(Math.max(fromMs, this.#offFromMs), toMs);
+    const darkTo = Math.max(Math.min(toMs, this.#offUntilMs), darkFrom);
+    const duration = BigInt(elapsed(fromMs, darkFrom) + elapsed(darkTo, toMs));
+    const { importMilliwatts, reactiveMillivars } = this.#powers();
+    const active = BigInt(importMilliwatts) * duration;
+    if (active >= 0n) this.energy.importMicrojoules += active;
+    else this.energy.exportMicrojoules -= active;
+    const reactive = BigInt(reactiveMillivars) * duration;
+    if (reactive >= 0n) this.energy.reactiveImport += reactive;
+    else this.energy.reactiveExport -= reactive;
+  }
+
+  /** Without supply from one moment until another. */
+  switchOff(fromMs: number, untilMs: number): void {
+    this.#offFromMs = fromMs;
+    this.#offUntilMs = untilMs;
+  }
+
   /** Sets registers as if the meter had been replaced. Whole nkWh. */
-  setEnergy(registers: { importNkwh?: bigint; exportNkwh?: bigint }, nowMs: number): void {
-    this.advance(nowMs);
+  setEnergy(registers: Partial<Registers>): void {
     if (registers.importNkwh !== undefined) {
       this.energy.importMicrojoules = registers.importNkwh * MICROJOULES_PER_NKWH;
     }
@@ -116,95 +176,104 @@ export class VirtualMeter {
     }
   }
 
-  /** Power now, in watts, positive while drawing. */
+  /** Power now, in watts, positive while importing. */
   powerWatts(): number {
-    return this.#powers(this.#timeMs).netMilliwatts / 1000;
+    return this.#powers().importMilliwatts / 1000;
   }
 
   /**
-   * The registers of one function code as a sparse map from address to 16-bit word, as of the last
-   * `advance`.
+   * Energy as the registers show it: rounded down to their resolution, started again where they end; undefined
+   * where the profile has no such register.
    */
+  shown(side: 'import' | 'export'): bigint | undefined {
+    const quantity = this.#quantity(side);
+    if (quantity === undefined) return undefined;
+    const pieces = this.map.encode(quantity, this.#values()[quantity] as bigint);
+    return decodeEnergy(
+      this.profile,
+      quantity,
+      pieces.flatMap(({ words }) => words),
+    );
+  }
+
+  /** The registers of one function code as a sparse map from address to 16-bit word. */
   registers(functionCode: number): Map<number, number> {
-    const values = this.#values();
-    const words = new Map<number, number>();
-    for (const [name, register] of Object.entries(this.profile.registers)) {
-      if ((register.function_code ?? this.profile.modbus.function_code) !== functionCode) continue;
-      const value = values[name as Quantity];
-      if (value === undefined) continue;
-      const first = Number(register.address);
-      for (const [offset, word] of encodeRegister(register, value, this.profile).entries()) {
-        words.set(first + offset, word);
-      }
-    }
-    return words;
+    return this.map.words(functionCode, this.#values());
   }
 
-  #powers(timeMs: number): { netMilliwatts: number; reactiveMillivars: number; site: SitePower } {
-    const model = this.#sitePowerAt(Math.floor(timeMs / STEP_MS) * STEP_MS);
-    const site = {
-      solarMilliwatts:
-        this.#override.solar_watts === undefined
-          ? model.solarMilliwatts
-          : Math.round(this.#override.solar_watts * 1000),
-      householdMilliwatts:
-        this.#override.household_watts === undefined
-          ? model.householdMilliwatts
-          : Math.round(this.#override.household_watts * 1000),
-    };
-    const reactive = Math.round(site.householdMilliwatts * REACTIVE_SHARE);
+  #powers(): { importMilliwatts: number; reactiveMillivars: number } {
+    const { producedMilliwatts, consumedMilliwatts } = this.#flow;
+    const reactive = Math.round(consumedMilliwatts * REACTIVE_SHARE);
     switch (this.config.role) {
-      case 'grid':
-        return {
-          netMilliwatts: site.householdMilliwatts - site.solarMilliwatts,
-          reactiveMillivars: reactive,
-          site,
-        };
-      // Wired as the profile's role says: what the inverter gives counts as import.
+      case 'grid': {
+        const drawn = consumedMilliwatts - producedMilliwatts;
+        return { importMilliwatts: this.#exports ? drawn : -drawn, reactiveMillivars: reactive };
+      }
+      // Wired as the profile's role says.
       case 'production':
-        return { netMilliwatts: site.solarMilliwatts, reactiveMillivars: 0, site };
+        return {
+          importMilliwatts: this.#exports ? -producedMilliwatts : producedMilliwatts,
+          reactiveMillivars: 0,
+        };
       case 'consumption':
-        return { netMilliwatts: site.householdMilliwatts, reactiveMillivars: reactive, site };
+        return { importMilliwatts: consumedMilliwatts, reactiveMillivars: reactive };
     }
   }
 
-  /** All quantities: energies as bigint (nkWh, or nano-kvarh), the others as numbers in the profile's unit. */
-  #values(): Partial<Record<Quantity, number | bigint>> {
-    const { netMilliwatts, reactiveMillivars, site } = this.#powers(this.#timeMs);
+  #values(): MeterValues {
+    const { importMilliwatts, reactiveMillivars } = this.#powers();
     const wobble = (what: string) =>
-      hash01(`${this.unit}/${what}/${Math.floor(this.#timeMs / STEP_MS)}`) - 0.5;
-    const total = netMilliwatts / 1000;
+      hash01(`${this.unit}/${what}/${Math.floor(this.#timeMs / WOBBLE_MS)}`) - 0.5;
+    const signed = (watts: number) => {
+      const { power_sign } = this.profile;
+      return power_sign === 'generation' ? -watts : power_sign === 'unsigned' ? Math.abs(watts) : watts;
+    };
+    const total = importMilliwatts / 1000;
     const reactive = reactiveMillivars / 1000;
-    const phases = this.profile.phases === 3 ? ([1, 2, 3] as const) : ([1] as const);
-    const values: Partial<Record<Quantity, number | bigint>> = {
-      power_total: total,
+    const three = this.profile.phases === 3;
+    const phases = three ? ([1, 2, 3] as const) : ([1] as const);
+    const { energy } = this;
+    const reactiveNano = (microvarSeconds: bigint) => microvarSeconds / MICROJOULES_PER_NKWH;
+    const given = this.#exports ? this.exportNkwh : this.importNkwh;
+    const values: MeterValues = {
+      power_total: signed(total),
+      power_dc: Math.abs(total) * 1.03,
       reactive_power_total: reactive,
       apparent_power_total: Math.hypot(total, reactive),
       power_factor_total: factor(total, reactive),
       frequency: 50 + wobble('frequency') * 0.04,
+      temperature: 35 + wobble('temperature'),
       energy_import: this.importNkwh,
       energy_export: this.exportNkwh,
-      energy_total: (this.energy.importMicrojoules + this.energy.exportMicrojoules) / MICROJOULES_PER_NKWH,
-      reactive_energy_import: this.energy.reactiveImport / MICROJOULES_PER_NKWH,
-      reactive_energy_export: this.energy.reactiveExport / MICROJOULES_PER_NKWH,
-      reactive_energy_total: (this.energy.reactiveImport + this.energy.reactiveExport) / MICROJOULES_PER_NKWH,
-      serial_number: this.config.serial_number ?? 20_000_000 + this.unit,
-      meter_code: Number(this.profile.identification.meter_codes[0]?.code ?? 0),
+      energy_generated: this.config.role === 'production' ? given : this.exportNkwh,
+      energy_total: (energy.importMicrojoules + energy.exportMicrojoules) / MICROJOULES_PER_NKWH,
+      reactive_energy_import: reactiveNano(energy.reactiveImport),
+      reactive_energy_export: reactiveNano(energy.reactiveExport),
+      reactive_energy_total: reactiveNano(energy.reactiveImport + energy.reactiveExport),
+      serial_number: this.serialNumber,
+      manufacturer_name: this.profile.manufacturer,
+      model_name: this.profile.model,
+      firmware_version: '1.0',
     };
-    const solar = this.config.role === 'consumption' ? 0 : site.solarMilliwatts / 1000;
-    const household = this.config.role === 'production' ? 0 : site.householdMilliwatts / 1000;
+    const { producedMilliwatts, consumedMilliwatts } = this.#flow;
+    const solar = this.config.role === 'consumption' ? 0 : producedMilliwatts / 1000;
+    const household = this.config.role === 'production' ? 0 : consumedMilliwatts / 1000;
+    // What the household draws counts as import, but for a grid meter that is wired the other way round.
+    const direction = this.config.role === 'grid' && !this.#exports ? -1 : 1;
     let currents = 0;
     let voltages = 0;
     for (const phase of phases) {
-      const share = phases.length === 1 ? 1 : (PHASE_SHARES[phase - 1] as number);
-      const generated = solar / phases.length;
-      const power = this.config.role === 'production' ? generated : household * share - generated;
+      const share = three ? (PHASE_SHARES[phase - 1] as number) : 1;
+      const power =
+        this.config.role === 'production'
+          ? total / phases.length
+          : direction * (household * share - solar / phases.length);
       const vars = reactive * share;
       const voltage = 230 + wobble(`voltage${phase}`) * 4;
       const apparent = Math.hypot(power, vars);
       values[`voltage_l${phase}`] = voltage;
       values[`current_l${phase}`] = apparent / voltage;
-      values[`power_l${phase}`] = power;
+      values[`power_l${phase}`] = signed(power);
       values[`apparent_power_l${phase}`] = apparent;
       values[`reactive_power_l${phase}`] = vars;
       values[`power_factor_l${phase}`] = factor(power, vars);
@@ -214,71 +283,23 @@ export class VirtualMeter {
     values.voltage_average = voltages / phases.length;
     values.current_average = currents / phases.length;
     values.current_sum = currents;
+    if (three) {
+      const [a, b, c] = [values.voltage_l1, values.voltage_l2, values.voltage_l3] as number[];
+      values.voltage_l1_l2 = lineToLine(a as number, b as number);
+      values.voltage_l2_l3 = lineToLine(b as number, c as number);
+      values.voltage_l3_l1 = lineToLine(c as number, a as number);
+    }
     return values;
   }
 }
 
-/** Signed power factor: negative while giving, as the manufacturer defines it; 1 without any flow. */
+/** Between two phases that stand 120 degrees apart. */
+function lineToLine(a: number, b: number): number {
+  return Math.sqrt(a * a + b * b + a * b);
+}
+
+/** Signed power factor: negative while giving, as manufacturers define it; 1 without any flow. */
 function factor(active: number, reactive: number): number {
   const apparent = Math.hypot(active, reactive);
   return apparent === 0 ? 1 : active / apparent;
-}
-
-/**
- * A value as a meter's 16-bit registers. Energy is rounded down to what the register can show, so that a
- * register never shows more than was counted and never falls.
- * @param value energies in nkWh (or nano-kvarh) as bigint, others as numbers in the register's unit
- * @throws GtxError VALUE_INVALID when the value does not fit the register
- */
-export function encodeRegister(
-  register: RegisterDefinition,
-  value: number | bigint,
-  profile: MeterProfile,
-): number[] {
-  const size = REGISTER_TYPES[register.type];
-  let raw: bigint;
-  if (register.type === 'float32') {
-    raw = BigInt(
-      typeof value === 'bigint' ? float32BitsBelow(value, unitNkwh(register)) : float32Bits(value),
-    );
-  } else {
-    const [whole, fraction = ''] = register.scale.split('.') as [string, string?];
-    const denominator = 10n ** BigInt(fraction.length);
-    const scale = BigInt(whole + fraction);
-    const count =
-      typeof value === 'bigint'
-        ? (value * denominator) / (scale * unitNkwh(register))
-        : BigInt(Math.round((value * Number(denominator)) / Number(scale)));
-    const fits = register.type.startsWith('int')
-      ? BigInt.asIntN(size * 16, count) === count
-      : BigInt.asUintN(size * 16, count) === count;
-    if (!fits)
-      throw new GtxError('VALUE_INVALID', `${register.name}: ${value} does not fit ${register.type}`);
-    raw = BigInt.asUintN(size * 16, count);
-  }
-  const words: number[] = [];
-  for (let index = size - 1; index >= 0; index--) words.push(Number((raw >> BigInt(16 * index)) & 0xffffn));
-  return profile.modbus.word_order === 'high-first' ? words : words.reverse();
-}
-
-function unitNkwh(register: RegisterDefinition): bigint {
-  if (register.unit === 'kvarh') return ENERGY_UNITS.kWh;
-  return ENERGY_UNITS[register.unit as EnergyUnit];
-}
-
-function float32Bits(value: number): number {
-  const view = new DataView(new ArrayBuffer(4));
-  view.setFloat32(0, value);
-  return view.getUint32(0);
-}
-
-/** The largest float32 that is not above amount / unit, as bits. Exact: compared as integers. */
-function float32BitsBelow(amount: bigint, unit: bigint): number {
-  let bits = float32Bits(Number(amount) / Number(unit));
-  for (;;) {
-    const rational = float32ToRational(bits);
-    if (rational === undefined) throw new GtxError('VALUE_INVALID', 'energy does not fit a float32');
-    if (rational.numerator * unit <= amount << BigInt(rational.shift)) return bits;
-    bits -= 1;
-  }
 }

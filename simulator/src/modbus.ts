@@ -2,7 +2,7 @@
  * Modbus application protocol, server side, as far as these meters go: reading holding (03) and input
  * registers (04). Source: MODBUS Application Protocol Specification V1.1b3, sections 6.3, 6.4 and 7.
  */
-import { type MeterProfile, REGISTER_TYPES } from '@gridtokenx/firmware-profiles';
+import type { RegisterMap } from './register-map.js';
 
 /** Exception codes, V1.1b3 section 7. */
 export const ModbusException = {
@@ -28,11 +28,11 @@ export function exceptionPdu(functionCode: number, code: number): Buffer {
  */
 export function answerPdu(
   request: Buffer,
-  profile: MeterProfile,
+  map: RegisterMap,
   registers: (functionCode: number) => Map<number, number>,
 ): Buffer {
   const functionCode = request[0] ?? 0;
-  const ranges = profile.readable.filter((range) => range.function_code === functionCode);
+  const ranges = map.ranges.filter((range) => range.functionCode === functionCode);
   if (ranges.length === 0) return exceptionPdu(functionCode, ModbusException.IllegalFunction);
   if (request.length !== 5) return exceptionPdu(functionCode, ModbusException.IllegalDataValue);
   const start = request.readUInt16BE(1);
@@ -41,12 +41,14 @@ export function answerPdu(
     return exceptionPdu(functionCode, ModbusException.IllegalDataValue);
   }
   const last = start + quantity - 1;
-  const inside = ranges.some((range) => Number(range.first) <= start && last <= Number(range.last));
-  if (
-    !inside ||
-    quantity > profile.modbus.max_registers_per_request ||
-    !wholeValues(profile, functionCode, start, quantity)
-  ) {
+  const inside = ranges.some((range) => range.first <= start && last <= range.last);
+  const { modbus } = map.profile;
+  // Meters that give two-register values only whole want even starts and counts, but for a lone 16-bit register.
+  const whole =
+    !modbus.even_requests ||
+    (start % 2 === 0 && quantity % 2 === 0) ||
+    (quantity === 1 && map.isSingle(functionCode, start));
+  if (!inside || quantity > modbus.max_registers_per_request || !whole) {
     return exceptionPdu(functionCode, ModbusException.IllegalDataAddress);
   }
   const words = registers(functionCode);
@@ -57,18 +59,4 @@ export function answerPdu(
     answer.writeUInt16BE(words.get(start + index) ?? 0, 2 + 2 * index);
   }
   return answer;
-}
-
-/** These meters give two-register values only whole: start and count must be even, but for a lone 16-bit register. */
-function wholeValues(profile: MeterProfile, functionCode: number, start: number, quantity: number): boolean {
-  if (!profile.modbus.even_requests || (start % 2 === 0 && quantity % 2 === 0)) return true;
-  return (
-    quantity === 1 &&
-    Object.values(profile.registers).some(
-      (register) =>
-        REGISTER_TYPES[register.type] === 1 &&
-        Number(register.address) === start &&
-        (register.function_code ?? profile.modbus.function_code) === functionCode,
-    )
-  );
 }

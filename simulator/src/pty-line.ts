@@ -14,11 +14,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
-import { type Bus, spoilFrame } from './bus.js';
-import { RtuRequestParser, rtuFrame } from './rtu-framing.js';
+import type { Bus } from './bus.js';
+import { RtuChannel } from './rtu-channel.js';
 
-/** Silence after which bytes belong to no frame. Far above 3.5 characters at 2400 baud (16 ms). */
-const IDLE_MS = 50;
 const RESTART_MS = 500;
 const START_TIMEOUT_MS = 10_000;
 
@@ -42,14 +40,18 @@ export class PtyLine {
   readonly #bus: Bus;
   readonly #logger: Logger;
   readonly #link: string;
+  readonly #random: () => number;
   readonly #timers = new Set<NodeJS.Timeout>();
   #child: Socat | undefined;
   /** socat's own link of the present line; the public link points there. */
   #ownLink = '';
   #stopping = false;
+  /** Cut on purpose until then (performance.now). */
+  #cutUntilMs = 0;
 
-  constructor(bus: Bus, logger: Logger, link: string) {
+  constructor(bus: Bus, logger: Logger, link: string, random: () => number) {
     this.#bus = bus;
+    this.#random = random;
     this.#logger = logger;
     this.#link = resolve(link);
   }
@@ -79,6 +81,14 @@ export class PtyLine {
     await this.#spawn();
   }
 
+  /** The adapter is pulled out: the device vanishes, and is there again after a time. */
+  cut(offMs: number): void {
+    this.#cutUntilMs = Math.max(this.#cutUntilMs, performance.now() + offMs);
+    this.#removeLink();
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -88,6 +98,10 @@ export class PtyLine {
       child.kill('SIGTERM');
       await ended;
     }
+    this.#removeLink();
+  }
+
+  #removeLink(): void {
     // Another simulator may have taken the link over.
     if (linkTarget(this.#link) === basename(this.#ownLink)) rmSync(this.#link, { force: true });
   }
@@ -131,8 +145,9 @@ export class PtyLine {
     child.on('error', (error) => this.#logger.error({ err: error }, 'socat'));
     child.once('exit', (code) => {
       if (this.#stopping) return;
-      this.#logger.error({ code, log }, 'socat ended: making the serial line again');
-      this.#later(RESTART_MS, () => this.#restart());
+      const cutMs = this.#cutUntilMs - performance.now();
+      if (cutMs <= 0) this.#logger.error({ code, log }, 'socat ended: making the serial line again');
+      this.#later(Math.max(cutMs, this.#cutUntilMs > 0 ? 0 : RESTART_MS), () => this.#restart());
     });
   }
 
@@ -156,27 +171,10 @@ export class PtyLine {
   }
 
   #serve(child: Socat): void {
-    const parser = new RtuRequestParser();
-    let idle: NodeJS.Timeout | undefined;
-    const answer = (unit: number, pdu: Buffer) => {
-      const reply = this.#bus.answer(unit, pdu);
-      if (reply === undefined) return;
-      const frame = rtuFrame(unit, reply.pdu);
-      const bytes = reply.spoil === undefined ? frame : spoilFrame(frame, reply.spoil);
-      if (reply.delayMs === 0) child.stdin.write(bytes);
-      else this.#later(reply.delayMs, () => child.stdin.write(bytes));
-    };
+    const channel = new RtuChannel(this.#bus, (bytes) => void child.stdin.write(bytes), this.#random);
     child.stdin.on('error', (error) => this.#logger.debug({ err: error }, 'line is gone'));
-    child.stdout.on('data', (bytes: Buffer) => {
-      clearTimeout(idle);
-      for (const request of parser.push(bytes)) answer(request.unit, request.pdu);
-      if (!parser.pending) return;
-      idle = setTimeout(() => {
-        const request = parser.idle();
-        if (request !== undefined) answer(request.unit, request.pdu);
-      }, IDLE_MS);
-    });
-    child.once('exit', () => clearTimeout(idle));
+    child.stdout.on('data', (bytes: Buffer) => channel.push(bytes));
+    child.once('exit', () => channel.stop());
   }
 
   #later(delayMs: number, action: () => void): void {

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { Fault } from './bus.js';
 import { SimulatorConfig } from './config.js';
+import { Fault } from './faults.js';
 
 const DOC = new URL('../../docs/simulator.md', import.meta.url);
 

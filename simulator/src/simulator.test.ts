@@ -55,7 +55,7 @@ async function expectSilence(modbus: ModbusClient, request: () => Promise<unknow
 async function client(simulator: Simulator, unit = 1): Promise<ModbusClient> {
   const modbus = new ModbusClient();
   const { connection } = simulator;
-  if (connection.type === 'tcp') await modbus.connectTCP(connection.host, { port: connection.port });
+  if (connection.type !== 'rtu') await modbus.connectTCP(connection.host, { port: connection.port });
   else {
     await modbus.connectRTUBuffered(connection.path, {
       baudRate: connection.baud_rate,

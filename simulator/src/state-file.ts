@@ -14,9 +14,18 @@ const fileSchema = z.strictObject({
       export_microjoules: amount,
       reactive_import: amount,
       reactive_export: amount,
+      serial_number: z.int().min(0).optional(),
     }),
   ),
+  /** Charge of batteries by site and name, in microjoules. */
+  batteries: z.record(z.string(), z.record(z.string(), z.int().min(0))).default({}),
 });
+
+/** What a former run left. */
+export interface SavedState {
+  units: ReadonlyMap<number, { energy: EnergyState; serialNumber: number | undefined }>;
+  batteries: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
 
 /**
  * Energy registers on disk. Written before an answer leaves with them, so a killed simulator never comes back
@@ -31,15 +40,15 @@ export class StateFile {
   }
 
   /**
-   * The registers of a former run by unit; empty when there was none.
+   * Registers and batteries of a former run; undefined when there was none.
    * @throws GtxError CONFIG_INVALID when the file is damaged (a meter must not silently begin again at zero)
    */
-  load(): Map<number, EnergyState> {
+  load(): SavedState | undefined {
     let text: string;
     try {
       text = readFileSync(this.path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw new GtxError('CONFIG_INVALID', `cannot read the simulator's state ${this.path}`, undefined, {
         cause: error,
       });
@@ -55,28 +64,36 @@ export class StateFile {
         { cause: error },
       );
     }
-    return new Map(
+    const units = new Map(
       Object.entries(content.units).map(([unit, state]) => [
         Number(unit),
         {
-          importMicrojoules: BigInt(state.import_microjoules),
-          exportMicrojoules: BigInt(state.export_microjoules),
-          reactiveImport: BigInt(state.reactive_import),
-          reactiveExport: BigInt(state.reactive_export),
+          energy: {
+            importMicrojoules: BigInt(state.import_microjoules),
+            exportMicrojoules: BigInt(state.export_microjoules),
+            reactiveImport: BigInt(state.reactive_import),
+            reactiveExport: BigInt(state.reactive_export),
+          },
+          serialNumber: state.serial_number,
         },
       ]),
     );
+    return { units, batteries: content.batteries };
   }
 
   /** Writes the registers when they changed. */
-  save(units: Iterable<{ unit: number; energy: EnergyState }>): void {
-    const content: z.infer<typeof fileSchema> = { version: 1, units: {} };
-    for (const { unit, energy } of units) {
+  save(
+    units: Iterable<{ unit: number; energy: EnergyState; serialNumber: number }>,
+    batteries: Record<string, Record<string, number>>,
+  ): void {
+    const content: z.infer<typeof fileSchema> = { version: 1, units: {}, batteries };
+    for (const { unit, energy, serialNumber } of units) {
       content.units[String(unit)] = {
         import_microjoules: energy.importMicrojoules.toString(),
         export_microjoules: energy.exportMicrojoules.toString(),
         reactive_import: energy.reactiveImport.toString(),
         reactive_export: energy.reactiveExport.toString(),
+        serial_number: serialNumber,
       };
     }
     const text = `${JSON.stringify(content, null, 2)}\n`;

@@ -17,12 +17,13 @@ export class AgentProcess {
   log = '';
   url: string | undefined;
 
-  constructor(configFile: string, nodeOptions: string[] = []) {
+  constructor(configFile: string, nodeOptions: string[] = [], env: Record<string, string> = {}) {
     this.child = spawn(
       process.execPath,
       [...nodeOptions, `${ROOT}agent/dist/testing/run-agent.js`, configFile],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, ...env },
       },
     );
     this.ended = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)));

@@ -11,7 +11,9 @@ import { Clock, FailedTransactionMetadata, LiteSVM } from 'litesvm';
 import { programDataAddress } from '../addresses.js';
 import { describeFailure } from '../failure.js';
 import {
+  CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
   UPGRADEABLE_LOADER_ID,
@@ -41,6 +43,8 @@ export class Svm {
     this.deploy(REGISTRY_PROGRAM_ID, artifact('registry'), upgradeAuthority);
     this.deploy(ENERGY_TOKEN_PROGRAM_ID, artifact('energy_token'), upgradeAuthority);
     this.deploy(TRADING_PROGRAM_ID, artifact('trading'), upgradeAuthority);
+    this.deploy(ORACLE_PROGRAM_ID, artifact('oracle'), upgradeAuthority);
+    this.deploy(CERTIFICATES_PROGRAM_ID, artifact('certificates'), upgradeAuthority);
     this.setTime(unixSeconds);
   }
 

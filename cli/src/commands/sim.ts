@@ -1,8 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { GtxError } from '@gridtokenx/protocol';
-import type { SimulatorConfigInput } from '@gridtokenx/simulator';
-import type { Command } from 'commander';
-import { addCommand, integerOption, type ProgramEnvironment, valueOption } from '../command.js';
+import type { SimulatorConfigInput, Theme } from '@gridtokenx/simulator';
+import { type Command, Option } from 'commander';
+import {
+  addCommand,
+  addGroup,
+  integerOption,
+  type ProgramEnvironment,
+  parsedOption,
+  valueOption,
+} from '../command.js';
 import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
 
@@ -12,32 +19,21 @@ interface SimOptions {
   readonly link?: string;
   readonly seed?: string;
   readonly units?: number;
+  readonly profile?: string;
   readonly controlPort?: number;
 }
 
-/** The simulator's configuration from a file or, without one, from the flags. */
-export function simulatorConfigOf(options: SimOptions): SimulatorConfigInput {
-  const { config: file, port, link, seed, units, controlPort } = options;
+/** The simulator's configuration from a scenario file or, without one, from the flags. */
+export async function simulatorConfigOf(
+  options: SimOptions,
+): Promise<{ config: SimulatorConfigInput; folder: string }> {
+  const { config: file, port, link, seed, units, profile, controlPort } = options;
   if (file !== undefined) {
-    if ([port, link, seed, units, controlPort].some((flag) => flag !== undefined)) {
+    if ([port, link, seed, units, profile, controlPort].some((flag) => flag !== undefined)) {
       throw new GtxError('CONFIG_INVALID', 'give either --config or the other options, not both');
     }
-    let text: string;
-    try {
-      text = readFileSync(file, 'utf8');
-    } catch (error) {
-      throw new GtxError('CONFIG_INVALID', `cannot read ${file}: ${(error as Error).message}`, {
-        path: file,
-      });
-    }
-    try {
-      // Checked by the simulator's own schema.
-      return JSON.parse(text) as SimulatorConfigInput;
-    } catch (error) {
-      throw new GtxError('CONFIG_INVALID', `${file} is not JSON: ${(error as Error).message}`, {
-        path: file,
-      });
-    }
+    const { loadScenario } = await import('@gridtokenx/simulator');
+    return loadScenario(file);
   }
   if (port !== undefined && link !== undefined) {
     throw new GtxError(
@@ -46,27 +42,42 @@ export function simulatorConfigOf(options: SimOptions): SimulatorConfigInput {
     );
   }
   return {
-    transport:
-      link === undefined ? { type: 'tcp', host: '127.0.0.1', port: port ?? 0 } : { type: 'pty', link },
-    ...(seed === undefined ? {} : { seed }),
-    units: Array.from({ length: units ?? 1 }, (_, index) => ({ unit: index + 1 })),
-    ...(controlPort === undefined ? {} : { control: { host: '127.0.0.1', port: controlPort } }),
+    config: {
+      transport:
+        link === undefined ? { type: 'tcp', host: '127.0.0.1', port: port ?? 0 } : { type: 'pty', link },
+      ...(seed === undefined ? {} : { seed }),
+      units: Array.from({ length: units ?? 1 }, (_, index) => ({
+        unit: index + 1,
+        ...(profile === undefined ? {} : { profile }),
+      })),
+      ...(controlPort === undefined ? {} : { control: { host: '127.0.0.1', port: controlPort } }),
+    },
+    folder: process.cwd(),
   };
 }
 
 export function addSim(program: Command, environment: ProgramEnvironment): void {
+  const sim = addGroup(program, 'sim', 'Simulated meters: on a line, as a fleet, as a picture.');
+  addRun(sim, environment);
+  addPlot(sim, environment);
+}
+
+function addRun(sim: Command, environment: ProgramEnvironment): void {
   addCommand<SimOptions>(
-    program,
+    sim,
     {
-      name: 'sim',
+      name: 'run',
+      isDefault: true,
       summary: 'Run virtual meters on Modbus in the foreground.',
-      description: `Eastron SDM630 meters with a solar-and-household day, on Modbus TCP or on a serial line (needs socat).
-Prints one JSON line with the connection when it is ready. Stops on Ctrl-C, SIGTERM.`,
+      description: `Meters of any profile with a home behind them, on Modbus TCP, on RTU over TCP or on a serial line (needs socat);
+with faults, if the scenario says so. "gtx sim" alone is the same. Prints one JSON line with the connection when it is
+ready. Stops on Ctrl-C, SIGTERM.`,
       options: [
-        valueOption('--config <file>', 'the simulator’s configuration (JSON); then no other option'),
+        valueOption('--config <file>', 'a scenario file (YAML or JSON); then no other option'),
         integerOption('--port <port>', 'Modbus TCP port; 0 takes a free one', 0, 65535),
         valueOption('--link <path>', 'make a serial line (PTY) and link it here'),
         integerOption('--units <number>', 'how many meters, unit ids from 1', 1, 247),
+        valueOption('--profile <id>', 'the meters’ model (default: eastron-sdm630)'),
         valueOption('--seed <text>', 'the same seed gives the same sun, clouds and household'),
         integerOption(
           '--control-port <port>',
@@ -76,24 +87,103 @@ Prints one JSON line with the connection when it is ready. Stops on Ctrl-C, SIGT
         ),
       ],
       examples: [
-        { command: 'gtx sim --port 5020', shows: 'One meter at 127.0.0.1:5020, unit 1.' },
+        { command: 'gtx sim run --port 5020', shows: 'One meter at 127.0.0.1:5020, unit 1.' },
         {
-          command: 'gtx sim --link /tmp/meter --units 3',
+          command: 'gtx sim run --link /tmp/meter --units 3',
           shows: 'Three meters on the serial line /tmp/meter.',
         },
+        { command: 'gtx sim run --config home.yaml', shows: 'A home as a scenario file describes it.' },
       ],
       async action(options, { env }) {
-        const config = simulatorConfigOf(options);
+        const { config, folder } = await simulatorConfigOf(options);
         const logger = serviceLogger(undefined, env);
         return await runService('simulator', async () => {
           const { startSimulator } = await import('@gridtokenx/simulator');
-          const simulator = await startSimulator(config, { logger });
+          const simulator = await startSimulator(config, { logger, folder });
           const { connection, controlUrl } = simulator;
           return {
             info: { connection, ...(controlUrl === undefined ? {} : { http_url: controlUrl }) },
             stop: () => simulator.stop(),
           };
         });
+      },
+    },
+    environment,
+  );
+}
+
+interface PlotOptions {
+  readonly config: string;
+  readonly out?: string;
+  readonly site?: string;
+  readonly date?: string;
+  readonly theme: Theme;
+}
+
+function localDate(text: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || Number.isNaN(Date.parse(text))) {
+    throw new Error('It must be a date, YYYY-MM-DD.');
+  }
+  return text;
+}
+
+function addPlot(sim: Command, environment: ProgramEnvironment): void {
+  addCommand<PlotOptions>(
+    sim,
+    {
+      name: 'plot',
+      summary: 'Draw a scenario’s day as SVG.',
+      description: `Production, consumption and surplus of one site from midnight to midnight, local time, with their sums in kWh.
+The picture goes to stdout or into a file; no browser is needed.`,
+      options: [
+        valueOption('--config <file>', 'the scenario file').makeOptionMandatory(),
+        valueOption('--out <file>', 'write the picture here (default: stdout)'),
+        valueOption('--site <name>', 'which site (default: the first)'),
+        parsedOption(
+          '--date <date>',
+          'which day, YYYY-MM-DD (default: the scenario’s, else today)',
+          localDate,
+        ),
+        new Option('--theme <theme>', 'colours; auto follows the viewer’s light or dark mode')
+          .choices(['auto', 'light', 'dark'])
+          .default('auto'),
+      ],
+      examples: [
+        {
+          command: 'gtx sim plot --config home.yaml --out day.svg',
+          shows: 'The day on which the scenario begins.',
+        },
+        {
+          command: 'gtx sim plot --config home.yaml --date 2026-12-21 --theme dark > winter.svg',
+          shows: 'Another day, light on dark.',
+        },
+      ],
+      async action(options, { out }) {
+        const { dayEnergy, loadScenario, plotDay, simulateDay } = await import('@gridtokenx/simulator');
+        const { config, folder } = loadScenario(options.config);
+        const day = simulateDay(config, folder, {
+          site: options.site,
+          date: options.date,
+          nowMs: Date.now(),
+        });
+        const svg = plotDay(day, options.theme);
+        if (options.out !== undefined) writeFileSync(options.out, svg);
+        const energy = dayEnergy(day);
+        const kwh = (value: number) => Number(value.toFixed(3));
+        out.result(
+          {
+            site: day.site,
+            date: day.date,
+            production_kwh: kwh(energy.production),
+            consumption_kwh: kwh(energy.consumption),
+            surplus_kwh: kwh(energy.surplus),
+            ...(options.out === undefined ? { svg } : { file: options.out }),
+          },
+          options.out === undefined
+            ? svg.trimEnd()
+            : `${options.out}: ${day.site} on ${day.date}, production ${energy.production.toFixed(1)} kWh, consumption ${energy.consumption.toFixed(1)} kWh, surplus ${energy.surplus.toFixed(1)} kWh`,
+        );
+        return undefined;
       },
     },
     environment,

@@ -1,3 +1,5 @@
+import { systemdNotifier } from './notify.js';
+
 /** What a component's process does around the component itself: say that it is ready, stop when asked to. */
 export interface RunningService {
   /** Goes into the ready line: URLs and ports, in snake_case. No secrets: the line is logged. */
@@ -5,6 +7,8 @@ export interface RunningService {
   stop(): Promise<void>;
   /** Rejects when the component has died by itself, so that the process ends and can be started again. */
   readonly failed?: Promise<never>;
+  /** Whether it does its work, for systemd's watchdog. Without it, a process that runs its timers is healthy. */
+  healthy?(): boolean | Promise<boolean>;
 }
 
 export interface ReadyLine {
@@ -27,9 +31,16 @@ export const SUPERVISED = 'GTX_SUPERVISED';
 export async function runService(
   component: string,
   start: () => Promise<RunningService>,
-  options: { stopTimeoutMs?: number; print?: (line: string) => void } = {},
+  options: {
+    stopTimeoutMs?: number;
+    print?: (line: string) => void;
+    env?: NodeJS.ProcessEnv;
+    warn?: (message: string) => void;
+  } = {},
 ): Promise<number> {
   const print = options.print ?? ((line) => process.stdout.write(`${line}\n`));
+  const env = options.env ?? process.env;
+  const systemd = systemdNotifier(env, options.warn ?? ((message) => process.stderr.write(`${message}\n`)));
   let requestStop: (reason: string) => void = () => {};
   const stopRequested = new Promise<string>((resolve) => {
     requestStop = resolve;
@@ -45,7 +56,7 @@ export async function runService(
   process.on('SIGINT', onSignal);
   // A reader that went away is no reason to die in the middle of a write elsewhere.
   process.stdout.on('error', () => {});
-  if (process.env[SUPERVISED] === '1') {
+  if (env[SUPERVISED] === '1') {
     process.stdin.on('end', () => requestStop('the supervisor is gone'));
     process.stdin.on('error', () => requestStop('the supervisor is gone'));
     process.stdin.resume();
@@ -55,23 +66,19 @@ export async function runService(
     const line: ReadyLine = { ready: true, component, pid: process.pid, ...service.info };
     print(JSON.stringify(line));
     let failure: unknown;
-    await Promise.race([
-      stopRequested,
-      ...(service.failed === undefined
-        ? []
-        : [
-            service.failed.catch((error: unknown) => {
-              failure = error;
-            }),
-          ]),
-    ]);
+    const failed = service.failed?.catch((error: unknown) => {
+      failure = error;
+    });
+    await systemd.ready(() => service.healthy?.() ?? true);
+    await Promise.race([stopRequested, ...(failed === undefined ? [] : [failed])]);
+    await systemd.stopping();
     await stopWithin(service, options.stopTimeoutMs ?? 20_000);
     if (failure !== undefined) throw failure;
     return 0;
   } finally {
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
-    if (process.env[SUPERVISED] === '1') process.stdin.pause();
+    if (env[SUPERVISED] === '1') process.stdin.pause();
   }
 }
 

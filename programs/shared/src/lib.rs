@@ -3,7 +3,6 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod addresses;
-pub mod config_layout;
 pub mod energy;
 pub mod feed_layout;
 pub mod limits;
@@ -11,5 +10,6 @@ pub mod message;
 pub mod meter_layout;
 pub mod money;
 pub mod program_data;
+pub mod registry_config_layout;
 pub mod seeds;
 pub mod token;

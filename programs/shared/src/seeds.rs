@@ -21,3 +21,13 @@ pub const TRADER: &[u8] = b"trader";
 pub const ORDER: &[u8] = b"order";
 /// Trading: `[ESCROW, order]`
 pub const ESCROW: &[u8] = b"escrow";
+
+/// Certificates: `[BOOK, meter's account]`
+pub const BOOK: &[u8] = b"book";
+/// Certificates: `[CERTIFICATE, book, serial u64 little-endian]`
+pub const CERTIFICATE: &[u8] = b"certificate";
+/// Certificates: `[RETIREMENT, certificate]`
+pub const RETIREMENT: &[u8] = b"retirement";
+
+/// Oracle: `[FEED, symbol, zero-padded to 16 bytes]`
+pub const FEED: &[u8] = b"feed";

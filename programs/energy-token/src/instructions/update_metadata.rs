@@ -4,7 +4,7 @@ use {
     anchor_lang::{prelude::*, programs::Token2022},
     gridtokenx_shared::{
         addresses::{GRID_MINT, REGISTRY_CONFIG, REGISTRY_ID, TOKEN_CONFIG},
-        config_layout,
+        registry_config_layout,
     },
 };
 
@@ -30,7 +30,7 @@ impl UpdateMetadata {
         let accounts = &ctx.accounts;
         let is_admin = {
             let data = accounts.registry_config.try_borrow()?;
-            config_layout::admin(&data) == Some(accounts.admin.address().as_array())
+            registry_config_layout::admin(&data) == Some(accounts.admin.address().as_array())
         };
         require!(is_admin, EnergyTokenError::NotAdmin);
         metadata::set_uri(&accounts.mint, &accounts.config, uri)?;

@@ -1,7 +1,9 @@
 use {
     crate::RegistryError,
     anchor_lang::prelude::*,
-    gridtokenx_shared::config_layout::{CONFIG_ADMIN_OFFSET, CONFIG_DISCRIMINATOR},
+    gridtokenx_shared::registry_config_layout::{
+        REGISTRY_CONFIG_ADMIN_OFFSET, REGISTRY_CONFIG_DISCRIMINATOR, REGISTRY_CONFIG_REGISTRAR_OFFSET,
+    },
 };
 
 /// What of a meter's totals counts.
@@ -51,12 +53,13 @@ pub struct Config {
     pub reserved: [u64; 7],
 }
 
-// energy-token reads the admin at this place without depending on this crate.
-const _: () = assert!(core::mem::offset_of!(Config, admin) + 8 == CONFIG_ADMIN_OFFSET);
+// energy-token and certificates read these places without depending on this crate.
 const _: () = {
+    assert!(core::mem::offset_of!(Config, admin) + 8 == REGISTRY_CONFIG_ADMIN_OFFSET);
+    assert!(core::mem::offset_of!(Config, registrar) + 8 == REGISTRY_CONFIG_REGISTRAR_OFFSET);
     let mut i = 0;
     while i < 8 {
-        assert!(Config::DISCRIMINATOR[i] == CONFIG_DISCRIMINATOR[i]);
+        assert!(Config::DISCRIMINATOR[i] == REGISTRY_CONFIG_DISCRIMINATOR[i]);
         i += 1;
     }
 };

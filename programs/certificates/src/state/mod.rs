@@ -1,0 +1,52 @@
+pub mod book;
+pub mod certificate;
+pub mod config;
+pub mod retirement;
+
+pub use {book::*, certificate::*, config::*, retirement::*};
+
+use {
+    crate::CertificatesError,
+    anchor_lang::{
+        accounts::Account,
+        bytemuck::{Pod, Zeroable},
+        create_account_signed,
+        prelude::*,
+        Id, Owner,
+    },
+};
+
+/// Creates a program-derived account of this program, also where somebody sent lamports to its address before.
+/// `address_seeds` end with the bump. `taken` is the error for an account that exists.
+#[inline(always)]
+pub(crate) fn create<T>(
+    payer: &AccountView,
+    target: &AccountView,
+    address_seeds: &[&[u8]],
+    taken: CertificatesError,
+) -> Result<Account<T>>
+where
+    T: Pod + Zeroable + Owner + Discriminator,
+{
+    if !target.owned_by(&System::id()) || target.data_len() != 0 {
+        return Err(taken.into());
+    }
+    allocate(&Allocation { payer, target, space: 8 + size_of::<T>(), address_seeds })?;
+    let mut view = *target;
+    view.try_borrow_mut()?[..8].copy_from_slice(T::DISCRIMINATOR);
+    // SAFETY: the account was empty until here, so nothing else refers to its data.
+    unsafe { Account::load_mut(view) }
+}
+
+/// One reference instead of six arguments: the back end has registers for five.
+struct Allocation<'a> {
+    payer: &'a AccountView,
+    target: &'a AccountView,
+    space: usize,
+    address_seeds: &'a [&'a [u8]],
+}
+
+#[inline(never)]
+fn allocate(new: &Allocation) -> Result<()> {
+    create_account_signed(new.payer, new.target, new.space, &crate::ID, new.address_seeds)
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseUsage, processUsage } from './process-usage.js';
+import { parseUsage, parseWritten, processUsage, writtenBytes } from './process-usage.js';
 
 describe('processUsage', () => {
   it('takes user and system time and the resident set', () => {
@@ -11,6 +11,14 @@ describe('processUsage', () => {
       rssMb: 51.2,
       peakRssMb: 61.44,
     });
+  });
+
+  it('takes what was written to storage', () => {
+    const io =
+      'rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 5\nwrite_bytes: 4096\ncancelled_write_bytes: 3\n';
+    expect(parseWritten(io)).toBe(4096);
+    expect(() => parseWritten('')).toThrow();
+    if (process.platform === 'linux') expect(writtenBytes(process.pid)).toBeGreaterThanOrEqual(0);
   });
 
   it.runIf(process.platform === 'linux')('agrees with what Node says of itself', () => {

@@ -25,6 +25,21 @@ export function processUsage(pid: number): ProcessUsage {
 }
 
 /**
+ * Bytes that a process has caused to be written to storage (/proc/PID/io, `write_bytes`): whole pages, counted when they
+ * are dirtied. What the file system writes for itself comes on top.
+ */
+export function writtenBytes(pid: number): number {
+  return parseWritten(readFileSync(`/proc/${pid}/io`, 'utf8'));
+}
+
+/** The same from the file's text. */
+export function parseWritten(io: string): number {
+  const match = /^write_bytes: (\d+)$/m.exec(io);
+  if (match === null) throw new Error('/proc/PID/io has no write_bytes');
+  return Number(match[1]);
+}
+
+/**
  * Processor seconds of a process and its children, those that run and those that have ended: PostgreSQL has one for
  * each connection.
  */

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LEAN_NODE_OPTIONS } from '@gridtokenx/agent/lean-options';
 import { chainInit, openConnection } from '@gridtokenx/chain';
 import {
   type ComponentSpec,
@@ -179,6 +180,8 @@ export class Stack {
 
   private component(name: string, args: string[], env: Record<string, string> = {}): ComponentSpec {
     const nodeArgs = name === 'postgres' || name === 'localnet' ? [] : this.nodeArgs(name);
+    // As `gtx up` and the packages start a gateway.
+    if (name === 'agent') nodeArgs.push(...LEAN_NODE_OPTIONS);
     return {
       name,
       logFile: join(this.layout.logs, `${name}.log`),

@@ -150,7 +150,7 @@ describe('delivery', () => {
     home.meter(ID, simulator, 1);
   });
 
-  it('measures while the broker is gone, delivers everything in order when it is back, and says online again', async () => {
+  it('failure 2: a buffer is lost on reconnect, or its first seconds are (thingsboard-gateway #2124, #2157): all is delivered, in order', async () => {
     const agent = await home.agent();
     await until('first readings', () => count() >= 2);
     await home.collector.stop();
@@ -164,11 +164,21 @@ describe('delivery', () => {
     const firsts = [...new Set(home.collector.arrivals.map((one) => one.sequence))];
     expect(firsts).toEqual([...firsts].sort((a, b) => a - b));
     expectUnbroken();
-    // "Offline" does not stay after the broker's restart.
-    await until(
-      'online',
-      () => (home.collector.retained.get(topicFor(ID, 'status')) as Status | undefined)?.state === 'online',
-    );
+  });
+
+  it('failure 8: "offline" stays after the broker restarts (zigbee2mqtt #4854)', async () => {
+    const topic = topicFor(ID, 'status');
+    const state = () => (home.collector.retained.get(topic) as Status | undefined)?.state;
+    const agent = await home.agent();
+    await until('online', () => state() === 'online');
+    for (let round = 0; round < 2; round++) {
+      await home.collector.stop();
+      await until('the loss is noticed', () => !agent.status().broker.connected);
+      // What the broker has kept, or what the will has left behind.
+      home.collector.retained.set(topic, { state: 'offline', version: '0', time: 1 });
+      await home.collector.start();
+      await until('online again', () => state() === 'online');
+    }
   });
 
   it('an acknowledgement that is lost costs a repetition, one that comes twice costs nothing', async () => {
@@ -208,7 +218,7 @@ describe('delivery', () => {
     expectUnbroken();
   });
 
-  it('one poison message does not block the queue behind it', async () => {
+  it('failure 7: one poison message blocks the queue behind it (telegraf #13826)', async () => {
     home.collector.verdict = (_meter, reading) => {
       if (reading.sequence === 2n) return { code: 'KEY_MISMATCH', retry: 'never' };
       if (reading.sequence === 3n) return { code: 'USER_NOT_VERIFIED', retry: 'later' };
@@ -318,7 +328,7 @@ describe('delivery', () => {
 });
 
 describe('measuring', () => {
-  it('a dead meter stops nobody else, a busy one is asked again, and both come back with all their energy', async () => {
+  it('failure 1: one dead device on the bus stalls the others (telegraf #11782): nor for a meter that is busy, and both come back with all their energy', async () => {
     const simulator = await home.simulate([{ unit: 1 }, { unit: 2 }, { unit: 3 }]);
     for (const unit of [1, 2, 3]) home.meter(`MTR-00${unit}`, simulator, unit);
     const agent = await home.agent();
@@ -340,7 +350,7 @@ describe('measuring', () => {
     for (const unit of [1, 2, 3]) expectUnbroken(`MTR-00${unit}`);
   });
 
-  it('a 0 from a busy meter and a frozen one never become energy', async () => {
+  it('failure 5: a busy meter reads as 0, NaN or a frozen value and is recorded (home-assistant #51103, mbmd #332)', async () => {
     const simulator = await home.simulate([{ unit: 1, solar: 90_000, household: 0 }]);
     simulator.setEnergy(1, { exportNkwh: 1_000_000_000_000n });
     home.meter(ID, simulator, 1);
@@ -352,6 +362,10 @@ describe('measuring', () => {
       /reason="fell"\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
     );
     await until('back', () => BigInt(view(agent).produced_total) > before);
+    simulator.setFault(1, { type: 'value', value: 'nan', times: 3 });
+    await until('not a number', async () =>
+      /device_invalid_values_total\{.*\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
+    );
     // Less than the rated 100 kW for the minute that this takes at most.
     expect(BigInt(view(agent).produced_total) - before).toBeLessThan(2_000_000_000n);
     simulator.setFault(1, { type: 'freeze' });

@@ -132,18 +132,10 @@ describe('a register that goes once around', () => {
     // Ten steps before the end, and as far behind it as 10 kW can bring it.
     const shown = (offset: bigint) => (offset < 0n ? end + offset * step : offset * step);
     const seconds = Number((step * 40n * 36n) / 100_000_000n) + 60;
-    const { track, kinds } = feed(
-      [
-        shown(-10n),
-        shown(-10n),
-        shown(-1n),
-        [shown(3n), seconds * 1_000],
-        shown(3n),
-        shown(4n),
-        shown(4n),
-      ].map((item) => (typeof item === 'bigint' ? ([item, seconds * 1_000] as const) : item)),
-      own,
+    const values = [-10n, -10n, -1n, 3n, 3n, 4n, 4n].map(
+      (offset) => [shown(offset), seconds * 1_000] as const,
     );
+    const { track, kinds } = feed(values, own);
     expect(kinds).not.toContain('reset');
     expect(track.total).toBe(14n * step);
   });

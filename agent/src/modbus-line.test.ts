@@ -100,7 +100,7 @@ describe('a Modbus line', () => {
     expect(order).toEqual([9, 4, 7, 1]);
   });
 
-  it('a late reply does not shift every later answer by one', async () => {
+  it('failure 4: a late reply shifts every later answer by one until restart (grid-x/modbus #78)', async () => {
     const held: (() => void)[] = [];
     const { line } = await tcpDevice((frame, socket, index) => {
       const send = () => socket.write(tcpAnswer(frame, 1_000 + index));
@@ -117,7 +117,7 @@ describe('a Modbus line', () => {
     expect(line.counters.staleFrames).toBe(1);
   });
 
-  it('a Modbus exception does not end it, nor does an answer that does not fit', async () => {
+  it('failure 3: a Modbus exception ends the poll loop (thingsboard-gateway #2132)', async () => {
     const { line } = await tcpDevice((frame, socket, index) => {
       if (index === 0) {
         const exception = Buffer.from([0, 0, 0, 0, 0, 3, 1, 0x84, 6]);
@@ -240,7 +240,7 @@ describe('devices on a simulated line', () => {
     return { simulator, line };
   }
 
-  it('one dead device on the bus does not stall the others', async () => {
+  it('failure 1: one dead device on the bus stalls the others (telegraf #11782)', async () => {
     const { simulator, line } = await simulated([1, 2, 3]);
     const devices = [1, 2, 3].map((unit) => reader(line, unit, { timeout_ms: 500 }));
     for (const one of devices) expect(typeof (await sampleOf(one))).toBe('object');
@@ -268,6 +268,36 @@ describe('devices on a simulated line', () => {
     expect(one.health.lastMessage).toContain('server device failure');
     await until('the wait is over', () => !one.backingOff);
     expect(typeof (await sampleOf(one))).toBe('object');
+  });
+
+  it('failure 6: a meter restarts when polled too fast (SDM_Energy_Meter #50)', async () => {
+    const { simulator, line } = await simulated([1, 2]);
+    // The gap of its profile; its neighbour on the line wants none.
+    const config = {
+      role: 'grid' as const,
+      unit: 1,
+      connection: { type: 'tcp' as const, host: 'unused', port: 1 },
+    };
+    const fragile = new DeviceReader(
+      { ...config, profile: 'eastron-sdm120' },
+      { ...anonymous(loadProfile('eastron-sdm630')), modbus: loadProfile('eastron-sdm120').modbus },
+      line,
+      Date.now,
+      () => performance.now(),
+    );
+    const hasty = reader(line, 2, { gap_ms: 0 });
+    simulator.setFault(1, { type: 'fragile', min_gap_ms: 240, restart_ms: 60_000 });
+    let asked = 0;
+    for (let round = 0; round < 5; round++) {
+      const [slow] = await Promise.all([fragile.sample(), hasty.sample(), hasty.sample(), fragile.sample()]);
+      expect(slow.produced).toBeDefined();
+      asked += 2;
+    }
+    expect(simulator.state()[0]?.requests).toBe(asked);
+    // The device is as fragile as it should be: without the gap it restarts.
+    const reckless = reader(line, 1, { gap_ms: 0 });
+    await sampleOf(reckless);
+    expect(await sampleOf(reckless)).toBe('METER_BUS_ERROR');
   });
 
   it('a value that is not a number is no sample', async () => {
@@ -314,7 +344,7 @@ describe('devices on a simulated line', () => {
 });
 
 describe.skipIf(!socatInstalled())('a device that answers in order but late, on a serial line', () => {
-  it('never gives the value of one register for another', async () => {
+  it('failure 4: a late reply shifts every later answer by one until restart (grid-x/modbus #78): never the value of one register for another', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gtx-serial-'));
     endings.push(() => rmSync(folder, { recursive: true, force: true }));
     // Each register tells its own address, as a small float: any mix-up shows.

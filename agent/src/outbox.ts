@@ -9,7 +9,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GtxError, type Nkwh, type Reading } from '@gridtokenx/protocol';
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
+import { Database } from './sqlite.js';
 
 export type ReadingState = 'pending' | 'sent' | 'stored' | 'held' | 'refused';
 
@@ -154,8 +155,8 @@ export class Outbox {
   private readonly decided = new Map<string, Pick<OutboxCounts, 'stored' | 'held' | 'refused'>>();
 
   private constructor(
-    private readonly lock: Database.Database,
-    private readonly db: Database.Database,
+    private readonly lock: Sqlite.Database,
+    private readonly db: Sqlite.Database,
     private readonly options: OutboxOptions,
   ) {
     this.statements = prepare(db);
@@ -168,7 +169,7 @@ export class Outbox {
   static open(folder: string, options: OutboxOptions): Outbox {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = lockFolder(folder);
-    let db: Database.Database | undefined;
+    let db: Sqlite.Database | undefined;
     try {
       db = new Database(join(folder, 'agent.sqlite'), { timeout: 5_000 });
       db.pragma(`page_size = ${PAGE_BYTES}`);
@@ -467,8 +468,8 @@ function fromRow(row: Row): OutboxReading {
  * Holds the folder for this process with a lock of the operating system (through SQLite's exclusive
  * transaction), which ends with the process, however it ends.
  */
-function lockFolder(folder: string): Database.Database {
-  let lock: Database.Database | undefined;
+function lockFolder(folder: string): Sqlite.Database {
+  let lock: Sqlite.Database | undefined;
   try {
     lock = new Database(join(folder, 'agent.lock'), { timeout: 0 });
     lock.pragma('journal_mode = DELETE');
@@ -496,7 +497,7 @@ function asOutboxError(error: unknown): unknown {
   });
 }
 
-function prepare(db: Database.Database) {
+function prepare(db: Sqlite.Database) {
   const columns =
     'meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, code, created_ms, sent_ms, decided_ms';
   return {

@@ -29,7 +29,7 @@ const FLAGS = new Set([
   'auto_issue',
   'automatic',
 ]);
-const TEXTS = new Set(['beneficiary', 'reason']);
+const TEXTS = new Set(['beneficiary', 'reason', 'title', 'uri']);
 const FILLERS = new Set(['padding', 'reserved']);
 
 /** The TypeScript type of an IDL type. `prefix` keeps two programs' names apart. */

@@ -3,7 +3,9 @@ import { getAssociatedTokenAddressSync } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
   CERTIFICATES_PROGRAM_ID,
+  CLASSIC_TOKEN_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
   GRID_TOKEN_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
@@ -27,6 +29,12 @@ const SEED = {
   certificate: Buffer.from('certificate'),
   retirement: Buffer.from('retirement'),
   feed: Buffer.from('feed'),
+  vault: Buffer.from('vault'),
+  governance: Buffer.from('governance'),
+  voter: Buffer.from('voter'),
+  proposal: Buffer.from('proposal'),
+  instruction: Buffer.from('instruction'),
+  vote: Buffer.from('vote'),
 } as const;
 
 function deriveWithBump(program: PublicKey, ...seeds: Uint8Array[]): [PublicKey, number] {
@@ -177,4 +185,43 @@ export function certificateAddress(book: PublicKey, serial: bigint): PublicKey {
 /** The record of a retired certificate. */
 export function retirementAddress(certificate: PublicKey): PublicKey {
   return derive(CERTIFICATES_PROGRAM_ID, SEED.retirement, certificate.toBytes());
+}
+
+/** Governance's Config account: settings, guardian, totals. */
+export const governanceConfigAddress = once(GOVERNANCE_PROGRAM_ID, SEED.config);
+/** The GOV mint: 9 decimals, a supply that was minted once. */
+export const govMintAddress = once(GOVERNANCE_PROGRAM_ID, SEED.mint);
+/** The token account of all deposits; it is its own authority. */
+export const govVaultAddress = once(GOVERNANCE_PROGRAM_ID, SEED.vault);
+/**
+ * The signer of executed proposals: what other programs are handed over to. It holds no data; lamports and tokens that
+ * it owns are the treasury of which proposals dispose.
+ */
+export const governanceAddress = once(GOVERNANCE_PROGRAM_ID, SEED.governance);
+
+/** The Voter account of a wallet. It is there while the wallet has something deposited, and until it closes it. */
+export function voterAddress(wallet: PublicKey): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.voter, wallet.toBytes());
+}
+
+/** The Proposal account of a number (u64). */
+export function proposalAddress(id: bigint): PublicKey {
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(id);
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.proposal, number);
+}
+
+/** The account of a proposal's instruction, from 0. */
+export function proposalInstructionAddress(proposal: PublicKey, index: number): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.instruction, proposal.toBytes(), Uint8Array.of(index));
+}
+
+/** The Vote account of a wallet on a proposal. */
+export function voteAddress(proposal: PublicKey, wallet: PublicKey): PublicKey {
+  return derive(GOVERNANCE_PROGRAM_ID, SEED.vote, proposal.toBytes(), wallet.toBytes());
+}
+
+/** The wallet's GOV account (its associated token account). */
+export function govTokenAccount(wallet: PublicKey): PublicKey {
+  return getAssociatedTokenAddressSync(govMintAddress(), wallet, true, CLASSIC_TOKEN_PROGRAM_ID);
 }

@@ -43,7 +43,7 @@ const FLAGS = new Set([
   'automatic',
 ]);
 /** 32 to 128 bytes under these names are text: UTF-8, zero-padded. */
-const TEXTS = new Set(['beneficiary', 'reason']);
+const TEXTS = new Set(['beneficiary', 'reason', 'title', 'uri']);
 /** Bytes of the simple types; those of varying length count with their length prefix. */
 const SIZES: Record<string, number> = {
   bool: 1,
@@ -299,8 +299,23 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
       const [, length] = (field.type as { array: [string, number] }).array;
       return [...textBytes(field.name, value as string, length)];
     }
+    return this.toBorshType(field.type, value);
+  }
+
+  private toBorshType(type: unknown, value: unknown): unknown {
     if (typeof value === 'bigint') return new BN(value.toString());
     if (value instanceof Uint8Array) return [...value];
+    if (typeof type !== 'object' || type === null) return value;
+    if ('vec' in type) return (value as unknown[]).map((item) => this.toBorshType(type.vec, item));
+    if ('defined' in type) {
+      const fields = this.structs.get((type.defined as { name: string }).name) ?? [];
+      const given = value as Record<string, unknown>;
+      return fields.length === 0
+        ? value
+        : Object.fromEntries(
+            fields.map((field) => [field.name, this.toBorsh(field, given[camel(field.name)])]),
+          );
+    }
     return value;
   }
 }

@@ -4,6 +4,7 @@ import {
   certificates,
   energyToken,
   GRID_TOKEN_PROGRAM_ID,
+  governance,
   oracle,
   registry,
   trading,
@@ -54,7 +55,7 @@ export function programError(
     const name = TOKEN_ERRORS[code];
     return name === undefined ? undefined : { name, message: `${name} (SPL Token)` };
   }
-  const codecs = [registry, energyToken, trading, oracle, certificates];
+  const codecs = [registry, energyToken, trading, oracle, certificates, governance];
   const codec =
     programId === undefined
       ? registry

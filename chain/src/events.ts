@@ -1,10 +1,11 @@
 import type { CertificatesEvents } from './idl/certificates.js';
 import type { EnergyTokenEvents } from './idl/energy-token.js';
+import type { GovernanceEvents } from './idl/governance.js';
 import type { OracleEvents } from './idl/oracle.js';
 import type { RegistryEvents } from './idl/registry.js';
 import type { TradingEvents } from './idl/trading.js';
 import { readLogs } from './logs.js';
-import { certificates, energyToken, oracle, registry, trading } from './programs.js';
+import { certificates, energyToken, governance, oracle, registry, trading } from './programs.js';
 
 type EventsOf<Events> = {
   [Name in keyof Events & string]: {
@@ -23,7 +24,8 @@ export type ChainEvent =
   | EventsOf<EnergyTokenEvents>
   | EventsOf<TradingEvents>
   | EventsOf<OracleEvents>
-  | EventsOf<CertificatesEvents>;
+  | EventsOf<CertificatesEvents>
+  | EventsOf<GovernanceEvents>;
 
 /** What a transaction's log lines hold. */
 export interface DecodedEvents {
@@ -38,7 +40,7 @@ export interface DecodedEvents {
 }
 
 const codecs = new Map(
-  [registry, energyToken, trading, oracle, certificates].map(
+  [registry, energyToken, trading, oracle, certificates, governance].map(
     (codec) => [codec.programId.toBase58(), codec] as const,
   ),
 );

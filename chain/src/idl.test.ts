@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { certificatesIdl } from './idl/certificates.js';
 import { energyTokenIdl } from './idl/energy-token.js';
+import { governanceIdl } from './idl/governance.js';
 import { oracleIdl } from './idl/oracle.js';
 import { registryIdl } from './idl/registry.js';
 import { tradingIdl } from './idl/trading.js';
@@ -17,6 +18,7 @@ it('uses the interfaces that the programs were compiled with', () => {
   expect(tradingIdl).toEqual(artifact('trading'));
   expect(oracleIdl).toEqual(artifact('oracle'));
   expect(certificatesIdl).toEqual(artifact('certificates'));
+  expect(governanceIdl).toEqual(artifact('governance'));
 });
 
 it('has types that were written from them', () => {

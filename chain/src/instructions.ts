@@ -478,8 +478,9 @@ export function getSupply(): TransactionInstruction {
   return energyToken.instruction('get_supply', {}, { config: tokenConfigAddress() });
 }
 
-// --- trading, oracle and certificates
+// --- trading, oracle, certificates and governance
 
 export * from './certificates-instructions.js';
+export * from './governance-instructions.js';
 export * from './oracle-instructions.js';
 export * from './trading-instructions.js';

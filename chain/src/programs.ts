@@ -16,6 +16,13 @@ import {
   energyTokenIdl,
 } from './idl/energy-token.js';
 import {
+  type GovernanceAccounts,
+  type GovernanceArgs,
+  type GovernanceEvents,
+  type GovernanceKeys,
+  governanceIdl,
+} from './idl/governance.js';
+import {
   type OracleAccounts,
   type OracleArgs,
   type OracleEvents,
@@ -63,6 +70,14 @@ export const certificates = new ProgramCodec<
   CertificatesKeys
 >(certificatesIdl);
 
+/** Reads and writes governance's accounts, events and instructions. */
+export const governance = new ProgramCodec<
+  GovernanceAccounts,
+  GovernanceEvents,
+  GovernanceArgs,
+  GovernanceKeys
+>(governanceIdl);
+
 /** The registry program: users, meters, their readings and what may be minted for them. */
 export const REGISTRY_PROGRAM_ID = registry.programId;
 /** The energy-token program: the GRID mint, which only the registry's PDA can make mint. */
@@ -77,6 +92,8 @@ export const CLASSIC_TOKEN_PROGRAM_ID = TOKEN_PROGRAM_ID;
 export const ORACLE_PROGRAM_ID = oracle.programId;
 /** The certificates program: renewable-energy certificates for settled energy. */
 export const CERTIFICATES_PROGRAM_ID = certificates.programId;
+/** The governance program: deposits of GOV, votes, and proposals that run instructions of other programs. */
+export const GOVERNANCE_PROGRAM_ID = governance.programId;
 /** The loader that owns upgradeable programs and names their upgrade authority in a ProgramData account. */
 export const UPGRADEABLE_LOADER_ID = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
 /** The precompile that checks Ed25519 signatures (RFC 8032, strict) before a transaction runs. */

@@ -20,7 +20,7 @@ const transfer = SystemProgram.transfer({
 });
 
 describe('buildTransaction', () => {
-  it('never builds twins: equal requests give different bytes and signatures', () => {
+  it('failure 9: byte-identical transactions are dropped without an error: equal requests give different bytes and signatures', () => {
     const built = Array.from({ length: 200 }, () =>
       signedTransaction(
         buildTransaction({ payer: payer.publicKey, instructions: [transfer], blockhash }),

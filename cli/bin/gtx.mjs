@@ -8,5 +8,6 @@ if (!existsSync(main)) {
   process.exit(2);
 }
 // A gateway has little memory: its limits hold for code that is loaded afterwards, so they come before everything.
-if (process.argv[2] === 'agent') await import('@gridtokenx/agent/lean');
+const { isGatewayCommand } = await import('@gridtokenx/agent/lean-options');
+if (isGatewayCommand(process.argv.slice(2))) await import('@gridtokenx/agent/lean');
 await import(main.href);

@@ -50,6 +50,10 @@ export function describeAudit(report: AuditReport): AuditOutcome {
     ['readings', `${figures.readings} stored, ${figures.readingsOnChain} accepted by the chain`],
     ['signatures', `${figures.signaturesVerified} verified against the key that the meter had`],
     ['settlements', String(figures.settlements)],
+    [
+      'certificates',
+      `${nkwhToKwh(BigInt(figures.certificates.certified))} kWh certified in ${figures.certificates.books} books, ${nkwhToKwh(BigInt(figures.certificates.certifiedAndRetired))} kWh of it retired`,
+    ],
   ];
   const lines = [
     ok
@@ -96,6 +100,11 @@ export function describeAudit(report: AuditReport): AuditOutcome {
         readings_on_chain: figures.readingsOnChain,
         signatures_verified: figures.signaturesVerified,
         settlements: figures.settlements,
+        certificate_books: figures.certificates.books,
+        live_certificates: figures.certificates.liveCertificates,
+        retired_certificates: figures.certificates.retiredCertificates,
+        certified: figures.certificates.certified,
+        certified_and_retired: figures.certificates.certifiedAndRetired,
       },
       difference_count: differenceCount,
       differences: differences.map((difference) => ({ ...difference })),

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import {
   CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
@@ -20,6 +21,7 @@ export function localPrograms(): { id: string; soPath: string }[] {
     { id: TRADING_PROGRAM_ID.toBase58(), soPath: artifact('trading') },
     { id: ORACLE_PROGRAM_ID.toBase58(), soPath: artifact('oracle') },
     { id: CERTIFICATES_PROGRAM_ID.toBase58(), soPath: artifact('certificates') },
+    { id: GOVERNANCE_PROGRAM_ID.toBase58(), soPath: artifact('governance') },
   ];
 }
 

@@ -25,6 +25,8 @@ import { createPool } from './store/pool.js';
 export interface ChainParts {
   mirror: ChainMirrorPort;
   settlement: SettlementPort;
+  /** Issues certificates; undefined when that is switched off. */
+  certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
 }
@@ -111,7 +113,8 @@ async function assemble(
   stops.push(() => clearInterval(partitionTimer));
 
   const alerts = new Alerts(pool, logger);
-  const { mirror, settlement, chainUp } = await options.chainParts({ pool, alerts, metrics, logger, now });
+  const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
+  const { mirror, settlement, certificates, chainUp } = chain;
   await mirror.start();
   stops.push(() => mirror.stop());
 
@@ -160,6 +163,10 @@ async function assemble(
   stops.push(() => acks.stop());
   await settlement.start();
   stops.push(() => settlement.stop());
+  if (certificates) {
+    await certificates.start();
+    stops.push(() => certificates.stop());
+  }
   await bus.start();
   stops.push(() => bus.stop());
 

@@ -175,6 +175,16 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(0).max(1_000_000_000).default(0),
     doc: 'Highest priority fee that settlement may offer, in micro-lamports per compute unit; 0: none.',
   },
+  certificates: {
+    env: 'GTX_CERTIFICATES',
+    schema: z.enum(['off', 'owner', 'collector']).default('owner'),
+    doc: "Renewable-energy certificates for owners who opted in, issued after each settlement. `owner`: their rent comes out of the lamports in the meter's book. `collector`: the fee payer pays it, and gets it back when they are retired.",
+  },
+  certificatesMinKwh: {
+    env: 'GTX_CERTIFICATES_MIN_KWH',
+    schema: z.string().refine(isKwh, 'must be decimal kWh with at most 9 decimals').default('1'),
+    doc: 'With GTX_CERTIFICATES=collector: the least energy for which the fee payer pays the rent of a certificate.',
+  },
   intervalSeconds: {
     env: 'GTX_INTERVAL_SECONDS',
     schema: seconds(1, 86_400).default(900),

@@ -1,6 +1,7 @@
 import { openConnection, readKeypairFile } from '@gridtokenx/chain';
 import { kwhToNkwh } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
+import { CertificatesIssuer, certificatesMetrics } from './certificates/index.js';
 import { type ChainParts, type ChainPartsDeps, type RunningCollector, runCollector } from './collector.js';
 import type { CollectorConfig } from './config.js';
 import { ChainMirror, mirrorMetrics } from './mirror/index.js';
@@ -77,5 +78,16 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
       maxPriorityMicroLamports: config.maxPriorityMicroLamports,
     },
   });
-  return { mirror, settlement, chainUp: async () => (await currentSlot()) !== undefined };
+  const certificates =
+    config.certificates === 'off'
+      ? undefined
+      : new CertificatesIssuer({
+          ...deps,
+          connection,
+          feePayer,
+          mirror,
+          metrics: certificatesMetrics(metrics.registry),
+          config: { mode: config.certificates, minimumNkwh: kwhToNkwh(config.certificatesMinKwh) },
+        });
+  return { mirror, settlement, certificates, chainUp: async () => (await currentSlot()) !== undefined };
 }

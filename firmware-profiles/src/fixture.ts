@@ -2,9 +2,16 @@
 import { z } from 'zod';
 import { decodeRegisters, probeHolds } from './decode.js';
 import { ProfileError, type ProfileIssue } from './error.js';
-import { type MeterProfile, QUANTITIES, type Quantity, wordCount } from './schema.js';
+import {
+  type MeterProfile,
+  QUANTITIES,
+  type Quantity,
+  type RegisterDefinition,
+  wordCount,
+} from './schema.js';
 
 const quantity = z.enum(QUANTITIES).describe('Which register of the profile');
+const address = z.string().regex(/^0x[0-9A-F]{4}$/, 'must look like 0x0048');
 const words = z
   .array(z.string().regex(/^[0-9A-Fa-f]{4}$/, 'must be four hexadecimal digits'))
   .min(1)
@@ -18,10 +25,11 @@ export const fixtureSchema = z.strictObject({
         .strictObject({
           quantity,
           address: z
-            .string()
-            .regex(/^0x[0-9A-F]{4}$/, 'must look like 0x0048')
+            .union([address, z.array(address).min(2)])
             .optional()
-            .describe('Where the document puts the register; the profile must say the same'),
+            .describe(
+              'Where the document puts the register; a list where the value is made of several. The profile must say the same',
+            ),
           words,
           value: z.number().optional().describe('What it means, in the unit of the register'),
           nkwh: z
@@ -73,9 +81,11 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
   };
   for (const [index, one] of fixture.cases.entries()) {
     attempt(`cases.${index}`, () => {
-      const address = profile.registers[one.quantity]?.address;
-      if (one.address !== undefined && address !== undefined && one.address !== address) {
-        return `${one.quantity} is at ${one.address}, not at ${address}`;
+      const register = profile.registers[one.quantity];
+      if (one.address !== undefined && register !== undefined) {
+        const is = addressesOf(register).join(', ');
+        const should = [one.address].flat().join(', ');
+        if (is !== should) return `${one.quantity} is at ${should}, not at ${is}`;
       }
       const decoded = decodeRegisters(profile, one.quantity, numbers(one.words));
       const [is, should] =
@@ -115,7 +125,12 @@ export function fixtureFaults(profile: MeterProfile, fixture: Fixture): ProfileI
 export function fixtureGaps(profile: MeterProfile, fixture: Fixture): string[] {
   const shown = new Set<Quantity>(fixture.cases.map((one) => one.quantity));
   const placed = new Set<Quantity>(
-    fixture.cases.filter((one) => one.address !== undefined).map((one) => one.quantity),
+    fixture.cases
+      .filter(({ quantity: name, address: place }) => {
+        const register = profile.registers[name];
+        return register !== undefined && [place ?? []].flat().length === addressesOf(register).length;
+      })
+      .map((one) => one.quantity),
   );
   const wanted = new Set<Quantity>(
     (Object.keys(profile.registers) as Quantity[]).filter((name) => name.startsWith('energy_')),
@@ -130,4 +145,9 @@ export function fixtureGaps(profile: MeterProfile, fixture: Fixture): string[] {
       .filter((probe) => !fixture.identification.some((one) => one.probe === probe.name && one.holds))
       .map((probe) => `no identification for probe "${probe.name}" (${wordCount(probe)} registers)`),
   ];
+}
+
+/** Where the registers of a value are: its own, `plus`, `scale_by`. */
+function addressesOf(register: RegisterDefinition): string[] {
+  return [register, ...(register.plus ?? []), ...(register.scale_by ?? [])].map((piece) => piece.address);
 }

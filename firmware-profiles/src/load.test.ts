@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  type Fixture,
+  fixtureFaults,
+  fixtureGaps,
   identify,
   JsonTextError,
   listProfiles,
@@ -164,6 +167,38 @@ describe('what is wrong with a profile', () => {
         expect(parseJsonText(written).value).toEqual(JSON.parse(written));
       }),
     );
+  });
+});
+
+describe('a fixture', () => {
+  const profile = loadProfile('siemens-pac2200');
+  const one = (address: string | string[]): Fixture => ({
+    about: 'x',
+    cases: [
+      {
+        quantity: 'energy_import',
+        address,
+        words: ['3FF0', '0000', '0000', '0000', '0000', '0000', '0000', '0000'],
+        nkwh: '1000000',
+      },
+    ],
+    refused: [],
+    identification: [],
+  });
+
+  it('has the registers where the profile has them, all of them', () => {
+    const place = ['0x0321', '0x0325'];
+    expect(fixtureFaults(profile, one(place))).toEqual([]);
+    for (const wrong of [['0x0321', '0x0329'], ['0x0322', '0x0325'], '0x0321']) {
+      expect(fixtureFaults(profile, one(wrong))).toEqual([
+        {
+          path: 'cases.0',
+          message: `energy_import is at ${[wrong].flat().join(', ')}, not at 0x0321, 0x0325`,
+        },
+      ]);
+    }
+    expect(fixtureGaps(profile, one(place))).not.toContain('no address for energy_import');
+    expect(fixtureGaps(profile, one('0x0321'))).toContain('no address for energy_import');
   });
 });
 

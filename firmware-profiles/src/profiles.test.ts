@@ -448,12 +448,100 @@ describe('a profile file', () => {
     }
   });
 
-  const spoils: [string, (profile: MeterProfile) => void][] = [
+  const spoils: [string, (profile: MeterProfile) => void, RegExp?][] = [
     [
       'a register outside the readable ranges',
       (p) => {
-        (p.registers.energy_import as { address: string }).address = '0x0100';
+        Object.assign(p.registers.energy_import as object, { address: '0x0100', number: 30257 });
       },
+      /lies outside the readable ranges \(function code 4, 0x0100 to 0x0101\)/,
+    ],
+    [
+      'registers of one value that do not come in one answer',
+      (p) => {
+        Object.assign(p.registers.energy_import as object, {
+          plus: [{ address: '0x0156', type: 'float32' }],
+        });
+      },
+      /must come in one answer/,
+    ],
+    [
+      'a value longer than a request',
+      (p) => {
+        p.modbus.max_registers_per_request = 1;
+      },
+      /is longer than one request/,
+    ],
+    [
+      'net energy in a role',
+      (p) => {
+        p.registers.energy_net = { ...(p.registers.energy_export as RegisterDefinition) };
+        (p.roles.grid as { produced: Quantity }).produced = 'energy_net';
+      },
+      /nothing can be counted by it/,
+    ],
+    [
+      'one register for both directions at the grid',
+      (p) => {
+        (p.roles.grid as { produced: Quantity }).produced = 'energy_total';
+      },
+      /one register for each direction/,
+    ],
+    [
+      'a probe with an example that does not fit',
+      (p) => {
+        p.identification.probes = [
+          {
+            name: 'x',
+            function_code: 3,
+            address: '0xFC00',
+            type: 'ascii',
+            length: 2,
+            matches: '^A',
+            example: 'B',
+            source: 'x',
+          },
+        ];
+      },
+      /does not match/,
+    ],
+    [
+      'a probe outside its block',
+      (p) => {
+        p.identification.probes = [
+          {
+            name: 'x',
+            function_code: 3,
+            address: '0xFC00',
+            type: 'uint32',
+            equals: [1],
+            block: { address: '0xFC01', count: 2 },
+            source: 'x',
+          },
+        ];
+      },
+      /does not contain the probe/,
+    ],
+    [
+      'no probes and yet a certainty',
+      (p) => {
+        p.identification.probes = [];
+      },
+      /belong to every certainty but/,
+    ],
+    [
+      'a text as a power',
+      (p) => {
+        Object.assign(p.registers.power_total as object, { type: 'ascii', length: 2, unit: '1' });
+      },
+      /must be a number/,
+    ],
+    [
+      'no roles',
+      (p) => {
+        p.roles = {};
+      },
+      /at least one role/,
     ],
     [
       'a number that is not the address',
@@ -510,11 +598,16 @@ describe('a profile file', () => {
       },
     ],
   ];
-  it.each(spoils)('with %s is refused', (_, spoil) => {
+  it.each(spoils)('with %s is refused', (_, spoil, message) => {
     const profile = copy('eastron-sdm630');
     expect(parseProfile(profile)).toEqual(profile);
     spoil(profile);
-    expect(() => parseProfile(profile)).toThrowError(expect.objectContaining({ code: 'PROFILE_INVALID' }));
+    expect(() => parseProfile(profile)).toThrowError(
+      expect.objectContaining({
+        code: 'PROFILE_INVALID',
+        ...(message && { message: expect.stringMatching(message) }),
+      }),
+    );
   });
 
   it('has a JSON schema for editors, which is up to date (UPDATE_DOCS=1 writes it)', () => {

@@ -7,6 +7,7 @@ const file = (path) => fileURLToPath(new URL(path, import.meta.url));
 const json = (path) => JSON.parse(readFileSync(file(path), 'utf8'));
 const typeName = (type) => {
   if (typeof type === 'string') return type;
+  if (type.vec) return `vec<${typeName(type.vec)}>`;
   if (type.array) return `[${typeName(type.array[0])}; ${type.array[1]}]`;
   return type.defined.name;
 };
@@ -108,6 +109,8 @@ const main = [
   ['trading.cancel_order', 'cancel an order', '9,000'],
   ['trading.cross_orders, 4 pairs of strangers', 'cross four pairs (lookup table)', ''],
   ['oracle.submit_price, eight publishers', 'submit a price, one of eight', '3,000'],
+  ['governance.vote, a first one whose address is found at try 1', 'vote', '8,000'],
+  ['governance.vote, a changed one', 'change a vote', '8,000'],
 ];
 const sections = {
   costs: table(

@@ -10,7 +10,7 @@ SBPF_LINKER="$SBF_TOOLS/bin/sbpf-linker"
 export RUSTC
 
 # The packages that are programs, in the order in which they are built.
-PROGRAMS=(registry energy-token trading oracle certificates)
+PROGRAMS=(registry energy-token trading oracle certificates governance)
 
 # Prints the versions on which a program's bytes depend, as one line of JSON.
 toolchain_json() {

@@ -79,6 +79,10 @@ fn main() {
     derived(&mut out, "GRID_MINT", "The GRID mint", seeds::MINT, &energy_token);
     derived(&mut out, "CERTIFICATES_CONFIG", "The configuration of certificates", seeds::CONFIG, &certificates);
     derived(&mut out, "ORACLE_CONFIG", "The oracle's configuration", seeds::CONFIG, &oracle);
+    derived(&mut out, "GOVERNANCE_CONFIG", "Governance's configuration", seeds::CONFIG, &governance);
+    derived(&mut out, "GOV_MINT", "The GOV mint", seeds::MINT, &governance);
+    derived(&mut out, "GOV_VAULT", "The token account of all deposits", seeds::VAULT, &governance);
+    derived(&mut out, "GOVERNANCE_SIGNER", "The signer of executed proposals", seeds::GOVERNANCE, &governance);
     for (name, doc, program) in [
         ("REGISTRY_PROGRAM_DATA", "Where the loader keeps the registry's upgrade authority", &registry),
         ("ENERGY_TOKEN_PROGRAM_DATA", "Where the loader keeps energy-token's upgrade authority", &energy_token),

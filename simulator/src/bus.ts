@@ -38,7 +38,7 @@ interface Slot {
 export class Bus {
   readonly #slots = new Map<number, Slot>();
   readonly #homes: readonly Home[];
-  readonly #plan: FaultPlan;
+  #plan: FaultPlan;
   readonly #now: () => number;
   readonly #logger: Logger;
   readonly #beforeAnswer: () => void;
@@ -139,6 +139,20 @@ export class Bus {
     slot.untilMs = this.#now() + (fault?.seconds ?? Number.POSITIVE_INFINITY) * 1000;
     if (fault?.type === 'freeze') slot.frozen.set('hand', this.#snapshot(slot));
     this.#logger.info({ unit, fault }, fault === undefined ? 'fault cleared' : 'fault set');
+  }
+
+  /** Another plan from now on. */
+  setPlan(plan: FaultPlan): void {
+    this.advance();
+    this.#plan = plan;
+    for (const slot of this.#slots.values()) {
+      for (const key of slot.frozen.keys()) if (key !== 'hand') slot.frozen.delete(key);
+    }
+  }
+
+  /** When the next scheduled cut of the line is due, if there is one. */
+  nextCutMs(): number | undefined {
+    return this.#plan.nextCutMs();
   }
 
   setLineFault(fault: LineFault): void {

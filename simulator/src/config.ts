@@ -1,6 +1,6 @@
 import { u64Text } from '@gridtokenx/protocol';
 import { z } from 'zod';
-import { faultRuleSchema } from './fault-plan.js';
+import { FaultRules } from './fault-plan.js';
 import { partName, placeSchema, siteSchema } from './site-schema.js';
 
 const port = z.int().min(0).max(65_535).default(0).describe('TCP port; 0 takes a free one');
@@ -131,11 +131,7 @@ export const SimulatorConfig = z
       .array(z.string().min(1))
       .default([])
       .describe('Own meter profiles: folders or files, relative to the scenario file'),
-    faults: z
-      .array(faultRuleSchema)
-      .max(500)
-      .default([])
-      .describe('What goes wrong, by schedule or by chance'),
+    faults: FaultRules.default([]).describe('What goes wrong, by schedule or by chance'),
     units: z
       .array(unitSchema)
       .min(1)

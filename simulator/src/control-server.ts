@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { errorBody, GtxError, parseJsonWith, u64Text } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { FaultRules } from './fault-plan.js';
 import { Fault, LineFault } from './faults.js';
 import type { Controls } from './simulator.js';
 
@@ -13,7 +14,7 @@ const Energy = z.strictObject({ import_nkwh: u64Text.optional(), export_nkwh: u6
 
 /**
  * HTTP control: `GET /state`, `GET /healthz`, `GET /metrics`, `PUT /units/{unit}/power|energy|fault`,
- * `DELETE /units/{unit}/fault|power`, `PUT /line/fault`. For one machine: it listens on loopback unless told otherwise.
+ * `DELETE /units/{unit}/fault|power`, `PUT /line/fault`, `PUT|DELETE /faults`. For one machine: it listens on loopback unless told otherwise.
  */
 export class ControlServer {
   readonly #controls: Controls;
@@ -71,6 +72,13 @@ export class ControlServer {
         response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(this.#metrics());
         return;
       }
+    }
+    if (path === '/faults') {
+      if (request.method === 'DELETE') this.#controls.setFaults([]);
+      else if (request.method === 'PUT') {
+        this.#controls.setFaults(parseJsonWith(FaultRules, await readBody(request)));
+      } else throw new GtxError('METHOD_NOT_ALLOWED', `${request.method} ${path}`);
+      return send(response, 200, { faults: Object.fromEntries(this.#controls.faults()) });
     }
     if (path === '/line/fault') {
       if (request.method !== 'PUT') throw new GtxError('METHOD_NOT_ALLOWED', `${request.method} ${path}`);

@@ -50,6 +50,8 @@ export const faultRuleSchema = z
     }
   });
 export type FaultRule = z.infer<typeof faultRuleSchema>;
+export type FaultRuleInput = z.input<typeof faultRuleSchema>;
+export const FaultRules = z.array(faultRuleSchema).max(500);
 
 /** A fault that happens once, at a moment of the past. */
 export interface OneShot {

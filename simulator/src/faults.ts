@@ -79,6 +79,8 @@ export const Fault = z.discriminatedUnion('type', [
     .describe('Is exchanged once for another meter of its model, with other registers'),
 ]);
 export type Fault = z.infer<typeof Fault>;
+/** What a user may write: settings with a default may be left out. */
+export type FaultInput = z.input<typeof Fault>;
 
 /** Faults of the line itself. */
 export const LineFault = z.discriminatedUnion('type', [
@@ -87,6 +89,7 @@ export const LineFault = z.discriminatedUnion('type', [
     .describe('The line goes away once, and comes back: the serial device vanishes, connections break'),
 ]);
 export type LineFault = z.infer<typeof LineFault>;
+export type LineFaultInput = z.input<typeof LineFault>;
 
 /** Faults that happen once, at a moment, instead of lasting. */
 export const ONE_SHOT: readonly (Fault | LineFault)['type'][] = ['brown-out', 'exchange', 'cut'];

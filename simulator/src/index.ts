@@ -1,7 +1,7 @@
 /** Virtual meters on a serial line or on TCP, with the homes behind them and their faults; fleets for load tests. */
 export { type Scenario, SimulatorConfig, type SimulatorConfigInput } from './config.js';
-export { type FaultRule, faultRuleSchema } from './fault-plan.js';
-export { Fault, LineFault } from './faults.js';
+export { type FaultRule, type FaultRuleInput, FaultRules, faultRuleSchema } from './fault-plan.js';
+export { Fault, type FaultInput, LineFault, type LineFaultInput } from './faults.js';
 export { type PowerOverride, VirtualMeter } from './meter.js';
 export { ModbusException } from './modbus.js';
 export type { Flow } from './model/flow.js';

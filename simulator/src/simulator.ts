@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import { Bus } from './bus.js';
 import { SimulatorConfig, type SimulatorConfigInput } from './config.js';
 import { ControlServer } from './control-server.js';
-import type { Fault, LineFault } from './faults.js';
+import { FaultPlan, type FaultRuleInput, FaultRules } from './fault-plan.js';
+import { Fault, type FaultInput, LineFault, type LineFaultInput } from './faults.js';
 import type { PowerOverride, Registers, VirtualMeter } from './meter.js';
 import { MeterServer } from './meter-server.js';
 import { seededRandom } from './model/noise.js';
@@ -57,9 +58,14 @@ export interface Simulator {
   /** Sets registers as if the meter had been replaced. Whole nkWh. */
   setEnergy(unit: number, registers: Partial<Registers>): void;
   /** Sets or (with undefined) clears a fault. One that happens once (brown-out, exchange) happens now. */
-  setFault(unit: number, fault: Fault | undefined): void;
+  setFault(unit: number, fault: FaultInput | undefined): void;
   /** A fault of the line itself happens now. */
-  setLineFault(fault: LineFault): void;
+  setLineFault(fault: LineFaultInput): void;
+  /**
+   * Other rules in place of the scenario's `faults`; their times count from now.
+   * @throws GtxError CONFIG_INVALID
+   */
+  setFaults(rules: readonly FaultRuleInput[]): void;
   stop(): Promise<void>;
 }
 
@@ -106,8 +112,19 @@ export async function startSimulator(
 
   const line = await openTransport(config, bus, logger);
   bus.onCut = (offMs) => line.cut(offMs);
-  const stopCuts = scheduleCuts(simulation, bus, now);
-  const controls = controlsOf(simulation, bus);
+  const cuts = new CutTimer(bus, now);
+  cuts.arm();
+  let replans = 0;
+  const controls = {
+    ...controlsOf(simulation, bus),
+    setFaults: (rules: readonly FaultRuleInput[]) => {
+      replans += 1;
+      const seed = `${config.seed}/${replans}`;
+      bus.setPlan(new FaultPlan(parseWith(FaultRules, rules, 'CONFIG_INVALID'), seed, Math.floor(now())));
+      logger.info({ rules }, 'fault rules set');
+      cuts.arm();
+    },
+  };
   let control: ControlServer | undefined;
   let controlUrl: string | undefined;
   if (config.control !== undefined) {
@@ -115,7 +132,7 @@ export async function startSimulator(
     try {
       controlUrl = await control.start(config.control.host, config.control.port);
     } catch (error) {
-      stopCuts();
+      cuts.stop();
       await line.stop();
       throw error;
     }
@@ -129,7 +146,7 @@ export async function startSimulator(
     controlUrl,
     ...controls,
     async stop() {
-      stopCuts();
+      cuts.stop();
       await control?.stop();
       await line.stop();
       bus.advance();
@@ -164,11 +181,12 @@ function controlsOf(simulation: Simulation, bus: Bus) {
     faults: () => bus.injected,
     setPower: (unit: number, power: PowerOverride) => bus.setPower(unit, power),
     setEnergy: (unit: number, registers: Partial<Registers>) => bus.setEnergy(unit, registers),
-    setFault: (unit: number, fault: Fault | undefined) => bus.setFault(unit, fault),
-    setLineFault: (fault: LineFault) => bus.setLineFault(fault),
+    setFault: (unit: number, fault: FaultInput | undefined) =>
+      bus.setFault(unit, fault && parseWith(Fault, fault, 'CONFIG_INVALID')),
+    setLineFault: (fault: LineFaultInput) => bus.setLineFault(parseWith(LineFault, fault, 'CONFIG_INVALID')),
   };
 }
-export type Controls = ReturnType<typeof controlsOf>;
+export type Controls = ReturnType<typeof controlsOf> & Pick<Simulator, 'setFaults'>;
 
 function stateOf(meter: VirtualMeter, bus: Bus): UnitState {
   const shown = (side: 'import' | 'export') => {
@@ -202,21 +220,30 @@ function batteriesOf({ sites }: Simulation): Record<string, Record<string, numbe
 }
 
 /** Scheduled cuts happen at their time, whether or not anybody asks then. */
-function scheduleCuts({ plan }: Simulation, bus: Bus, now: () => number): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  const arm = () => {
-    const next = plan.nextCutMs();
+class CutTimer {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly now: () => number,
+  ) {}
+
+  arm(): void {
+    clearTimeout(this.#timer);
+    const next = this.bus.nextCutMs();
     if (next === undefined) return;
-    timer = setTimeout(
+    this.#timer = setTimeout(
       () => {
-        bus.advance();
-        arm();
+        this.bus.advance();
+        this.arm();
       },
-      Math.min(Math.max(next - now(), 1), LONGEST_TIMER_MS),
+      Math.min(Math.max(next - this.now(), 1), LONGEST_TIMER_MS),
     );
-  };
-  arm();
-  return () => clearTimeout(timer);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 async function openTransport(config: SimulatorConfig, bus: Bus, logger: Logger): Promise<Line> {

@@ -1,6 +1,7 @@
 /** Starts, watches and kills a real gateway process. It runs the compiled code, which is brought up to date first. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { LEAN_NODE_OPTIONS } from '../lean-options.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -20,7 +21,7 @@ export class AgentProcess {
   constructor(configFile: string, nodeOptions: string[] = [], env: Record<string, string> = {}) {
     this.child = spawn(
       process.execPath,
-      [...nodeOptions, `${ROOT}agent/dist/testing/run-agent.js`, configFile],
+      [...LEAN_NODE_OPTIONS, ...nodeOptions, `${ROOT}agent/dist/testing/run-agent.js`, configFile],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...process.env, ...env },

@@ -13,6 +13,7 @@ import { describeFailure } from '../failure.js';
 import {
   CERTIFICATES_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
@@ -45,6 +46,7 @@ export class Svm {
     this.deploy(TRADING_PROGRAM_ID, artifact('trading'), upgradeAuthority);
     this.deploy(ORACLE_PROGRAM_ID, artifact('oracle'), upgradeAuthority);
     this.deploy(CERTIFICATES_PROGRAM_ID, artifact('certificates'), upgradeAuthority);
+    this.deploy(GOVERNANCE_PROGRAM_ID, artifact('governance'), upgradeAuthority);
     this.setTime(unixSeconds);
   }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LEAN_NODE_OPTIONS } from '@gridtokenx/agent/lean-options';
 import type { DataLayout } from '../data-dir.js';
 import type { ReadyLine } from '../process/service.js';
 import type { ComponentSpec } from '../process/supervisor.js';
@@ -13,6 +14,7 @@ function component(
   name: string,
   timing: { readySeconds: number; stopSeconds: number },
   command: (previous: ReadyLine | undefined) => { args: string[]; env?: Record<string, string> },
+  nodeOptions: readonly string[] = [],
 ): ComponentSpec {
   return {
     name,
@@ -21,7 +23,7 @@ function component(
     stopTimeoutMs: timing.stopSeconds * 1_000,
     command: (previous) => {
       const { args, env = {} } = command(previous);
-      return { file: process.execPath, args: [gtx, ...args], env };
+      return { file: process.execPath, args: [...nodeOptions, gtx, ...args], env };
     },
   };
 }
@@ -106,9 +108,13 @@ export const simulatorComponent = (layout: DataLayout, configFile: string): Comp
   }));
 
 export const agentComponent = (layout: DataLayout, configFile: string): ComponentSpec =>
-  component(layout, 'agent', { readySeconds: 60, stopSeconds: 20 }, () => ({
-    args: ['agent', 'run', '--data-dir', layout.root, '--config', configFile],
-  }));
+  component(
+    layout,
+    'agent',
+    { readySeconds: 60, stopSeconds: 20 },
+    () => ({ args: ['agent', 'run', '--data-dir', layout.root, '--config', configFile] }),
+    LEAN_NODE_OPTIONS,
+  );
 
 export interface AgentSettings {
   readonly dataDir: string;

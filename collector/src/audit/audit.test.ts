@@ -1,4 +1,13 @@
-import { GRID_TOKEN_PROGRAM_ID, gridMintAddress, gridTokenAccount, instructions } from '@gridtokenx/chain';
+import {
+  EnergySource,
+  fetchBook,
+  fetchMeter,
+  GRID_TOKEN_PROGRAM_ID,
+  gridMintAddress,
+  gridTokenAccount,
+  instructions,
+  meterAddress,
+} from '@gridtokenx/chain';
 import { createBurnInstruction } from '@solana/spl-token';
 import type { Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +88,45 @@ describe('runAudit', () => {
     expect(report.differences).toEqual([]);
     expect(report.figures.directBurns).toEqual([{ signature: direct, amount: '23' }]);
     expect(BigInt(report.figures.supply)).toBe(BigInt(report.figures.totalMinted) - 123n);
+  });
+
+  it('adds certificates up', async () => {
+    const meter = meterAddress(meterId());
+    const { settled, lastEnd } = (await fetchMeter(world.connection, meterId())) ?? {
+      settled: 0n,
+      lastEnd: 0,
+    };
+    const payer = world.feePayer.publicKey;
+    await world.send(
+      [
+        instructions.openBook({
+          payer,
+          owner: owner.publicKey,
+          registrar: world.registrar.publicKey,
+          meter,
+          source: EnergySource.Solar,
+          startTotal: settled - 300n,
+          periodStart: lastEnd - 1,
+        }),
+        instructions.issueCertificate({
+          payer,
+          owner: owner.publicKey,
+          book: { meter, nextSerial: 1n },
+          energyNkwh: 200n,
+        }),
+      ],
+      [owner, world.registrar],
+    );
+    expect((await fetchBook(world.connection, meter))?.certifiedTotal).toBe(200n);
+    const report = await audit();
+    expect(report.differences).toEqual([]);
+    expect(report.figures.certificates).toEqual({
+      books: 1,
+      liveCertificates: 1,
+      retiredCertificates: 0,
+      certified: '200',
+      certifiedAndRetired: '0',
+    });
   });
 
   it('stays clean while settlement goes on', async () => {

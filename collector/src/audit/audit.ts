@@ -19,6 +19,7 @@ import { fetchSnapshot, type MeterAccount, statusOf } from '../mirror/accounts.j
 import type { LandedTransaction } from '../mirror/landed.js';
 import { ChainMirror } from '../mirror/mirror.js';
 import { bindNetwork } from '../mirror/network.js';
+import { type CertificateFigures, compareCertificates, fetchCertificateAccounts } from './certificates.js';
 import { type Difference, Differences } from './differences.js';
 import { type DirectBurn, directBurns, programHistory } from './history.js';
 
@@ -52,6 +53,7 @@ export interface AuditFigures {
   readonly readings: number;
   readonly signaturesVerified: number;
   readonly settlements: number;
+  readonly certificates: CertificateFigures;
 }
 
 export interface AuditReport {
@@ -136,6 +138,7 @@ class Audit {
       await this.checkKeys();
       await this.checkReadings();
       await this.checkSettlements();
+      const certificates = await this.checkCertificates();
       const counts = await this.counts();
       return {
         ok: this.differences.count === 0,
@@ -153,6 +156,7 @@ class Audit {
           mintEvents: this.mintEvents,
           signaturesVerified: this.verified,
           ...counts,
+          certificates,
         },
         differences: this.differences.list,
         differenceCount: this.differences.count,
@@ -512,6 +516,20 @@ class Audit {
         expected: `events of ${totalMinted} minted by ${REGISTRY_PROGRAM_ID.toBase58()}`,
         actual: 'none',
       });
+    }
+  }
+
+  // --- certificates
+
+  /** Accounts are listed one kind after the other: in a busy system what differs is looked at again. */
+  private async checkCertificates(): Promise<CertificateFigures> {
+    for (let look = 1; ; look++) {
+      const found = new Differences(Number.POSITIVE_INFINITY);
+      const accounts = await fetchCertificateAccounts(this.deps.connection);
+      const figures = compareCertificates(accounts, found);
+      if (found.count > 0 && look < LOOKS) continue;
+      this.differences.addAll(found.list);
+      return figures;
     }
   }
 

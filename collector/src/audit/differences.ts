@@ -50,6 +50,12 @@ export const DIFFERENCES = {
   SETTLEMENT_STATE:
     'A settlement counts as not executed, and its transaction is on the chain. Start the collector.',
   SETTLEMENT_AMOUNT: 'A settlement’s minted amount is not what its transaction minted.',
+  CERTIFIED_OVER_SETTLED:
+    'More of a meter’s energy is certified than is settled. Pause certificates: one of the programs counts wrongly.',
+  CERTIFICATE_SUM:
+    'A book’s totals are not the sum of its certificates. Pause certificates: the program counts wrongly.',
+  CERTIFICATE_OVERLAP: 'Energy is in two certificates, or in one beyond its book. Pause certificates.',
+  CERTIFICATE_UNKNOWN: 'A certificate belongs to no book. Pause certificates.',
 } as const;
 
 export type DifferenceKind = keyof typeof DIFFERENCES;

@@ -23,7 +23,7 @@ const verify = (vector: Vector) =>
     decodeBase58(vector.public_key, 32),
   );
 
-describe('strict verification', () => {
+describe('failure 10: libraries disagree on which signatures are valid, and the collector accepts what the chain refuses', () => {
   test.each(vectors.valid)('accepts: $note', (vector) => expect(verify(vector)).toBe(true));
   test.each(vectors.invalid)('refuses: $note', (vector) => expect(verify(vector)).toBe(false));
 });

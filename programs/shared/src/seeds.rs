@@ -31,3 +31,16 @@ pub const RETIREMENT: &[u8] = b"retirement";
 
 /// Oracle: `[FEED, symbol, zero-padded to 16 bytes]`
 pub const FEED: &[u8] = b"feed";
+
+/// Governance: the token account of all deposits; it is its own authority and signs for withdrawals alone.
+pub const VAULT: &[u8] = b"vault";
+/// Governance: the signer of executed proposals; it holds no data.
+pub const GOVERNANCE: &[u8] = b"governance";
+/// Governance: `[VOTER, wallet]`
+pub const VOTER: &[u8] = b"voter";
+/// Governance: `[PROPOSAL, number u64 little-endian]`
+pub const PROPOSAL: &[u8] = b"proposal";
+/// Governance: `[INSTRUCTION, proposal, index u8]`
+pub const INSTRUCTION: &[u8] = b"instruction";
+/// Governance: `[VOTE, proposal, wallet]`
+pub const VOTE: &[u8] = b"vote";

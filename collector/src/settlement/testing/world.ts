@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  CERTIFICATES_PROGRAM_ID,
   chainInit,
   ENERGY_TOKEN_PROGRAM_ID,
   openConnection,
@@ -97,6 +98,7 @@ export class World {
       programs: [
         { id: REGISTRY_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'registry.so') },
         { id: ENERGY_TOKEN_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'energy_token.so') },
+        { id: CERTIFICATES_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'certificates.so') },
       ],
       upgradeAuthority: this.authority.publicKey.toBase58(),
       logger: this.logger,

@@ -109,10 +109,13 @@ describe('the other programs in the hands of governance', () => {
     world.fund(pda.mint);
     world.enact(
       holder,
-      world.marketAdmin('set_fee', { fee_bps: 10 }, signer),
-      world.admin('set_limits', limits(50_000, 30n), signer),
       world.setMeterCap(meter, 40n, signer),
       world.updateMetadata('https://example.org/grid.json', signer),
+    );
+    world.enact(
+      holder,
+      world.marketAdmin('set_fee', { fee_bps: 10 }, signer),
+      world.admin('set_limits', limits(50_000, 30n), signer),
       world.admin('set_registrar', { new_registrar: registrar }, signer),
       world.admin('set_guardian', { new_guardian: guardian }, signer),
       world.marketAdmin('set_guardian', { new_guardian: guardian }, signer),

@@ -12,11 +12,11 @@ import {
   type SignedEnvelope,
   topicFor,
 } from '@gridtokenx/protocol';
+import { type PreparedPublish, preparePublish, WireClient } from '@gridtokenx/simulator';
 import { AcknowledgedReadings } from './acknowledged.js';
 import { serve } from './child.js';
 import { BenchMeter } from './fleet.js';
 import { type Ingested, ingested, type ReadingsJob, submissionText, watchForStall } from './ingest-job.js';
-import { type PreparedPublish, preparePublish, WireClient } from './mqtt-wire.js';
 import type { Progress } from './statistics.js';
 
 export interface GeneratorJob extends ReadingsJob {

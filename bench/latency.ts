@@ -10,8 +10,8 @@ import {
   type SignedEnvelope,
   topicFor,
 } from '@gridtokenx/protocol';
+import { preparePublish, WireClient } from '@gridtokenx/simulator';
 import { BenchMeter, registerFleet } from './fleet.js';
-import { preparePublish, WireClient } from './mqtt-wire.js';
 import type { Figure } from './report.js';
 import { type Stack, until } from './stack.js';
 import { percentile } from './statistics.js';

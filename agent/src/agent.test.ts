@@ -181,6 +181,36 @@ describe('delivery', () => {
     }
   });
 
+  it('every meter is told offline by any broker when the gateway is gone, where it was asked to', async () => {
+    const [simulator] = home.simulators;
+    if (!simulator) throw new Error('no simulator');
+    const other = await home.simulate([{ unit: 1 }]);
+    home.meter('MTR-002', other, 1);
+    const states = () =>
+      ['MTR-001', 'MTR-002'].map(
+        (id) => (home.collector.retained.get(topicFor(id, 'status')) as Status | undefined)?.state,
+      );
+    for (const [last_wills, expected] of [
+      ['meter', ['offline', 'offline']],
+      ['gateway', ['offline', 'online']],
+    ] as const) {
+      const agent = await home.agent({ mqtt: { url: home.collector.url, last_wills } });
+      const connections = last_wills === 'meter' ? 2 : 1;
+      await until('connected', () => home.collector.connections === connections);
+      await until('online', () => states().every((state) => state === 'online'));
+      // The connections end without a word, as after a power cut; they are not let in again.
+      home.collector.checkLogin = () => {
+        throw new GtxError('LOGIN_REFUSED');
+      };
+      home.collector.cutConnections();
+      await until(`${last_wills}: told`, () => states().join() === expected.join());
+      home.collector.checkLogin = () => undefined;
+      await until('online again', () => states().every((state) => state === 'online'));
+      await agent.stop();
+      expect(states()).toEqual(['offline', 'offline']);
+    }
+  });
+
   it('an acknowledgement that is lost costs a repetition, one that comes twice costs nothing', async () => {
     const lost = new Set<string>();
     home.collector.deliverAck = (send, ack) => {

@@ -201,6 +201,12 @@ export const AgentConfig = z
           .default(false)
           .describe('Allow `mqtt://` to another machine, for a network that is protected otherwise.'),
         keepalive_seconds: z.int().min(5).max(3_600).default(30).describe('MQTT keep-alive.'),
+        last_wills: z
+          .enum(['gateway', 'meter'])
+          .default('gateway')
+          .describe(
+            "Who says `offline` for which meter when this gateway is gone. `gateway`: one connection, with the first meter's last will; the collector's own broker speaks for the others, any other broker does not. `meter`: one more connection for each further meter, so that every broker speaks for every meter.",
+          ),
         window: z
           .int()
           .min(1)

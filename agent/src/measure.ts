@@ -70,6 +70,8 @@ export interface DeviceCounters {
 
 /** Waits after 1, 2, 3... failures in a row. */
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];
+/** A device that is heard, though badly, is not left alone for longer. */
+const LONGEST_DAMAGED_WAIT_MS = 4_000;
 /** A busy meter (exceptions 5 and 6) is asked again in the same sample. */
 const BUSY_ATTEMPTS = 3;
 const BUSY_WAIT_MS = 300;
@@ -396,7 +398,8 @@ export class DeviceReader {
     delete this.health.whatToDo;
     delete this.health.needsPerson;
     const at = this.monotonic();
-    const step = BACKOFF_MS[Math.min(this.health.failures, BACKOFF_MS.length - 1)] as number;
+    const waits = BACKOFF_MS.filter((ms) => !error.damaged || ms <= LONGEST_DAMAGED_WAIT_MS);
+    const step = waits[Math.min(this.health.failures, waits.length - 1)] as number;
     let message = error.message;
     if (error.exceptionCode !== undefined) {
       const { name, kind, whatToDo } = exceptionMeaning(error.exceptionCode);

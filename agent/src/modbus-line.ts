@@ -57,6 +57,8 @@ export class BusError extends Error {
     readonly failure: BusFailure,
     message: string,
     readonly exceptionCode?: number,
+    /** Something came back, though no answer: the device lives and the line damages what it says. */
+    readonly damaged = false,
   ) {
     super(message);
   }
@@ -267,7 +269,8 @@ export class ModbusLine {
         this.waiting = { request, transaction, resolve, reject };
         timer = setTimeout(() => {
           this.counters.timeouts++;
-          reject(new BusError('timeout', this.silentMessage(request, timeoutMs)));
+          const { message, damaged } = this.describeTimeout(request, timeoutMs);
+          reject(new BusError('timeout', message, undefined, damaged));
         }, limitMs);
         wire.write(
           this.settings.type === 'tcp' ? encodeTcpRequest(transaction, request) : encodeRtuRequest(request),
@@ -301,15 +304,14 @@ export class ModbusLine {
   }
 
   /** Bytes without an answer among them point to wiring or settings, silence to the device or its address. */
-  private silentMessage(request: ReadRequest, timeoutMs: number): string {
-    const { unit } = request;
-    if (this.settings.type === 'tcp' || this.received.length === 0) {
-      return `unit ${unit} did not answer within ${timeoutMs} ms`;
+  private describeTimeout(request: ReadRequest, timeoutMs: number): { message: string; damaged: boolean } {
+    const silent = `unit ${request.unit} did not answer within ${timeoutMs} ms`;
+    const { length } = this.received;
+    if (this.settings.type === 'tcp' || length === 0) return { message: silent, damaged: false };
+    if (startsWithEcho(this.received, request) && length === 8) {
+      return { message: `${silent} (the adapter sent the request back)`, damaged: false };
     }
-    if (startsWithEcho(this.received, request) && this.received.length === 8) {
-      return `unit ${unit} did not answer within ${timeoutMs} ms (the adapter sent the request back)`;
-    }
-    return `unit ${unit} did not answer within ${timeoutMs} ms; ${this.received.length} bytes came that are no answer`;
+    return { message: `${silent}; ${length} bytes came that are no answer`, damaged: true };
   }
 
   private async afterTimeout(request: ReadRequest): Promise<void> {

@@ -25,6 +25,7 @@ import type { ClockGuard } from './clock.js';
 import type { AgentConfig } from './config.js';
 import { DeliveryWindow, reconnectWaitMs, TRIES_BEFORE_ALERT } from './deliver.js';
 import type { Outbox, OutboxReading } from './outbox.js';
+import { Presence } from './presence.js';
 import { readClockOffset } from './server-time.js';
 import type { MeterSigner } from './sign.js';
 
@@ -104,6 +105,7 @@ export class Publisher {
   private lastForgeryMs: number | undefined;
   private outboxFull = false;
   private learning = false;
+  private readonly presences: Presence[] = [];
   private readonly tls: { ca?: string; cert?: string; key?: string } = {};
 
   constructor(private readonly deps: PublisherDeps) {
@@ -130,6 +132,20 @@ export class Publisher {
       this.confirmClock();
     }
     this.dial();
+    if (mqtt.last_wills === 'gateway') return;
+    for (const meter of this.deps.meters.slice(1)) {
+      const presence = new Presence({
+        meterId: meter.id,
+        url: mqtt.url,
+        options: () => this.connectOptions(meter),
+        onPresent: () => {
+          if (this.ready) this.emit(topicFor(meter.id, 'status'), meter.status('online'), true);
+        },
+        logger: this.deps.logger,
+      });
+      this.presences.push(presence);
+      presence.start();
+    }
   }
 
   /** Says goodbye and disconnects. What is undelivered stays in the outbox. */
@@ -140,8 +156,9 @@ export class Publisher {
     for (const { timer } of this.windows.values()) clearTimeout(timer);
     const client = this.client;
     this.client = undefined;
+    if (client && this.ready) await this.goodbye(client);
+    await Promise.all(this.presences.map((presence) => presence.stop()));
     if (!client) return;
-    if (this.ready) await this.goodbye(client);
     await new Promise<void>((resolve) => client.end(true, {}, () => resolve()));
   }
 
@@ -233,33 +250,37 @@ export class Publisher {
     for (const meter of this.deps.meters) this.emit(topicFor(meter.id, 'status'), meter.status(state), true);
   }
 
-  private dial(): void {
-    if (this.stopping) return;
-    const { config, meters, logger } = this.deps;
-    const [first] = meters as [PublishedMeter];
-    const { mqtt } = config;
-    const options: IClientOptions = {
-      clientId: `gtx-agent-${first.id}`,
-      username: first.id,
+  /** How to connect, with a new login and the last will of one meter. */
+  private connectOptions(meter: PublishedMeter): IClientOptions {
+    const { config, meters } = this.deps;
+    return {
+      clientId: `gtx-agent-${meter.id}`,
+      // The login is the gateway's, whichever meter's will the connection carries.
+      username: (meters[0] as PublishedMeter).id,
       password: this.login(),
       protocolVersion: 4,
       clean: true,
       reconnectPeriod: 0,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      keepalive: mqtt.keepalive_seconds,
+      keepalive: config.mqtt.keepalive_seconds,
       queueQoSZero: false,
       // Its cache of all 65,536 packet ids as buffers takes 7 MB.
       writeCache: false,
       rejectUnauthorized: true,
       will: {
-        topic: topicFor(first.id, 'status'),
-        payload: Buffer.from(JSON.stringify(first.status('offline'))),
+        topic: topicFor(meter.id, 'status'),
+        payload: Buffer.from(JSON.stringify(meter.status('offline'))),
         qos: 1,
         retain: true,
       },
       ...this.tls,
     };
-    const client = connect(mqtt.url, options);
+  }
+
+  private dial(): void {
+    if (this.stopping) return;
+    const { config, meters, logger } = this.deps;
+    const client = connect(config.mqtt.url, this.connectOptions(meters[0] as PublishedMeter));
     this.client = client;
     let reason = 'the connection was closed';
     let refused = false;

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type ProgramEnvironment, processEnvironment } from './command.js';
 import { addAgent } from './commands/agent.js';
 import { addAudit } from './commands/audit.js';
+import { addCertificateCommands } from './commands/certificates.js';
 import { addChainCommands } from './commands/chain.js';
 import { addCollector } from './commands/collector.js';
 import { addKeygen } from './commands/keygen.js';
@@ -43,6 +44,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addAudit,
     addKeygen,
     addChainCommands,
+    addCertificateCommands,
     addPostgres,
     addLocalnet,
     addSim,

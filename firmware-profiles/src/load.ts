@@ -92,17 +92,13 @@ function libraryOf(extra: readonly string[]): ProfileLibrary {
  *   fault, `issues` the same as data
  */
 export function loadProfileFile(file: string): MeterProfile {
-  const profile = parseProfileText(readText(file), file);
+  const text = readText(file);
+  const profile = parseProfileText(text, file);
   const name = basename(file, '.json');
   if (profile.id !== name) {
+    const place = parseJsonText(text).positionOf(['id']);
     throw invalid([
-      {
-        file,
-        line: 1,
-        column: 1,
-        path: 'id',
-        message: `is "${profile.id}", but the file is called ${name}.json`,
-      },
+      { file, ...place, path: 'id', message: `is "${profile.id}", but the file is called ${name}.json` },
     ]);
   }
   return profile;

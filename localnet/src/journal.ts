@@ -1,7 +1,8 @@
 // The journal: everything that must survive, in one SQLite file. A transaction counts as processed only after
 // the COMMIT that wrote it has returned, and with synchronous=FULL that means after fsync.
-import Database from 'better-sqlite3';
+import type Sqlite from 'better-sqlite3';
 import type { Segment } from './slot-clock.js';
+import { Database } from './sqlite.js';
 
 /** An account as it is stored and passed around inside localnet. */
 export interface StoredAccount {
@@ -98,8 +99,8 @@ export class JournalLockedError extends Error {}
  * (locking_mode=EXCLUSIVE; the kernel drops the lock when the process ends, however it ends).
  */
 export class Journal {
-  readonly #db: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #db: Sqlite.Database;
+  readonly #statements = new Map<string, Sqlite.Statement>();
 
   /**
    * Opens or creates the file.
@@ -292,7 +293,7 @@ export class Journal {
     this.#db.close();
   }
 
-  #prepare(sql: string): Database.Statement {
+  #prepare(sql: string): Sqlite.Statement {
     let statement = this.#statements.get(sql);
     if (!statement) {
       statement = this.#db.prepare(sql);

@@ -293,5 +293,5 @@ describe('certificates', () => {
     console.log(`GTX_TEST_SEED=${seed}: ${JSON.stringify(totals)}`);
     // A sequence in which nothing works would prove nothing.
     expect(Math.min(totals.done, totals.refused, totals.live, totals.retired)).toBeGreaterThan(0);
-  });
+  }, 600_000);
 });

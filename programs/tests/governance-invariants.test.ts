@@ -27,6 +27,8 @@ type Step =
   | { kind: 'deposit' | 'withdraw'; user: number; amount: number }
   | { kind: 'propose'; user: number; instructions: number }
   | { kind: 'vote'; user: number; proposal: number; choice: number }
+  /** Changes the vote of somebody who has voted. */
+  | { kind: 'revote'; user: number; choice: number }
   | { kind: 'cancel' | 'closeVote'; user: number; proposal: number }
   | { kind: 'finalize' | 'execute' | 'closeProposal'; proposal: number }
   | { kind: 'closeVoter' | 'gift'; user: number }
@@ -50,6 +52,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     10,
     fc.record({ kind: kind('vote'), user, proposal, choice: fc.constantFrom(1, 1, 1, 1, 1, 0, 2, 3) }),
   ),
+  weighted(8, fc.record({ kind: kind('revote'), user, choice: fc.constantFrom(0, 1, 1, 2) })),
   weighted(1, fc.record({ kind: kind('cancel'), user, proposal })),
   weighted(5, fc.record({ kind: kind('closeVote'), user, proposal })),
   weighted(5, fc.record({ kind: kind('finalize'), proposal })),
@@ -195,6 +198,14 @@ class Model {
         if (!target.open.has(next.user)) this.locks[next.user] = (this.locks[next.user] ?? 0) + 1;
         target.open.add(next.user);
         target.said.set(next.user, { choice: next.choice, weight: this.deposits[next.user] ?? 0n });
+      }
+    } else if (next.kind === 'revote') {
+      const target = this.proposals.findLast((each) => each.status === Status.voting && now < each.endsAt);
+      const voter = target && [...target.open].at(next.user % Math.max(1, target.open.size));
+      if (target && voter !== undefined) {
+        const at = this.proposals.length - 1 - this.proposals.indexOf(target);
+        this.run({ kind: 'vote', user: voter, proposal: at, choice: next.choice });
+        this.counts.set('revote', (this.counts.get('revote') ?? 0) + 1);
       }
     } else if (next.kind === 'cancel') {
       const target = this.pick(next.proposal);

@@ -354,6 +354,8 @@ export const ALLOWED_IN_900_S = 1_375_000_000n;
 export class World {
   readonly svm = new LiteSVM();
   readonly network = new Uint8Array(randomBytes(32));
+  /** Leaves transactions unsigned, for a virtual machine that does not look: who signs is what the instructions say. */
+  protected unsigned = false;
   readonly #seed: string | undefined;
   #keys = 0;
   readonly payer: Keypair;
@@ -491,6 +493,7 @@ export class World {
       instructions: [unique, ...instructions],
     }).compileToV0Message(tables);
     const transaction = new VersionedTransaction(message);
+    if (this.unsigned) return transaction.serialize();
     const needed = message.staticAccountKeys.slice(0, message.header.numRequiredSignatures);
     transaction.sign(
       [payer, ...signers].filter(

@@ -2,6 +2,23 @@
 export { type Scenario, SimulatorConfig, type SimulatorConfigInput } from './config.js';
 export { type FaultRule, type FaultRuleInput, FaultRules, faultRuleSchema } from './fault-plan.js';
 export { Fault, type FaultInput, LineFault, type LineFaultInput } from './faults.js';
+export {
+  Fleet,
+  FleetConfig,
+  type FleetConfigInput,
+  type FleetIdentity,
+  type FleetResult,
+} from './fleet/fleet.js';
+export { FleetMeter, type FleetTimes } from './fleet/fleet-meter.js';
+export {
+  type Frame,
+  FrameReader,
+  type PreparedPublish,
+  preparePublish,
+  publishOf,
+  WireClient,
+  type WireOptions,
+} from './fleet/mqtt-wire.js';
 export { type PowerOverride, VirtualMeter } from './meter.js';
 export { ModbusException } from './modbus.js';
 export type { Flow } from './model/flow.js';

@@ -35,7 +35,9 @@ export class RegisterMap {
   /** What is added to the profile's addresses. */
   readonly #offset: number;
   readonly #quantities: readonly { quantity: Quantity; register: RegisterDefinition }[];
+  /** Words that are always there, and words of registers that nothing else fills. */
   readonly #fixed: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  readonly #filling: readonly { functionCode: number; address: number; word: number }[];
 
   constructor(readonly profile: MeterProfile) {
     const { sunspec } = profile;
@@ -54,11 +56,28 @@ export class RegisterMap {
     for (const piece of identityWords(profile)) {
       put(piece.functionCode, this.#offset + piece.address, piece.words);
     }
-    let ranges = profile.readable.map((range) => ({
-      functionCode: range.function_code,
-      first: this.#offset + Number(range.first),
-      last: this.#offset + Number(range.last),
-    }));
+    const probes = [...profile.identification.probes, ...(profile.assumes ?? [])];
+    let ranges = [
+      ...profile.readable.map((range) => ({
+        functionCode: range.function_code as number,
+        first: this.#offset + Number(range.first),
+        last: this.#offset + Number(range.last),
+      })),
+      // What a model is known by can be read, if only by itself.
+      ...probes.map((probe) => ({
+        functionCode: probe.function_code as number,
+        first: this.#offset + Number(probe.address),
+        last: this.#offset + Number(probe.address) + wordCount(probe) - 1,
+      })),
+    ];
+    // Where a range of contents is wanted: its beginning, unless the meter measures something there.
+    this.#filling = profile.identification.probes
+      .filter((probe) => probe.equals === undefined && wordCount(probe) === 1)
+      .map((probe) => ({
+        functionCode: probe.function_code,
+        address: this.#offset + Number(probe.address),
+        word: Math.max(0, Number(probe.least ?? 0)),
+      }));
     if (sunspec !== undefined) {
       const length = Math.max(...ranges.map(({ last }) => last)) - this.#offset + 1;
       put(3, SUNSPEC_BASE, [...SUNSPEC_MARK, COMMON_MODEL, COMMON_LENGTH, ...commonModel(profile)]);
@@ -83,6 +102,14 @@ export class RegisterMap {
       }
     }
     for (const [address, word] of this.#fixed.get(functionCode) ?? []) words.set(address, word);
+    for (const { functionCode: code, address, word } of this.#filling) {
+      if (code === functionCode && !words.has(address)) words.set(address, word);
+    }
+    if (this.profile.sunspec !== undefined && functionCode === 3) {
+      for (const [index, word] of text(String(values.serial_number ?? 20_000_000), SERIAL_REGISTERS).entries()) {
+        words.set(SUNSPEC_BASE + SERIAL_OFFSET + index, word);
+      }
+    }
     return words;
   }
 
@@ -92,8 +119,10 @@ export class RegisterMap {
       const end = endNkwh(this.profile, quantity);
       return encodeQuantity(this.profile, quantity, end === undefined ? value : value % end);
     }
-    const ascii = this.profile.registers[quantity]?.type === 'ascii';
-    if (ascii) return encodeQuantity(this.profile, quantity, String(value));
+    const register = this.profile.registers[quantity];
+    if (register?.type === 'ascii') {
+      return encodeQuantity(this.profile, quantity, String(value).slice(0, 2 * wordCount(register)));
+    }
     if (typeof value === 'string') return [];
     const fitting = this.#tryEncode(quantity, value);
     if (fitting !== undefined) return fitting;
@@ -151,20 +180,27 @@ export function endNkwh(profile: MeterProfile, quantity: Quantity): bigint | und
   return (counts * BigInt(whole + fraction) * unit) / 10n ** BigInt(fraction.length);
 }
 
-/** The common model's texts: manufacturer, model, options, version, serial number (SunSpec model 1). */
+/** Where the common model's serial number lies, from the mark on, and how long it is. */
+const SERIAL_OFFSET = 52;
+const SERIAL_REGISTERS = 16;
+
+/** The common model's texts: manufacturer, model, options, version, serial number; address (SunSpec model 1). */
 function commonModel(profile: MeterProfile): number[] {
-  const text = (value: string, registers: number) =>
-    Array.from({ length: registers }, (_, index) => {
-      const code = (at: number) => value.charCodeAt(at) || 0;
-      return (code(index * 2) << 8) | code(index * 2 + 1);
-    });
   return [
     ...text(profile.manufacturer.slice(0, 32), 16),
     ...text(profile.model.slice(0, 32), 16),
     ...text('', 8),
     ...text('1', 8),
-    ...text('20000000', 16),
+    ...text('', SERIAL_REGISTERS),
     1,
     0x8000,
   ];
+}
+
+/** Two characters a register, filled up with zeros. */
+function text(value: string, registers: number): number[] {
+  return Array.from({ length: registers }, (_, index) => {
+    const code = (at: number) => value.charCodeAt(at) || 0;
+    return (code(index * 2) << 8) | code(index * 2 + 1);
+  });
 }

@@ -138,6 +138,16 @@ export class TestCollector {
     if (broker) await new Promise<void>((resolve) => broker.close(() => resolve()));
   }
 
+  /** Gateways' connections that are open. */
+  get connections(): number {
+    return this.sockets.size;
+  }
+
+  /** Cuts all connections; the broker goes on. */
+  cutConnections(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
   sequences(meterId: string): number[] {
     return [...(this.stored.get(meterId)?.keys() ?? [])].sort((a, b) => a - b);
   }

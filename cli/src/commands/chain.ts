@@ -53,7 +53,8 @@ async function run(
 /** What the chain calls a payer that has nothing to pay with. */
 const WITHOUT_FUNDS = new Set(['AccountNotFound', 'InsufficientFundsForFee', 'InsufficientFundsForRent']);
 
-function explainFunds(error: unknown): unknown {
+/** Says in plain words that whoever pays cannot. */
+export function explainFunds(error: unknown): unknown {
   if (!(error instanceof GtxError) || error.code !== 'CHAIN_REFUSED') return error;
   const reason = error.details?.reason;
   if (typeof reason !== 'string' || !WITHOUT_FUNDS.has(reason)) return error;

@@ -103,7 +103,10 @@ export function addProfileCommands(program: Command, environment: ProgramEnviron
         const library = libraryOf(places, context);
         const id = context.words[0] as string;
         const profile = wrapped(() => library.load(id));
-        context.out.result(profile as unknown as Json, description(profile, library.origin(id)?.file ?? ''));
+        // Indented, unlike other results: it is meant to be edited.
+        context.out.raw(
+          `${context.out.json ? JSON.stringify(profile, null, 2) : description(profile, library.origin(id)?.file ?? '')}\n`,
+        );
         return undefined;
       },
     },

@@ -12,6 +12,7 @@ import {
 } from '../command.js';
 import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
+import { resolveTargets } from '../targets.js';
 
 interface SimOptions {
   readonly config?: string;
@@ -60,6 +61,7 @@ export function addSim(program: Command, environment: ProgramEnvironment): void 
   const sim = addGroup(program, 'sim', 'Simulated meters: on a line, as a fleet, as a picture.');
   addRun(sim, environment);
   addPlot(sim, environment);
+  addFleet(sim, environment);
 }
 
 function addRun(sim: Command, environment: ProgramEnvironment): void {
@@ -182,6 +184,143 @@ The picture goes to stdout or into a file; no browser is needed.`,
           options.out === undefined
             ? svg.trimEnd()
             : `${options.out}: ${day.site} on ${day.date}, production ${energy.production.toFixed(1)} kWh, consumption ${energy.consumption.toFixed(1)} kWh, surplus ${energy.surplus.toFixed(1)} kWh`,
+        );
+        return undefined;
+      },
+    },
+    environment,
+  );
+}
+
+interface FleetOptions {
+  readonly meters?: number;
+  readonly rate?: number;
+  readonly seconds?: number;
+  readonly seed?: string;
+  readonly prefix?: string;
+  readonly wallets?: number;
+  readonly metersPerGateway?: number;
+  readonly intervalSeconds?: number;
+  readonly epoch?: number;
+  readonly published?: number;
+  readonly ackKey?: string;
+  readonly acks: boolean;
+  readonly mqtt?: string;
+  readonly rpc?: string;
+  readonly list?: boolean;
+  readonly register?: boolean;
+}
+
+/** What a fleet's home may give at most; the largest gives 5 kW. */
+const FLEET_RATED_WATTS = 10_000;
+
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0) throw new Error('It must be a number above 0.');
+  return value;
+};
+
+function addFleet(sim: Command, environment: ProgramEnvironment): void {
+  addCommand<FleetOptions>(
+    sim,
+    {
+      name: 'fleet',
+      summary: 'Publish signed readings of many meters over MQTT, for load tests.',
+      description: `Keys of meters and owners follow from the seed, so a fleet can be made again: never use it for real homes. Meters
+share connections as behind gateways, each with its signed login. Prints what was published and acknowledged, and what a
+reading cost in processor time. Meters have to be registered first: --register does it on the chain, with the data
+folder's registrar; --list prints ids, keys and owners, one JSON object a line.`,
+      options: [
+        integerOption('--meters <number>', 'how many meters (default: 100)', 1, 1_000_000),
+        parsedOption('--rate <number>', 'readings a second, of all together (default: 10)', positive),
+        parsedOption('--seconds <number>', 'how long to publish (default: 60)', positive),
+        valueOption('--seed <text>', 'keys follow from it (default: 1)'),
+        valueOption('--prefix <text>', 'meter ids are this, a dash and a number (default: FLEET)'),
+        integerOption('--wallets <number>', 'how many owners share the meters (default: 8)', 1, 1_000_000),
+        integerOption('--meters-per-gateway <number>', 'meters behind one connection (default: 64)', 1, 64),
+        integerOption(
+          '--interval-seconds <number>',
+          'between two readings of a meter, in the meters’ time (default: 900)',
+          1,
+          86_400,
+        ),
+        integerOption(
+          '--epoch <seconds>',
+          'Unix seconds at which the meters begin to count (default: six days ago)',
+          0,
+          4_294_967_295,
+        ),
+        integerOption(
+          '--published <number>',
+          'readings of former runs: go on where the last one said (default: 0)',
+          0,
+          Number.MAX_SAFE_INTEGER,
+        ),
+        valueOption(
+          '--mqtt <url>',
+          'the broker (default: MQTT_URL, else what gtx up runs, else mqtt://127.0.0.1:1883)',
+        ),
+        valueOption('--ack-key <pubkey>', 'check the acknowledgements’ signatures with this key'),
+        new Option('--no-acks', 'publish only; for a broker without a collector'),
+        new Option('--register', 'register owners and meters on the chain, and publish nothing'),
+        new Option('--list', 'print the meters, and publish nothing'),
+        valueOption(
+          '--rpc <url>',
+          'with --register: Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs)',
+        ),
+      ],
+      examples: [
+        {
+          command: 'gtx sim fleet --meters 200 --register',
+          shows: 'Registers FLEET-000001 to FLEET-000200 on the chain that gtx up runs.',
+        },
+        {
+          command: 'gtx sim fleet --meters 200 --rate 500 --seconds 20',
+          shows: 'Published, acknowledged and refused readings, and the cost of each.',
+        },
+      ],
+      async action({ acks, list, register, mqtt, rpc, ...options }, { out, dataDirFlag, env, interrupted }) {
+        const targets = resolveTargets(dataDirFlag, env, { mqtt, rpc });
+        const { Fleet } = await import('@gridtokenx/simulator');
+        const given = {
+          meters: options.meters,
+          rate: options.rate,
+          seconds: options.seconds,
+          seed: options.seed,
+          prefix: options.prefix,
+          wallets: options.wallets,
+          meters_per_gateway: options.metersPerGateway,
+          interval_seconds: options.intervalSeconds,
+          epoch: options.epoch,
+          published: options.published,
+          ack_key: options.ackKey,
+        };
+        const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+        const logger = serviceLogger(undefined, env);
+        const fleet = new Fleet({ ...set, mqtt_url: targets.mqttUrl, acks }, { logger });
+        if (list === true) {
+          for (const identity of fleet.identities()) out.raw(`${JSON.stringify(identity)}\n`);
+          return undefined;
+        }
+        if (register === true) {
+          const { registerFleet } = await import('../fleet.js');
+          const added = await registerFleet(targets, fleet, FLEET_RATED_WATTS, (text) => out.progress(text));
+          const { meters } = fleet.config;
+          out.result({ meters, added }, `${meters} meters are registered, ${added} of them new.`);
+          return undefined;
+        }
+        const result = await fleet.run(interrupted);
+        const refused = Object.entries(result.refused)
+          .map(([code, count]) => `${count} ${code}`)
+          .join(', ');
+        out.result(
+          { ...result },
+          [
+            `${result.readings} readings of ${result.meters} meters in ${result.seconds} s: ${result.per_second} a second over ${result.gateways} connections`,
+            `acknowledged ${result.acknowledged}${refused === '' ? '' : `, refused: ${refused}`}`,
+            `cost: ${result.cpu_us_per_reading} µs of processor time and ${result.payload_bytes} bytes a reading; keys ${result.key_seconds} s, logins ${result.login_seconds} s, memory ${result.peak_rss_mb} MB`,
+            `to go on: --epoch ${result.next.epoch} --published ${result.next.published}`,
+          ].join('\n'),
         );
         return undefined;
       },

@@ -276,7 +276,7 @@ describe('CertificatesIssuer', () => {
     expect(await openAlerts()).toEqual([]);
   });
 
-  it('rests while certificates are paused, and on a chain without them', async () => {
+  it('rests while certificates are paused', async () => {
     const idle = await home();
     const mirror = await mirrored(idle);
     await world.measure([idle]);

@@ -186,6 +186,11 @@ export class WireClient {
     socket.uncork();
   }
 
+  /** Bytes that wait for the network. */
+  get backlogBytes(): number {
+    return this.socket?.writableLength ?? 0;
+  }
+
   stop(): void {
     this.closing = true;
     this.socket?.destroy();

@@ -80,6 +80,20 @@ describe('from the meter to the collector', () => {
     expect(logged).not.toContain(meter.key.seed.toString('hex').slice(0, 12));
   });
 
+  it('is not healthy when its loop is stuck, so that a watchdog may restart it', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    let aheadMs = 0;
+    const agent = await home.agent({ sample_seconds: 300 }, { monotonic: () => performance.now() + aheadMs });
+    await until('a sample', () => view(agent).last_sample_ms !== null);
+    expect(agent.healthy()).toBe(true);
+    expect((await fetch(`${agent.url}/healthz`)).status).toBe(200);
+    // No sample has begun for more than three periods.
+    aheadMs = 901_000;
+    expect(agent.healthy()).toBe(false);
+    expect((await fetch(`${agent.url}/healthz`)).status).toBe(503);
+  });
+
   it('serves its health, metrics and state on loopback', async () => {
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);
@@ -527,6 +541,76 @@ describe('measuring', () => {
     } finally {
       execFileSync('umount', ['-l', disk]);
     }
+  });
+});
+
+describe('a meter that is exchanged', () => {
+  const foreign = async (agent: { url: string }) =>
+    /foreign_samples_total\{.*\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text());
+
+  it('is noticed by its serial number: what was measured stays, the next reading says so', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    simulator.setEnergy(1, { exportNkwh: 5_000_000_000n });
+    home.meter(ID, simulator, 1);
+    const agent = await home.agent();
+    await until('readings', () => count() >= 2);
+    const before = BigInt(view(agent).produced_total);
+    // A higher register: without the serial number it would pass for an outage's energy.
+    simulator.setFault(1, { type: 'exchange', export_nkwh: '5200000000' });
+    const exchanged = async () =>
+      /meter_exchanges_total\{.*\} 1/.test(await (await fetch(`${agent.url}/metrics`)).text());
+    await until('noticed', exchanged, 90_000);
+    const sequence = view(agent).sequence;
+    await until('signed', () => count() > sequence);
+    const flags = [...(home.collector.stored.get(ID)?.values() ?? [])].map(({ reading }) => reading.flags);
+    expect(flags.filter((one) => (one & ReadingFlag.MeterReset) !== 0)).toHaveLength(1);
+    expect(BigInt(view(agent).produced_total)).toBeGreaterThan(before);
+    expectUnbroken();
+  }, 180_000);
+
+  it('counts nothing until the operator has confirmed it, where the configuration names the number', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    const meter = home.meter(ID, simulator, 1);
+    const [config] = meter.config.devices;
+    if (!config) throw new Error('no device');
+    meter.config.devices = [{ ...config, serial_number: 'another' }];
+    const first = await home.agent();
+    await until('refused', () => foreign(first));
+    expect(codes(first)).toContain('METER_VALUE_INVALID');
+    expect(view(first)).toMatchObject({ healthy: false, sequence: 0, produced_total: '0' });
+    const said = /serial number is (\S+), not another/.exec(
+      first
+        .status()
+        .alerts.map((alert) => alert.message)
+        .join(),
+    );
+    await first.stop();
+    meter.config.devices = [{ ...config, serial_number: said?.[1] as string }];
+    const agent = await home.agent();
+    await until('readings', () => count() >= 2);
+    expect(view(agent).devices[0]?.serial_number).toBe(said?.[1]);
+    expect(codes(agent)).toEqual([]);
+  });
+
+  it('begins a new series where the operator says so, whatever its register shows', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    const meter = home.meter(ID, simulator, 1);
+    const first = await home.agent();
+    await until('readings', () => count() >= 2);
+    await first.stop();
+    simulator.setEnergy(1, { exportNkwh: registers(simulator, 1).exportNkwh + 1_000_000_000_000n });
+    const [config] = meter.config.devices;
+    if (!config) throw new Error('no device');
+    meter.config.devices = [{ ...config, exchange: 1 }];
+    const agent = await home.agent();
+    const readings = () => [...(home.collector.stored.get(ID)?.values() ?? [])].map(({ reading }) => reading);
+    const resets = () => readings().filter(({ flags }) => (flags & ReadingFlag.MeterReset) !== 0);
+    await until('it says so', () => resets().length === 1);
+    const before = readings().find(({ sequence }) => sequence === (resets()[0]?.sequence ?? 0n) - 1n);
+    // The register is a thousand kWh higher; what is counted is what has flowed.
+    expect((resets()[0]?.producedTotal ?? 0n) - (before?.producedTotal ?? 0n)).toBeLessThan(10_000_000_000n);
+    expect(agent.healthy()).toBe(true);
+    expectUnbroken();
   });
 });
 

@@ -184,7 +184,14 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       alerts: alerts.list(),
     });
     // The loops run and the store answers; what does not work beyond is told by alerts.
-    const healthy = () => outbox.size().bytes > 0 && meters.every((meter) => meter.alive);
+    const healthy = () => {
+      try {
+        return outbox.size().bytes > 0 && meters.every((meter) => meter.alive);
+      } catch (error) {
+        logger.error({ err: error }, 'the store does not answer');
+        return false;
+      }
+    };
     server = new StatusServer({
       health: () => ({ ok: healthy() }),
       status,

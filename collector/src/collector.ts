@@ -10,6 +10,7 @@ import { EnvelopeSigner } from './broker/envelope.js';
 import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
+import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
 import { Ingest } from './ingest/ingest.js';
@@ -128,13 +129,8 @@ async function assemble(
     onReading: (meterId, payload) => receiver.receive(meterId, payload),
     onListening: (meterId) => void acks.sendCurrent(meterId),
   };
-  const bus = makeBus(config, {
-    handlers,
-    metrics,
-    logger,
-    now,
-    logins: new Logins({ pool, mirror, now, operator }),
-  });
+  const logins = new Logins({ pool, mirror, now, operator });
+  const bus = makeBus(config, { handlers, metrics, logger, now, logins });
   const acks = new Acks({ pool, signer, bus, metrics, logger, now, maxAgeSeconds: MAX_READING_AGE_SECONDS });
   const ingest = new Ingest({
     pool,
@@ -172,6 +168,8 @@ async function assemble(
 
   const http = new HttpServer({
     ingest,
+    deliveries: new Deliveries({ ingest, acks, pool, metrics }),
+    logins,
     pool,
     metrics,
     logger,

@@ -52,6 +52,11 @@ export const signatureText = base58Text(64, 64, 88).meta({
   description: 'base58 of a 64-byte Ed25519 signature',
 });
 
+/** Base58 of the 48 bytes of a reading. */
+export const readingMessageText = base58Text(48, 48, 66).meta({
+  description: 'base58 of the 48 signed bytes of a reading',
+});
+
 export const kwhAmount = z
   .union([
     z

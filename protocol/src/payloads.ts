@@ -6,6 +6,7 @@ import {
   meterIdText,
   publicKeyText,
   readingFlags,
+  readingMessageText,
   readingTimestamp,
   signatureText,
   u64Text,
@@ -103,6 +104,36 @@ export const SubmitReadingResult = z.strictObject({
   duplicate: z.boolean(),
 });
 export type SubmitReadingResult = z.infer<typeof SubmitReadingResult>;
+
+/**
+ * What the collector tells the holder of a meter's key about the newest reading that it has
+ * (`GET /api/meters/{meter_id}/last-reading`), so that a gateway without its store can go on.
+ */
+export const LastReading = z.strictObject({
+  meter_id: meterIdText,
+  time: unixSeconds,
+  /** Highest sequence up to which all are stored or finally refused. */
+  through: u64Text,
+  /** The stored reading with the highest sequence; null when none is stored. */
+  reading: z
+    .strictObject({
+      sequence: u64Text,
+      /** The 48 signed bytes. */
+      message: readingMessageText,
+      signature: signatureText,
+      public_key: publicKeyText,
+    })
+    .nullable(),
+  /** Where the meter stands on the chain, as far as the collector has seen; sequence 0 before its first reading. */
+  chain: z.strictObject({
+    last_sequence: u64Text,
+    last_end: unixSeconds,
+    produced_total: u64Text,
+    consumed_total: u64Text,
+    surplus_total: u64Text,
+  }),
+});
+export type LastReading = z.infer<typeof LastReading>;
 
 const errorCode = z.string().regex(/^[A-Z][A-Z0-9_]{1,47}$/);
 
@@ -236,6 +267,37 @@ export const LoginPassword = z
     'must name each meter once',
   );
 export type LoginPassword = z.infer<typeof LoginPassword>;
+
+/** A login over HTTP: the header `Authorization: GTXA <unix seconds>.<signature>` for the meter of the path. */
+const LOGIN_HEADER = /^GTXA (0|[1-9][0-9]{0,9})\.([1-9A-HJ-NP-Za-km-z]{64,88})$/;
+
+/** The value of the header `Authorization` for one signed `GTXA` message. */
+export function formatLoginHeader(login: { time: number; signature: Uint8Array | string }): string {
+  return `GTXA ${login.time}.${base58(login.signature)}`;
+}
+
+/**
+ * Reads a login out of the header `Authorization`.
+ * @throws GtxError UNAUTHENTICATED without one, LOGIN_REFUSED when it is malformed
+ */
+export function parseLoginHeader(meterId: string, header: string | undefined): LoginPassword[number] {
+  if (header === undefined) {
+    throw new GtxError('UNAUTHENTICATED', 'send the header Authorization: GTXA <unix seconds>.<signature>');
+  }
+  const match = LOGIN_HEADER.exec(header);
+  const entry = { meter_id: meterId, time: Number(match?.[1]), signature: match?.[2] };
+  const [login] = parseWith(LoginPassword, [entry], 'LOGIN_REFUSED');
+  return login as LoginPassword[number];
+}
+
+/** Most readings in one request to `POST /api/meters/{meter_id}/readings`. */
+export const MAX_READINGS_PER_REQUEST = 32;
+
+/** Body of `POST /api/meters/{meter_id}/readings`: what a gateway would publish, one after the other. */
+export const DeliverReadings = z.strictObject({
+  readings: z.array(SubmitReading).min(1).max(MAX_READINGS_PER_REQUEST),
+});
+export type DeliverReadings = z.infer<typeof DeliverReadings>;
 
 /**
  * Validates `value` against `schema`.

@@ -24,7 +24,7 @@ export { ModbusException } from './modbus.js';
 export type { Flow } from './model/flow.js';
 export { type Day, type DayPoint, dayEnergy, plotDay, simulateDay, THEMES, type Theme } from './plot.js';
 export { socatInstalled } from './pty-line.js';
-export { type LoadedScenario, loadScenario, parseScenario } from './scenario-file.js';
+export { type LoadedScenario, loadScenario, parseScenario, scenarioJsonSchema } from './scenario-file.js';
 export {
   type Simulator,
   type SimulatorConnection,

@@ -106,7 +106,10 @@ export class RegisterMap {
       if (code === functionCode && !words.has(address)) words.set(address, word);
     }
     if (this.profile.sunspec !== undefined && functionCode === 3) {
-      for (const [index, word] of text(String(values.serial_number ?? 20_000_000), SERIAL_REGISTERS).entries()) {
+      for (const [index, word] of text(
+        String(values.serial_number ?? 20_000_000),
+        SERIAL_REGISTERS,
+      ).entries()) {
         words.set(SUNSPEC_BASE + SERIAL_OFFSET + index, word);
       }
     }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { GtxError } from '@gridtokenx/protocol';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { SimulatorConfig } from './config.js';
 
 export interface LoadedScenario {
@@ -25,9 +25,11 @@ export function loadScenario(file: string): LoadedScenario {
   }
   const folder = dirname(resolve(file));
   const config = parseScenario(text, file);
+  const { transport } = config;
   return {
     config: {
       ...config,
+      transport: 'link' in transport ? { ...transport, link: resolve(folder, transport.link) } : transport,
       ...(config.state_file === undefined ? {} : { state_file: resolve(folder, config.state_file) }),
     },
     folder,
@@ -61,6 +63,14 @@ export function parseScenario(text: string, file: string): SimulatorConfig {
       message,
     })),
   );
+}
+
+/** The JSON schema of scenario files, for editors. */
+export function scenarioJsonSchema(): object {
+  return {
+    ...z.toJSONSchema(SimulatorConfig, { io: 'input', unrepresentable: 'any' }),
+    title: 'gridtokenx simulator scenario',
+  };
 }
 
 /** Unknown keys each by itself, and of alternatives what is wrong with the one that was meant. */

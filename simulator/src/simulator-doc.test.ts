@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { SimulatorConfig } from './config.js';
-import { Fault } from './faults.js';
+import { Fault, LineFault } from './faults.js';
+import { parseScenario, scenarioJsonSchema } from './scenario-file.js';
 
 const DOC = new URL('../../docs/simulator.md', import.meta.url);
 
@@ -15,6 +16,7 @@ interface Schema {
   minimum?: number;
   maximum?: number;
   properties?: Record<string, Schema>;
+  additionalProperties?: Schema | boolean;
   required?: string[];
   items?: Schema;
   oneOf?: Schema[];
@@ -45,13 +47,18 @@ function rows(schema: Schema, path = ''): string[] {
       result.push(`| \`${path}type\` | \`${kind.const}\` | | ${kind.description} |`);
     }
     const { type: _, ...others } = part.properties ?? {};
-    result.push(...rows({ ...part, properties: others }, path));
+    const own = rows({ ...part, properties: others }, path);
+    // Where there are many kinds, each setting says whose it is.
+    const many = (schema.oneOf?.length ?? 0) > 4;
+    result.push(...(many ? own.map((row) => row.replace(/\| ([^|]*) \|$/, `| (${kind?.const}) $1 |`)) : own));
   }
   result.sort(
     (a, b) => Number(!a.startsWith(`| \`${path}type\``)) - Number(!b.startsWith(`| \`${path}type\``)),
   );
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    const inner = property.items ?? property;
+    const record =
+      typeof property.additionalProperties === 'object' ? property.additionalProperties : undefined;
+    const inner = record ?? property.items ?? property;
     const deeper = inner.properties !== undefined || inner.oneOf !== undefined;
     const fallback =
       property.default === undefined || deeper ? '' : `\`${JSON.stringify(property.default)}\``;
@@ -59,7 +66,8 @@ function rows(schema: Schema, path = ''): string[] {
     result.push(
       `| \`${path}${name}\` | ${deeper ? '' : values(property)} | ${needed} | ${property.description ?? ''} |`,
     );
-    if (deeper) result.push(...rows(inner, `${path}${name}${property.items === undefined ? '.' : '[].'}`));
+    const step = record !== undefined ? '.NAME.' : property.items === undefined ? '.' : '[].';
+    if (deeper) result.push(...rows(inner, `${path}${name}${step}`));
   }
   return [...new Set(result)];
 }
@@ -73,13 +81,15 @@ const faults = () =>
   [
     '| fault | settings | what the meter does |',
     '|---|---|---|',
-    ...(jsonSchema(Fault).oneOf ?? []).map((fault) => {
-      const { type, ...others } = fault.properties ?? {};
-      const names = Object.entries(others).map(([name, schema]) =>
-        schema.default === undefined ? `\`${name}\`` : `\`${name}\` (${JSON.stringify(schema.default)})`,
-      );
-      return `| \`${type?.const}\` | ${names.join(', ')} | ${fault.description} |`;
-    }),
+    ...[Fault, LineFault]
+      .flatMap((schema) => jsonSchema(schema).oneOf ?? [])
+      .map((fault) => {
+        const { type, ...others } = fault.properties ?? {};
+        const names = Object.entries(others).map(([name, schema]) =>
+          schema.default === undefined ? `\`${name}\`` : `\`${name}\` (${JSON.stringify(schema.default)})`,
+        );
+        return `| \`${type?.const}\` | ${names.join(', ')} | ${fault.description} |`;
+      }),
   ].join('\n');
 
 function fill(page: string, name: string, content: string): string {
@@ -100,8 +110,25 @@ describe('docs/simulator.md', () => {
     }
   });
 
-  it('has an example that is valid', () => {
-    const example = /<!-- example -->\n```json\n([\s\S]*?)```/.exec(readFileSync(DOC, 'utf8'))?.[1] as string;
-    expect(SimulatorConfig.parse(JSON.parse(example)).units).toHaveLength(2);
+  it('has scenario files that are valid', () => {
+    const page = readFileSync(DOC, 'utf8');
+    const files = [...page.matchAll(/<!-- file: (\S+\.yaml) -->\n```yaml\n([\s\S]*?)```/g)];
+    expect(files.map(([, name]) => name)).toEqual([
+      'home.yaml',
+      'fast.yaml',
+      'measured.yaml',
+      'own.yaml',
+      'bad-line.yaml',
+    ]);
+    for (const [, name, text] of files) parseScenario(text as string, name as string);
+  });
+});
+
+describe('the JSON schema of scenario files', () => {
+  it('is up to date (UPDATE_DOCS=1 writes it)', () => {
+    const file = new URL('../scenario.schema.json', import.meta.url);
+    const text = `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`;
+    if (process.env.UPDATE_DOCS === '1') writeFileSync(file, text);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(text));
   });
 });

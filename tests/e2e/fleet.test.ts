@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Fleet } from '@gridtokenx/simulator';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,6 +53,21 @@ test('a fleet is registered, published, stored, acknowledged and minted', async 
   expect(second.refused).toEqual({});
   expect(await stored()).toBe(first.readings + second.readings);
   await waitFor('the fleet is minted', async () => (await stored('AND minted')) > first.readings);
+}, 600_000);
+
+test('the commands of the documentation work', async () => {
+  const page = readFileSync(new URL('../../docs/simulator.md', import.meta.url), 'utf8');
+  const block = /<!-- fleet[^\n]*\n```sh\n([\s\S]*?)```/.exec(page)?.[1] as string;
+  const commands = block.trim().split('\n');
+  expect(commands).toHaveLength(3);
+  for (const command of commands) {
+    expect(
+      await system.gtx(...command.split(' ').slice(1), '--seed', 'doc', '--prefix', 'DOC'),
+    ).toMatchObject({ code: 0 });
+  }
+  expect(
+    await system.count(`SELECT count(*) FROM meter_readings WHERE meter_id LIKE 'DOC-%'`),
+  ).toBeGreaterThan(20);
 }, 600_000);
 
 test('an acknowledgement of another key is refused', async () => {

@@ -28,6 +28,7 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
           return {
             info: { http_url: agent.url, data_dir: config.data_dir },
             stop: () => agent.stop(),
+            healthy: () => agent.healthy(),
           };
         });
       },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Ack, ERRORS } from '@gridtokenx/protocol';
+import { type Ack, ERRORS, type SignedEnvelope } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Answer } from '../ingest/ingest.js';
@@ -55,24 +55,41 @@ export class Acks {
       if (list === undefined) byMeter.set(meterId, [answer]);
       else list.push(answer);
     }
-    for (const [meterId, list] of byMeter) {
-      const ack = this.empty(meterId);
-      for (const { submission, outcome, progress } of list) {
-        const sequence = submission.reading.sequence.toString();
-        if (progress !== undefined) {
-          ack.through = progress.through.toString();
-          this.watchHole(meterId, progress.lastSequence > progress.through);
-        }
-        if (outcome.kind === 'stored') {
-          ack.stored.push(sequence);
-          if (outcome.status === 'held') ack.held.push({ sequence });
-        } else if (outcome.kind === 'refused') {
-          const { code } = outcome.refusal;
-          ack.refused.push({ sequence, code, retry: ERRORS[code].retry });
-        }
-      }
-      this.send(ack);
+    for (const [meterId, list] of byMeter) this.send(this.ackOf(meterId, list));
+  }
+
+  /**
+   * The acknowledgement of one meter's answers in its envelope, for a gateway that waits for it itself.
+   * @param unreadable sequences refused because the rest of their payload could not be taken
+   */
+  sealed(meterId: string, answers: readonly Answer[], unreadable: readonly bigint[] = []): SignedEnvelope {
+    const ack = this.ackOf(meterId, answers);
+    for (const sequence of unreadable) {
+      ack.refused.push({ sequence: sequence.toString(), code: 'INVALID_BODY', retry: 'never' });
     }
+    this.deps.metrics.acks.inc();
+    return JSON.parse(this.deps.signer.ack(ack).payload) as SignedEnvelope;
+  }
+
+  private ackOf(meterId: string, answers: readonly Answer[]): Ack {
+    const ack = this.empty(meterId);
+    for (const { submission, outcome, progress } of answers) {
+      if (outcome.kind === 'unavailable') continue;
+      const sequence = submission.reading.sequence.toString();
+      if (progress !== undefined) {
+        // Answers of several batches: the meter only ever goes on.
+        if (progress.through > BigInt(ack.through)) ack.through = progress.through.toString();
+        this.watchHole(meterId, progress.lastSequence > progress.through);
+      }
+      if (outcome.kind === 'stored') {
+        ack.stored.push(sequence);
+        if (outcome.status === 'held') ack.held.push({ sequence });
+      } else {
+        const { code } = outcome.refusal;
+        ack.refused.push({ sequence, code, retry: ERRORS[code].retry });
+      }
+    }
+    return ack;
   }
 
   /** Refuses a payload whose sequence could be made out although the rest could not be taken. */

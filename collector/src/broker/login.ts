@@ -74,6 +74,21 @@ export class Logins {
     return { role: 'gateway', granted, waiting };
   }
 
+  /**
+   * Checks the login of one meter, over HTTP. Its time counts once, here as at the broker.
+   * @throws GtxError METER_NOT_REGISTERED, LOGIN_REFUSED, LOGIN_STALE (details.server_time), CHAIN_UNAVAILABLE;
+   *   or the database's error
+   */
+  async checkMeter(entry: LoginEntry): Promise<void> {
+    const serverTime = Math.floor(this.deps.now() / 1000);
+    const stale = new GtxError('LOGIN_STALE', undefined, { server_time: serverTime });
+    if (Math.abs(entry.time - serverTime) > LOGIN_FRESH_SECONDS) throw stale;
+    const proof = await this.prove(entry);
+    if (proof === 'unknown meter') throw new GtxError('METER_NOT_REGISTERED');
+    if (proof === 'invalid') throw new GtxError('LOGIN_REFUSED', "it is not signed by the meter's key");
+    if ((await this.useOnce([entry])).length === 0) throw stale;
+  }
+
   /** Whether a waiting entry's meter is registered by now and the entry is valid for it. */
   async grant(entry: LoginEntry): Promise<boolean> {
     if ((await this.prove(entry)) !== 'valid') return false;

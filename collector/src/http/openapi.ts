@@ -57,6 +57,7 @@ export function openApiDocument(version: string): Json {
       summary: route.summary,
       description: route.description,
       ...(route.operator && { security: [{ operator: [] }] }),
+      ...(route.meterLogin && { security: [{ meter: [] }] }),
       ...((route.params || route.query) && { parameters: parameters(route) }),
       ...(route.body && {
         requestBody: {
@@ -79,7 +80,15 @@ export function openApiDocument(version: string): Json {
     paths,
     components: {
       schemas: { Error: jsonSchema(ErrorBodySchema) },
-      securitySchemes: { operator: { type: 'http', scheme: 'basic' } },
+      securitySchemes: {
+        operator: { type: 'http', scheme: 'basic' },
+        meter: {
+          type: 'http',
+          scheme: 'GTXA',
+          description:
+            "`<Unix seconds>.<signature>`: base58 of the meter key's signature over the login message",
+        },
+      },
     },
   };
 }

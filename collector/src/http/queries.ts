@@ -1,4 +1,4 @@
-import { formatTimestamp, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
+import { encodeBase58, formatTimestamp, GtxError, type LastReading, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { z } from 'zod';
 import { STORED_STATUSES, type StoredStatus } from '../validate/rules.js';
@@ -72,6 +72,46 @@ export async function readingsPage(
       }),
     ),
     next_cursor: rows.length > limit && last !== undefined ? last.sequence : null,
+  };
+}
+
+/**
+ * The stored reading with a meter's highest sequence, and where the meter stands on the chain.
+ * @throws GtxError METER_NOT_REGISTERED
+ */
+export async function lastReading(pool: pg.Pool, meterId: string, nowSeconds: number): Promise<LastReading> {
+  const { rows } = await pool.query(
+    `SELECT m.through, m.chain_sequence, m.chain_end, m.chain_produced_total, m.chain_consumed_total,
+       m.chain_surplus_total, r.sequence, r.message, r.meter_signature, r.public_key
+     FROM meters m LEFT JOIN LATERAL (
+       SELECT sequence, message, meter_signature, public_key FROM meter_readings
+       WHERE meter_id = m.meter_id ORDER BY sequence DESC LIMIT 1
+     ) AS r ON true
+     WHERE m.meter_id = $1`,
+    [meterId],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new GtxError('METER_NOT_REGISTERED');
+  return {
+    meter_id: meterId,
+    time: nowSeconds,
+    through: row.through,
+    reading:
+      row.sequence === null
+        ? null
+        : {
+            sequence: row.sequence,
+            message: encodeBase58(row.message),
+            signature: row.meter_signature,
+            public_key: row.public_key,
+          },
+    chain: {
+      last_sequence: row.chain_sequence,
+      last_end: Number(row.chain_end),
+      produced_total: row.chain_produced_total,
+      consumed_total: row.chain_consumed_total,
+      surplus_total: row.chain_surplus_total,
+    },
   };
 }
 

@@ -53,6 +53,14 @@ function section(route: Route): string[] {
       '',
     );
   }
+  if (route.meterLogin) {
+    lines.push(
+      "Needs the meter's login: the header `Authorization: GTXA <Unix seconds>.<signature>`, the signature (base58) being the",
+      "meter key's over the login message of that time (see [protocol.md](protocol.md)). The time must be within 5 minutes of",
+      "the collector's and newer than the meter's last login, over HTTP or at the broker.",
+      '',
+    );
+  }
   if (route.params) lines.push('In the path:', '', ...table(route.params, 'input'));
   if (route.query) lines.push('In the query:', '', ...table(route.query, 'input'));
   if (route.body) lines.push('Body (JSON):', '', ...table(route.body, 'input'));

@@ -1,5 +1,14 @@
 /** Schemas of the HTTP interface: requests are validated, the OpenAPI document and docs/http.md generated from them. */
-import { ERRORS, type ErrorCode, isMeterId, SubmitReading, SubmitReadingResult } from '@gridtokenx/protocol';
+import {
+  DeliverReadings,
+  ERRORS,
+  type ErrorCode,
+  isMeterId,
+  LastReading,
+  SignedEnvelope,
+  SubmitReading,
+  SubmitReadingResult,
+} from '@gridtokenx/protocol';
 import { z } from 'zod';
 import { STORED_STATUSES } from '../validate/rules.js';
 
@@ -127,6 +136,8 @@ export interface Route {
   params?: z.ZodObject;
   /** Needs the operator's login (HTTP Basic), where one is configured. */
   operator?: boolean;
+  /** Needs a login message (`GTXA`) signed by the meter's key, in the header Authorization. */
+  meterLogin?: boolean;
   answers: Record<number, Answer>;
   errors: ErrorCode[];
 }
@@ -177,6 +188,56 @@ export const ROUTES: Route[] = [
       'CHAIN_UNAVAILABLE',
       'SERVICE_STOPPING',
       'INTERNAL',
+    ],
+  },
+  {
+    method: 'post',
+    path: '/api/meters/{meter_id}/readings',
+    summary: "Deliver a gateway's readings",
+    description:
+      'The second way for a gateway whose broker is away. Each reading is what the gateway would publish on ' +
+      '`gtx/v1/{meter_id}/reading` and is judged by the same rules, in order. The answer is what the collector would ' +
+      'publish on `gtx/v1/{meter_id}/ack`: an acknowledgement in a signed envelope, bound to that topic, given when the ' +
+      'readings are durable. A reading that it does not mention is to be sent again.',
+    params: MeterParams,
+    body: DeliverReadings,
+    meterLogin: true,
+    answers: { 200: { description: 'The signed acknowledgement.', schema: SignedEnvelope } },
+    errors: [
+      'INVALID_BODY',
+      'UNAUTHENTICATED',
+      'LOGIN_REFUSED',
+      'LOGIN_STALE',
+      'METER_NOT_REGISTERED',
+      'NOT_FOUND',
+      'PAYLOAD_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'RATE_LIMITED',
+      'STORAGE_UNAVAILABLE',
+      'CHAIN_UNAVAILABLE',
+      'SERVICE_STOPPING',
+      'INTERNAL',
+    ],
+  },
+  {
+    method: 'get',
+    path: '/api/meters/{meter_id}/last-reading',
+    summary: "A meter's newest reading, for the holder of its key",
+    description:
+      'For a gateway that has its key and has lost its store. Check the signature over the 48 bytes before believing ' +
+      'them. At most 30 requests a minute from one address.',
+    params: MeterParams,
+    meterLogin: true,
+    answers: { 200: { description: 'The newest reading, if there is one.', schema: LastReading } },
+    errors: [
+      'UNAUTHENTICATED',
+      'LOGIN_REFUSED',
+      'LOGIN_STALE',
+      'METER_NOT_REGISTERED',
+      'NOT_FOUND',
+      'RATE_LIMITED',
+      'STORAGE_UNAVAILABLE',
+      'CHAIN_UNAVAILABLE',
     ],
   },
   {

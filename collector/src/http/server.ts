@@ -5,24 +5,29 @@ import {
   formatTimestamp,
   GtxError,
   MAX_PAYLOAD_BYTES,
+  MAX_READINGS_PER_REQUEST,
   nkwhToKwh,
+  parseLoginHeader,
   parseWith,
   type SubmitReadingResult,
 } from '@gridtokenx/protocol';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { sameText } from '../broker/login.js';
+import { type Logins, sameText } from '../broker/login.js';
 import { type Answer, type Ingest, unavailableError } from '../ingest/ingest.js';
 import type { Metrics } from '../metrics.js';
 import { refusalError, type StoredStatus } from '../validate/rules.js';
 import { toSubmission } from '../validate/submission.js';
+import type { Deliveries } from './deliveries.js';
 import { openApiDocument } from './openapi.js';
-import { collectorFigures, meterState, readingsPage } from './queries.js';
+import { collectorFigures, lastReading, meterState, readingsPage } from './queries.js';
 import { type Health, MeterParams, ReadingsQuery } from './schemas.js';
 
 export interface HttpDeps {
   ingest: Ingest;
+  deliveries: Deliveries;
+  logins: Pick<Logins, 'checkMeter'>;
   pool: pg.Pool;
   metrics: Metrics;
   logger: Logger;
@@ -39,6 +44,9 @@ export interface HttpDeps {
     operator: { username: string; password: string } | undefined;
   };
 }
+
+/** A reading's body has some 750 bytes. */
+const DELIVERED_READING_BYTES = 2 * 1024;
 
 /** The collector's HTTP interface. */
 export class HttpServer {
@@ -123,6 +131,33 @@ export async function buildHttp(deps: HttpDeps): Promise<FastifyInstance> {
       const answer = await ingest.submitAndWait(submission, 'http');
       const { status, body } = submitAnswer(answer);
       return reply.code(status).send(body);
+    },
+  );
+
+  /** Whose key signed the request; the last thing that is checked before it is answered. */
+  const meterOf = async (request: FastifyRequest): Promise<string> => {
+    const { meter_id } = parseWith(MeterParams, request.params, 'NOT_FOUND');
+    await deps.logins.checkMeter(parseLoginHeader(meter_id, request.headers.authorization));
+    return meter_id;
+  };
+  app.post(
+    '/api/meters/:meter_id/readings',
+    {
+      bodyLimit: MAX_READINGS_PER_REQUEST * DELIVERED_READING_BYTES,
+      // As many readings as one address may submit one by one.
+      config: { rateLimit: { max: Math.ceil(options.burst / 4) } },
+    },
+    async (request: FastifyRequest) => {
+      const meterId = await meterOf(request);
+      return deps.deliveries.deliver(meterId, request.body);
+    },
+  );
+  app.get(
+    '/api/meters/:meter_id/last-reading',
+    { config: { rateLimit: { max: 30, timeWindow: 60_000 } } },
+    async (request: FastifyRequest) => {
+      const meterId = await meterOf(request);
+      return lastReading(pool, meterId, Math.floor(now() / 1000));
     },
   );
 

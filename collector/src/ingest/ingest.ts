@@ -29,6 +29,12 @@ import {
 import type { Submission } from '../validate/submission.js';
 import { SignatureVerifier } from '../validate/verifier.js';
 
+/**
+ * How a reading comes: `mqtt`, from a gateway that logged in at the broker; `delivery`, from one that logged in over
+ * HTTP; `http`, from anybody.
+ */
+export type Channel = 'mqtt' | 'delivery' | 'http';
+
 export type Outcome =
   | { kind: 'stored'; status: StoredStatus; amountNkwh: bigint; duplicate: boolean }
   | { kind: 'refused'; refusal: Refusal; authentic: boolean }
@@ -137,13 +143,15 @@ export class Ingest {
   private up = true;
   private probe: NodeJS.Timeout | undefined;
   private waiting: (() => void)[] = [];
-  private readonly rules: Record<'mqtt' | 'http', Rules>;
+  private readonly rules: Record<Channel, Rules>;
 
   constructor(private readonly deps: IngestDeps) {
     const { intervalSeconds } = deps.limits;
     this.verifier = new SignatureVerifier(deps.logger);
+    const pipelined: Rules = { ...DEFAULT_RULES, intervalSeconds, amount: 'pipelined' };
     this.rules = {
-      mqtt: { ...DEFAULT_RULES, intervalSeconds, amount: 'pipelined' },
+      mqtt: pipelined,
+      delivery: pipelined,
       http: { ...DEFAULT_RULES, intervalSeconds, amount: 'exact' },
     };
   }
@@ -179,7 +187,7 @@ export class Ingest {
   }
 
   /** Submits a reading; `answered` is called once, after the transaction has ended. */
-  submit(submission: Submission, source: 'mqtt' | 'http', answered?: (answer: Answer) => void): void {
+  submit(submission: Submission, channel: Channel, answered?: (answer: Answer) => void): void {
     const { limits, now, metrics } = this.deps;
     const count = this.perMeter.get(submission.meterId) ?? 0;
     const reason = this.stopping
@@ -201,8 +209,9 @@ export class Ingest {
       {
         submission,
         signed: false,
-        source,
-        rules: this.rules[source],
+        source: channel === 'mqtt' ? 'mqtt' : 'http',
+        fromGateway: channel !== 'http',
+        rules: this.rules[channel],
         recheck: true,
         receivedAt: now(),
         refreshed: false,
@@ -212,8 +221,8 @@ export class Ingest {
   }
 
   /** The same as a promise, for one caller that waits. */
-  submitAndWait(submission: Submission, source: 'mqtt' | 'http'): Promise<Answer> {
-    return new Promise((resolve) => this.submit(submission, source, resolve));
+  submitAndWait(submission: Submission, channel: Channel): Promise<Answer> {
+    return new Promise((resolve) => this.submit(submission, channel, resolve));
   }
 
   private laneOf(submission: Submission): Lane {

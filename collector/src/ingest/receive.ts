@@ -101,7 +101,8 @@ export class Receiver {
   }
 }
 
-function sequenceOf(body: unknown): bigint | undefined {
+/** The sequence of what claims to be a reading, if it can be made out. */
+export function sequenceOf(body: unknown): bigint | undefined {
   const reading = (body as { reading?: { sequence?: unknown } } | null)?.reading;
   const text = typeof reading === 'object' && reading !== null ? reading.sequence : undefined;
   if (typeof text !== 'string' || !/^[1-9][0-9]{0,19}$/.test(text)) return undefined;

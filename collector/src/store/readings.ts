@@ -26,6 +26,8 @@ export interface StoreItem {
   /** Outcome of the strict signature verification. */
   signed: boolean;
   source: ReadingSource;
+  /** It comes from the meter's own gateway, so that a refusal is written down. Default: all over MQTT does. */
+  fromGateway?: boolean;
   rules: Rules;
   /**
    * The item may be judged again after the chain has been asked: a refusal that stale knowledge of the
@@ -202,7 +204,8 @@ function accept(meter: LockedMeter, submission: Submission, status: string): voi
 }
 
 function isRecordable(item: StoreItem, code: string, meter: LockedMeter, sequence: bigint): boolean {
-  if (item.source !== 'mqtt' || ERRORS[code as keyof typeof ERRORS].retry !== 'never') return false;
+  const fromGateway = item.fromGateway ?? item.source === 'mqtt';
+  if (!fromGateway || ERRORS[code as keyof typeof ERRORS].retry !== 'never') return false;
   if (item.recheck && REGISTRY_CODES.has(code)) return false;
   if (code === 'SEQUENCE_CONFLICT') return false;
   return sequence > meter.through && sequence <= meter.through + MAX_REFUSED_AHEAD;

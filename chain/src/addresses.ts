@@ -1,10 +1,12 @@
 import { encodeMeterId, GtxError } from '@gridtokenx/protocol';
-import { getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from '@solana/spl-token';
+import { getAssociatedTokenAddressSync } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import {
   CERTIFICATES_PROGRAM_ID,
+  CLASSIC_TOKEN_PROGRAM_ID,
   ENERGY_TOKEN_PROGRAM_ID,
   GOVERNANCE_PROGRAM_ID,
+  GRID_TOKEN_PROGRAM_ID,
   ORACLE_PROGRAM_ID,
   REGISTRY_PROGRAM_ID,
   TRADING_PROGRAM_ID,
@@ -35,8 +37,12 @@ const SEED = {
   vote: Buffer.from('vote'),
 } as const;
 
+function deriveWithBump(program: PublicKey, ...seeds: Uint8Array[]): [PublicKey, number] {
+  return PublicKey.findProgramAddressSync(seeds, program);
+}
+
 function derive(program: PublicKey, ...seeds: Uint8Array[]): PublicKey {
-  return PublicKey.findProgramAddressSync(seeds, program)[0];
+  return deriveWithBump(program, ...seeds)[0];
 }
 
 /** A derivation without arguments, done once: each costs several curve checks. */
@@ -54,7 +60,7 @@ export const registryConfigAddress = once(REGISTRY_PROGRAM_ID, SEED.config);
 export const mintAuthorityAddress = once(REGISTRY_PROGRAM_ID, SEED.mintAuthority);
 /** energy-token's Config account, which is also the GRID mint's authority. */
 export const tokenConfigAddress = once(ENERGY_TOKEN_PROGRAM_ID, SEED.config);
-/** The GRID mint: 9 decimals, 1 base unit = 1 nkWh. */
+/** The GRID mint, a Token-2022 mint that carries its own metadata: 9 decimals, 1 base unit = 1 nkWh. */
 export const gridMintAddress = once(ENERGY_TOKEN_PROGRAM_ID, SEED.mint);
 
 /** The User account of a wallet. */
@@ -78,7 +84,7 @@ export function meterKeyAddress(publicKey: PublicKey | Uint8Array): PublicKey {
 
 /** The wallet's GRID account (its associated token account). A PDA may own one, so off-curve owners are allowed. */
 export function gridTokenAccount(wallet: PublicKey): PublicKey {
-  return getAssociatedTokenAddressSync(gridMintAddress(), wallet, true, TOKEN_PROGRAM_ID);
+  return getAssociatedTokenAddressSync(gridMintAddress(), wallet, true, GRID_TOKEN_PROGRAM_ID);
 }
 
 /** The account in which the upgradeable loader keeps a program's bytes and its upgrade authority. */
@@ -91,26 +97,40 @@ export function marketAddress(quoteMint: PublicKey): PublicKey {
   return derive(TRADING_PROGRAM_ID, SEED.market, quoteMint.toBytes());
 }
 
-/** The Trader account of a wallet, which keeps its last order id. It is there after the wallet's first order. */
+/** The Trader account of a wallet, which keeps its last order id. `openTrader` makes it. */
 export function traderAddress(wallet: PublicKey): PublicKey {
   return derive(TRADING_PROGRAM_ID, SEED.trader, wallet.toBytes());
 }
 
-/** The Order account of an owner's order id (u64). */
-export function orderAddress(owner: PublicKey, orderId: bigint): PublicKey {
+/** The Order account of an owner's order id (u64), with its bump. */
+export function orderAddressWithBump(owner: PublicKey, orderId: bigint): [PublicKey, number] {
   const id = Buffer.alloc(8);
   id.writeBigUInt64LE(orderId);
-  return derive(TRADING_PROGRAM_ID, SEED.order, owner.toBytes(), id);
+  return deriveWithBump(TRADING_PROGRAM_ID, SEED.order, owner.toBytes(), id);
+}
+
+/** The Order account of an owner's order id (u64). */
+export function orderAddress(owner: PublicKey, orderId: bigint): PublicKey {
+  return orderAddressWithBump(owner, orderId)[0];
+}
+
+/** The token account that holds what an order offers, with its bump. */
+export function escrowAddressWithBump(order: PublicKey): [PublicKey, number] {
+  return deriveWithBump(TRADING_PROGRAM_ID, SEED.escrow, order.toBytes());
 }
 
 /** The token account that holds what an order offers. */
 export function escrowAddress(order: PublicKey): PublicKey {
-  return derive(TRADING_PROGRAM_ID, SEED.escrow, order.toBytes());
+  return escrowAddressWithBump(order)[0];
 }
 
-/** The wallet's account of a quote mint (its associated token account). */
-export function quoteTokenAccount(quoteMint: PublicKey, wallet: PublicKey): PublicKey {
-  return getAssociatedTokenAddressSync(quoteMint, wallet, true, TOKEN_PROGRAM_ID);
+/** The wallet's account of a quote mint (its associated token account); its program is the market's `quoteTokenProgram`. */
+export function quoteTokenAccount(
+  quoteMint: PublicKey,
+  quoteTokenProgram: PublicKey,
+  wallet: PublicKey,
+): PublicKey {
+  return getAssociatedTokenAddressSync(quoteMint, wallet, true, quoteTokenProgram);
 }
 
 /** The oracle's configuration: authority, guardian. */
@@ -203,5 +223,5 @@ export function voteAddress(proposal: PublicKey, wallet: PublicKey): PublicKey {
 
 /** The wallet's GOV account (its associated token account). */
 export function govTokenAccount(wallet: PublicKey): PublicKey {
-  return getAssociatedTokenAddressSync(govMintAddress(), wallet, true, TOKEN_PROGRAM_ID);
+  return getAssociatedTokenAddressSync(govMintAddress(), wallet, true, CLASSIC_TOKEN_PROGRAM_ID);
 }

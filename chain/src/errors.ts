@@ -1,8 +1,16 @@
 import anchor from '@coral-xyz/anchor';
-import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
-import { certificates, energyToken, governance, oracle, registry, trading } from './programs.js';
+import {
+  CLASSIC_TOKEN_PROGRAM_ID,
+  certificates,
+  energyToken,
+  GRID_TOKEN_PROGRAM_ID,
+  governance,
+  oracle,
+  registry,
+  trading,
+} from './programs.js';
 
-/** SPL Token's errors (`TokenError` of the token program's interface), in order of their codes. */
+/** The token programs' errors (`TokenError`; both begin with these), in order of their codes. */
 const TOKEN_ERRORS = [
   'NotRentExempt',
   'InsufficientFunds',
@@ -43,7 +51,7 @@ export function programError(
   programId: string | undefined,
   code: number,
 ): { name: string; message: string } | undefined {
-  if (programId === TOKEN_PROGRAM_ID.toBase58()) {
+  if (programId === CLASSIC_TOKEN_PROGRAM_ID.toBase58() || programId === GRID_TOKEN_PROGRAM_ID.toBase58()) {
     const name = TOKEN_ERRORS[code];
     return name === undefined ? undefined : { name, message: `${name} (SPL Token)` };
   }

@@ -1,4 +1,3 @@
-import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import {
   type AccountMeta,
   PublicKey,
@@ -17,9 +16,13 @@ import {
   tokenConfigAddress,
   userAddress,
 } from './addresses.js';
-import { ENERGY_TOKEN_PROGRAM_ID, energyToken, REGISTRY_PROGRAM_ID, registry } from './programs.js';
-
-export { TOKEN_PROGRAM_ID };
+import {
+  ENERGY_TOKEN_PROGRAM_ID,
+  energyToken,
+  GRID_TOKEN_PROGRAM_ID,
+  REGISTRY_PROGRAM_ID,
+  registry,
+} from './programs.js';
 
 /*
  * One builder for each instruction. Accounts that can be derived are derived; what is left to the caller is who
@@ -51,7 +54,7 @@ const minting = () => ({
   tokenConfig: tokenConfigAddress(),
   gridMint: gridMintAddress(),
   energyTokenProgram: ENERGY_TOKEN_PROGRAM_ID,
-  tokenProgram: TOKEN_PROGRAM_ID,
+  tokenProgram: GRID_TOKEN_PROGRAM_ID,
 });
 
 const config = registryConfigAddress;
@@ -112,12 +115,34 @@ export function setGuardian(args: { admin: PublicKey; guardian: PublicKey }): Tr
   );
 }
 
-/** Changes the largest rated power of meters registered from now on. Signer: `admin`. */
-export function setLimits(args: { admin: PublicKey; maxRatedWatts: number }): TransactionInstruction {
+/** Sets both limits of the registry. Signer: `admin`. */
+export function setLimits(args: {
+  admin: PublicKey;
+  /** The largest rated power of meters registered from now on. */
+  maxRatedWatts: number;
+  /** The most that a meter without a cap of its own mints in a day (UTC); 0: no cap. */
+  dailyMintCapNkwh: bigint;
+}): TransactionInstruction {
   return registry.instruction(
     'set_limits',
-    { maxRatedWatts: args.maxRatedWatts },
+    { maxRatedWatts: args.maxRatedWatts, dailyMintCap: args.dailyMintCapNkwh },
     { admin: args.admin, config: config() },
+  );
+}
+
+/**
+ * Gives a meter a daily cap of its own; 0: the registry's again. What is above a cap stays settled and is minted on
+ * a later day. Signer: registrar or admin.
+ */
+export function setMeterCap(args: {
+  authority: PublicKey;
+  meterId: string;
+  dailyMintCapNkwh: bigint;
+}): TransactionInstruction {
+  return registry.instruction(
+    'set_meter_cap',
+    { dailyMintCap: args.dailyMintCapNkwh },
+    { authority: args.authority, config: config(), meter: meterAddress(args.meterId) },
   );
 }
 
@@ -363,7 +388,7 @@ export function initializeEnergyToken(args: { authority: PublicKey }): Transacti
       config: tokenConfigAddress(),
       mint: gridMintAddress(),
       programData: programDataAddress(ENERGY_TOKEN_PROGRAM_ID),
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: GRID_TOKEN_PROGRAM_ID,
       systemProgram: SystemProgram.programId,
     },
   );
@@ -384,7 +409,7 @@ export function mintFromProduction(args: {
       config: tokenConfigAddress(),
       mint: gridMintAddress(),
       destination: args.destination,
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: GRID_TOKEN_PROGRAM_ID,
     },
   );
 }
@@ -404,7 +429,7 @@ export function burn(args: {
       config: tokenConfigAddress(),
       mint: gridMintAddress(),
       tokenAccount: args.tokenAccount ?? gridTokenAccount(args.owner),
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: GRID_TOKEN_PROGRAM_ID,
     },
   );
 }
@@ -424,8 +449,26 @@ export function retire(args: {
       config: tokenConfigAddress(),
       mint: gridMintAddress(),
       tokenAccount: args.tokenAccount ?? gridTokenAccount(args.owner),
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: GRID_TOKEN_PROGRAM_ID,
       meter: meterAddress(args.meterId),
+    },
+  );
+}
+
+/**
+ * Says where wallets find more about GRID; '' for nowhere. Signer: the registry's admin. A longer URI makes the mint
+ * longer: it has to hold the rent for that before, so put a transfer of lamports to it in front.
+ */
+export function updateMetadata(args: { admin: PublicKey; uri: string }): TransactionInstruction {
+  return energyToken.instruction(
+    'update_metadata',
+    { uri: args.uri },
+    {
+      admin: args.admin,
+      registryConfig: config(),
+      config: tokenConfigAddress(),
+      mint: gridMintAddress(),
+      tokenProgram: GRID_TOKEN_PROGRAM_ID,
     },
   );
 }

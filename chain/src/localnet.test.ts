@@ -21,12 +21,19 @@ import {
   fetchUpgradeAuthority,
   fetchUser,
 } from './accounts.js';
-import { gridTokenAccount, meterAddress, registryConfigAddress, tokenConfigAddress } from './addresses.js';
+import {
+  gridMintAddress,
+  gridTokenAccount,
+  meterAddress,
+  registryConfigAddress,
+  tokenConfigAddress,
+} from './addresses.js';
 import { openConnection } from './connection.js';
 import { eventsOf } from './events.js';
 import * as instructions from './instructions.js';
 import { findLookupTables } from './lookup.js';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
+import { fetchGridMint } from './mint.js';
+import { ENERGY_TOKEN_PROGRAM_ID, GRID_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
 import {
   confirmTransaction,
   type PreparedTransaction,
@@ -48,6 +55,9 @@ import {
   registerMeter,
   registerUser,
   rotateMeterKey,
+  setLimits,
+  setMetadataUri,
+  setMeterCap,
   transferMeter,
   verifyUser,
 } from './setup.js';
@@ -230,6 +240,89 @@ describe('chainInit', () => {
     ]);
     // Not even a fee was paid.
     expect(await accounts()).toEqual(before);
+  });
+
+  it('makes a mint that wallets can read: parsed by the node, and by this package', async () => {
+    const { value } = await connection.getParsedAccountInfo(gridMintAddress(), 'confirmed');
+    expect(value?.owner).toEqual(GRID_TOKEN_PROGRAM_ID);
+    expect(value?.data).toMatchObject({
+      program: 'spl-token-2022',
+      parsed: {
+        type: 'mint',
+        info: {
+          decimals: 9,
+          supply: '0',
+          isInitialized: true,
+          freezeAuthority: null,
+          mintAuthority: tokenConfigAddress().toBase58(),
+          extensions: [
+            {
+              extension: 'metadataPointer',
+              state: { authority: null, metadataAddress: gridMintAddress().toBase58() },
+            },
+            {
+              extension: 'tokenMetadata',
+              state: {
+                name: 'GRID',
+                symbol: 'GRID',
+                uri: '',
+                mint: gridMintAddress().toBase58(),
+                updateAuthority: tokenConfigAddress().toBase58(),
+                additionalMetadata: [['unit', '1 kWh']],
+              },
+            },
+          ],
+        },
+      },
+    });
+    expect(await fetchGridMint(connection)).toEqual({
+      decimals: 9,
+      supply: 0n,
+      mintAuthority: tokenConfigAddress(),
+      freezeAuthority: undefined,
+      metadata: {
+        updateAuthority: tokenConfigAddress(),
+        mint: gridMintAddress(),
+        name: 'GRID',
+        symbol: 'GRID',
+        uri: '',
+        fields: new Map([['unit', '1 kWh']]),
+      },
+    });
+  });
+
+  it('lets the admin say where wallets find more, rent included, and nobody else', async () => {
+    const uri = 'https://example.org/grid.json';
+    await expect(
+      sendAndConfirm(connection, {
+        payer: feePayer,
+        signers: [registrar],
+        instructions: [instructions.updateMetadata({ admin: registrar.publicKey, uri: '' })],
+      }),
+    ).rejects.toMatchObject({ details: { reason: 'NotAdmin' } });
+    expect(await setMetadataUri(connection, { admin, uri })).toMatchObject({ changed: true });
+    expect(await setMetadataUri(connection, { admin, uri })).toEqual({ changed: false });
+    expect((await fetchGridMint(connection))?.metadata?.uri).toBe(uri);
+    expect(await setMetadataUri(connection, { admin, uri: '' })).toMatchObject({ changed: true });
+    expect((await fetchGridMint(connection))?.metadata?.uri).toBe('');
+  });
+
+  it('changes limits one at a time, and only when they differ', async () => {
+    const before = await fetchConfig(connection);
+    const limits = { maxRatedWatts: 20_000, dailyMintCapNkwh: 0n };
+    expect(before).toMatchObject({ maxRatedWatts: 20_000, dailyMintCap: 0n });
+    expect(await setLimits(connection, { admin })).toEqual({ changed: false, ...limits });
+    expect(await setLimits(connection, { admin, dailyMintCapNkwh: 7n })).toMatchObject({
+      changed: true,
+      maxRatedWatts: 20_000,
+      dailyMintCapNkwh: 7n,
+    });
+    expect(await fetchConfig(connection)).toMatchObject({ maxRatedWatts: 20_000, dailyMintCap: 7n });
+    expect(await setLimits(connection, { admin, ...limits })).toMatchObject({ changed: true });
+    expect(await fetchConfig(connection)).toEqual(before);
+    await expect(
+      setMeterCap(connection, { authority: admin, meterId: 'NONE', dailyMintCapNkwh: 1n }),
+    ).rejects.toMatchObject({ code: 'METER_NOT_REGISTERED' });
   });
 
   it('knows who may upgrade, and what is not deployed', async () => {
@@ -521,7 +614,13 @@ describe('ensureTokenAccounts', () => {
       payer: feePayer,
       signers: [owner],
       instructions: [
-        createCloseAccountInstruction(gridTokenAccount(owner.publicKey), owner.publicKey, owner.publicKey),
+        createCloseAccountInstruction(
+          gridTokenAccount(owner.publicKey),
+          owner.publicKey,
+          owner.publicKey,
+          [],
+          GRID_TOKEN_PROGRAM_ID,
+        ),
       ],
     });
     const third = await ensureTokenAccounts(connection, feePayer, keys, { paidBefore: new Set(texts) });

@@ -1,5 +1,5 @@
 import { encodeOwnerMessage, encodeReading, type Reading } from '@gridtokenx/protocol';
-import { createAssociatedTokenAccountIdempotentInstruction, TOKEN_PROGRAM_ID } from '@solana/spl-token';
+import { createAssociatedTokenAccountIdempotentInstruction } from '@solana/spl-token';
 import { Keypair, type PublicKey } from '@solana/web3.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeConfig, decodeMeter, decodeMeterKey, decodeTokenConfig, decodeUser } from './accounts.js';
@@ -15,7 +15,7 @@ import {
 import { ed25519Instruction } from './ed25519.js';
 import { decodeEvents } from './events.js';
 import * as build from './instructions.js';
-import { energyToken, registry } from './programs.js';
+import { energyToken, GRID_TOKEN_PROGRAM_ID, registry } from './programs.js';
 import {
   commonSettlementAddresses,
   maxMetersPerTransaction,
@@ -86,7 +86,7 @@ const openTokenAccount = (wallet: PublicKey) =>
     gridTokenAccount(wallet),
     wallet,
     gridMintAddress(),
-    TOKEN_PROGRAM_ID,
+    GRID_TOKEN_PROGRAM_ID,
   );
 
 function registerOwner(owner: Keypair): void {
@@ -192,7 +192,7 @@ describe('setting up', () => {
           build.setPaused({ authority: admin.publicKey, paused: false }),
           build.setRegistrar({ admin: admin.publicKey, registrar: nextRegistrar.publicKey }),
           build.setGuardian({ admin: admin.publicKey, guardian: nextGuardian.publicKey }),
-          build.setLimits({ admin: admin.publicKey, maxRatedWatts: 12_345 }),
+          build.setLimits({ admin: admin.publicKey, maxRatedWatts: 12_345, dailyMintCapNkwh: 7n }),
           build.proposeAdmin({ admin: admin.publicKey, newAdmin: nextAdmin.publicKey }),
           build.acceptAdmin({ newAdmin: nextAdmin.publicKey }),
         ],
@@ -204,6 +204,7 @@ describe('setting up', () => {
       registrar: nextRegistrar.publicKey,
       guardian: nextGuardian.publicKey,
       maxRatedWatts: 12_345,
+      dailyMintCap: 7n,
       paused: false,
     });
   });

@@ -1,3 +1,4 @@
+import { TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { PublicKey } from '@solana/web3.js';
 import { ProgramCodec } from './codec.js';
 import {
@@ -83,6 +84,10 @@ export const REGISTRY_PROGRAM_ID = registry.programId;
 export const ENERGY_TOKEN_PROGRAM_ID = energyToken.programId;
 /** The trading program: markets and orders for GRID. */
 export const TRADING_PROGRAM_ID = trading.programId;
+/** The token program of GRID: Token-2022, whose mints carry their own name and symbol. */
+export const GRID_TOKEN_PROGRAM_ID = TOKEN_2022_PROGRAM_ID;
+/** The classic SPL Token program, of which a market's quote token may be. */
+export const CLASSIC_TOKEN_PROGRAM_ID = TOKEN_PROGRAM_ID;
 /** The oracle program: price feeds. */
 export const ORACLE_PROGRAM_ID = oracle.programId;
 /** The certificates program: renewable-energy certificates for settled energy. */

@@ -19,9 +19,9 @@ import {
 } from './addresses.js';
 import { type Ed25519Entry, ed25519Instruction } from './ed25519.js';
 import { toChainError } from './failure.js';
-import { submitAndMint, TOKEN_PROGRAM_ID } from './instructions.js';
+import { submitAndMint } from './instructions.js';
 import { LookupTables, type LookupTablesOptions } from './lookup.js';
-import { ENERGY_TOKEN_PROGRAM_ID } from './programs.js';
+import { ENERGY_TOKEN_PROGRAM_ID, GRID_TOKEN_PROGRAM_ID } from './programs.js';
 import { type ConfirmOptions, type PreparedTransaction, prepareTransaction, sendAndConfirm } from './send.js';
 
 /** Meters that one `submit_and_mint` takes: five signatures and their accounts just fit into a packet. */
@@ -75,7 +75,7 @@ export function commonSettlementAddresses(): PublicKey[] {
     tokenConfigAddress(),
     gridMintAddress(),
     ENERGY_TOKEN_PROGRAM_ID,
-    TOKEN_PROGRAM_ID,
+    GRID_TOKEN_PROGRAM_ID,
   ];
 }
 
@@ -219,7 +219,7 @@ export async function ensureTokenAccounts(
     }
     some.forEach((wallet, index) => {
       // Lamports sent to the address beforehand make an account that is not yet a token account.
-      const exists = accounts[index]?.owner.equals(TOKEN_PROGRAM_ID) ?? false;
+      const exists = accounts[index]?.owner.equals(GRID_TOKEN_PROGRAM_ID) ?? false;
       if (exists) result.existing.push(wallet);
       else if (paidBefore.has(wallet)) result.closed.push(wallet);
       else absent.push(keys[index] as PublicKey);
@@ -237,7 +237,7 @@ export async function ensureTokenAccounts(
             gridTokenAccount(wallet),
             wallet,
             gridMintAddress(),
-            TOKEN_PROGRAM_ID,
+            GRID_TOKEN_PROGRAM_ID,
           ),
         ),
         computeUnitLimit: COMPUTE_UNITS_PER_CREATION * some.length,

@@ -1,12 +1,21 @@
-import { encodeOwnerMessage, GtxError, networkId } from '@gridtokenx/protocol';
-import { type Connection, type Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js';
+import { encodeOwnerMessage, GtxError, networkId, U64_MAX } from '@gridtokenx/protocol';
+import {
+  type Connection,
+  type Keypair,
+  PublicKey,
+  SYSVAR_CLOCK_PUBKEY,
+  SystemProgram,
+  type TransactionInstruction,
+} from '@solana/web3.js';
 
 import { fetchConfig, fetchMeter, fetchTokenConfig, fetchUpgradeAuthority, fetchUser } from './accounts.js';
+import { gridMintAddress } from './addresses.js';
 import { fetchCertificatesConfig } from './certificates.js';
 import { ed25519Instruction } from './ed25519.js';
 import { toChainError } from './failure.js';
-import type { RegistryConfig } from './idl/registry.js';
+import type { RegistryConfig, RegistryMeter } from './idl/registry.js';
 import * as instructions from './instructions.js';
+import { fetchGridMint } from './mint.js';
 import { CERTIFICATES_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from './programs.js';
 import { type SendAndConfirmOptions, sendAndConfirm } from './send.js';
 import { ensureTokenAccounts } from './settlement.js';
@@ -60,10 +69,12 @@ const DEFAULT_MAX_RATED_WATTS = 100_000;
 
 /**
  * Initialises the registry and energy-token on any cluster where they are deployed, and certificates where that
- * program is deployed too (the guardian is the registry's). What is initialised already stays as it is, so that running it twice changes nothing; settings that differ are reported.
+ * program is deployed too (the guardian is the registry's). What is initialised already stays as it is, so that running
+ * it twice changes nothing; settings that differ are reported.
  *
  * @throws GtxError NOT_FOUND when a program is not deployed, FORBIDDEN when the key is not its upgrade
- * authority, CONFLICT when the registry was initialised for another network, CHAIN_REFUSED, CHAIN_UNAVAILABLE.
+ * authority, CONFLICT when the registry was initialised for another network or the GRID mint by an earlier version,
+ * CHAIN_REFUSED, CHAIN_UNAVAILABLE.
  */
 export async function chainInit(connection: Connection, options: ChainInitOptions): Promise<ChainInitResult> {
   const { upgradeAuthority, registrar, guardian, policy, maxRatedWatts, ...send } = options;
@@ -76,6 +87,8 @@ export async function chainInit(connection: Connection, options: ChainInitOption
   };
   const authority = upgradeAuthority.publicKey;
   const initialized: ChainInitResult['initialized'] = [];
+  // Refuses a chain whose mint the programs could not use.
+  await fetchGridMint(connection);
   const needed: TransactionInstruction[] = [];
   if (!(await fetchConfig(connection))) {
     await assertUpgradeAuthority(connection, 'registry', REGISTRY_PROGRAM_ID, authority);
@@ -333,4 +346,137 @@ export async function transferMeter(
     ],
   });
   return { changed: true, signature };
+}
+
+/**
+ * Changes the registry's limits; what is not given stays. Nothing when they are so already.
+ * @throws GtxError CHAIN_UNAVAILABLE before `chainInit`; CHAIN_REFUSED when the key is not the admin's.
+ */
+export async function setLimits(
+  connection: Connection,
+  {
+    admin,
+    maxRatedWatts,
+    dailyMintCapNkwh,
+    ...send
+  }: ActionOptions & {
+    admin: Keypair;
+    maxRatedWatts?: number | undefined;
+    /** The most that a meter without a cap of its own mints in a day (UTC); 0: no cap. */
+    dailyMintCapNkwh?: bigint | undefined;
+  },
+): Promise<ActionResult & { maxRatedWatts: number; dailyMintCapNkwh: bigint }> {
+  const config = await fetchConfig(connection);
+  if (!config)
+    throw new GtxError('NOT_FOUND', 'the registry is not initialised on this chain: run gtx chain init');
+  const wanted = {
+    maxRatedWatts: maxRatedWatts ?? config.maxRatedWatts,
+    dailyMintCapNkwh: dailyMintCapNkwh ?? config.dailyMintCap,
+  };
+  if (wanted.maxRatedWatts === config.maxRatedWatts && wanted.dailyMintCapNkwh === config.dailyMintCap) {
+    return { ...UNCHANGED, ...wanted };
+  }
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer: admin,
+    instructions: [instructions.setLimits({ admin: admin.publicKey, ...wanted })],
+  });
+  return { changed: true, signature, ...wanted };
+}
+
+/**
+ * Gives a meter a daily cap of its own, or with 0 the registry's again. Nothing when it is so already.
+ * @throws GtxError METER_NOT_REGISTERED; CHAIN_REFUSED when the key is neither the registrar's nor the admin's.
+ */
+export async function setMeterCap(
+  connection: Connection,
+  {
+    authority,
+    meterId,
+    dailyMintCapNkwh,
+    ...send
+  }: ActionOptions & { authority: Keypair; meterId: string; dailyMintCapNkwh: bigint },
+): Promise<ActionResult> {
+  const meter = await fetchMeter(connection, meterId);
+  if (!meter) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
+  if (meter.dailyMintCap === dailyMintCapNkwh) return UNCHANGED;
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer: authority,
+    instructions: [instructions.setMeterCap({ authority: authority.publicKey, meterId, dailyMintCapNkwh })],
+  });
+  return { changed: true, signature };
+}
+
+/**
+ * Says where wallets find more about GRID, and pays the mint the rent that a longer URI takes. Nothing when it is so.
+ * @throws GtxError NOT_FOUND before `chainInit`; CHAIN_REFUSED when the key is not the admin's or it is no URI.
+ */
+export async function setMetadataUri(
+  connection: Connection,
+  { admin, uri, ...send }: ActionOptions & { admin: Keypair; uri: string },
+): Promise<ActionResult> {
+  const mint = await fetchGridMint(connection);
+  if (!mint?.metadata)
+    throw new GtxError('NOT_FOUND', 'there is no GRID mint on this chain: run gtx chain init');
+  if (mint.metadata.uri === uri) return UNCHANGED;
+  const growth = Math.max(0, Buffer.byteLength(uri) - Buffer.byteLength(mint.metadata.uri));
+  let rent = 0;
+  try {
+    const [more, none] = await Promise.all(
+      [growth, 0].map((bytes) => connection.getMinimumBalanceForRentExemption(bytes)),
+    );
+    rent = (more ?? 0) - (none ?? 0);
+  } catch (error) {
+    throw toChainError(error);
+  }
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer: admin,
+    instructions: [
+      ...(rent > 0
+        ? [
+            SystemProgram.transfer({
+              fromPubkey: admin.publicKey,
+              toPubkey: gridMintAddress(),
+              lamports: rent,
+            }),
+          ]
+        : []),
+      instructions.updateMetadata({ admin: admin.publicKey, uri }),
+    ],
+  });
+  return { changed: true, signature };
+}
+
+/** Seconds of a UTC day of the chain's clock. */
+const DAY_SECONDS = 86_400n;
+
+/** The chain's clock, Unix seconds: what the programs take for now. @throws GtxError CHAIN_UNAVAILABLE */
+export async function chainTime(connection: Connection): Promise<bigint> {
+  let account: Awaited<ReturnType<Connection['getAccountInfo']>>;
+  try {
+    account = await connection.getAccountInfo(SYSVAR_CLOCK_PUBKEY, 'confirmed');
+  } catch (error) {
+    throw toChainError(error);
+  }
+  // Clock: slot, epoch start, epoch, leader schedule epoch, then the time (i64).
+  if (!account || account.data.length < 40) {
+    throw new GtxError('CHAIN_UNAVAILABLE', 'the node does not show the chain’s clock');
+  }
+  return account.data.readBigInt64LE(32);
+}
+
+/** What may be minted of a meter at `now` (the chain's clock), and when its next day begins. */
+export function mintAllowance(
+  meter: Pick<RegistryMeter, 'dailyMintCap' | 'mintedToday' | 'mintedOn'>,
+  config: Pick<RegistryConfig, 'dailyMintCap'>,
+  now: bigint,
+): { capNkwh: bigint | undefined; leftNkwh: bigint; nextDay: bigint } {
+  const day = now / DAY_SECONDS;
+  const nextDay = (day + 1n) * DAY_SECONDS;
+  const cap = meter.dailyMintCap > 0n ? meter.dailyMintCap : config.dailyMintCap;
+  if (cap === 0n) return { capNkwh: undefined, leftNkwh: U64_MAX, nextDay };
+  const today = day > meter.mintedOn ? 0n : meter.mintedToday;
+  return { capNkwh: cap, leftNkwh: cap > today ? cap - today : 0n, nextDay };
 }

@@ -1,17 +1,18 @@
-import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import { type AccountMeta, PublicKey, SystemProgram, type TransactionInstruction } from '@solana/web3.js';
 import {
   escrowAddress,
+  escrowAddressWithBump,
   gridMintAddress,
   gridTokenAccount,
   marketAddress,
   orderAddress,
+  orderAddressWithBump,
   programDataAddress,
   quoteTokenAccount,
   traderAddress,
 } from './addresses.js';
 import type { TradingMarket, TradingOrder } from './idl/trading.js';
-import { TRADING_PROGRAM_ID, trading } from './programs.js';
+import { GRID_TOKEN_PROGRAM_ID, TRADING_PROGRAM_ID, trading } from './programs.js';
 import { Side } from './trading.js';
 
 /*
@@ -19,24 +20,31 @@ import { Side } from './trading.js';
  */
 
 /** What the builders need of a market. */
-export type MarketRef = Pick<TradingMarket, 'quoteMint' | 'treasury' | 'feed'>;
+export type MarketRef = Pick<TradingMarket, 'quoteMint' | 'quoteTokenProgram' | 'treasury' | 'feed'>;
+/** A market's quote token: its mint, and the token program that this is of. */
+export type QuoteToken = Pick<TradingMarket, 'quoteMint' | 'quoteTokenProgram'>;
 /** What the builders need of an order. */
 export type OrderRef = Pick<TradingOrder, 'owner' | 'orderId' | 'side' | 'rentPayer'>;
 
 /** Pairs in one `cross_orders`. */
-export const MAX_CROSSED_PAIRS = 6;
+export const MAX_CROSSED_PAIRS = 5;
 
 const placeOf = ({ owner, orderId }: Pick<OrderRef, 'owner' | 'orderId'>) => {
   const order = orderAddress(owner, orderId);
   return { order, escrow: escrowAddress(order) };
 };
 
+const quoteAccount = ({ quoteMint, quoteTokenProgram }: QuoteToken, wallet: PublicKey): PublicKey =>
+  quoteTokenAccount(quoteMint, quoteTokenProgram, wallet);
 /** A wallet's account of what an order of this side offers. */
-const offered = (side: number, quoteMint: PublicKey, wallet: PublicKey): PublicKey =>
-  side === Side.Sell ? gridTokenAccount(wallet) : quoteTokenAccount(quoteMint, wallet);
+const offered = (side: number, quote: QuoteToken, wallet: PublicKey): PublicKey =>
+  side === Side.Sell ? gridTokenAccount(wallet) : quoteAccount(quote, wallet);
 /** A wallet's account of what an order of this side wants. */
-const wanted = (side: number, quoteMint: PublicKey, wallet: PublicKey): PublicKey =>
-  side === Side.Sell ? quoteTokenAccount(quoteMint, wallet) : gridTokenAccount(wallet);
+const wanted = (side: number, quote: QuoteToken, wallet: PublicKey): PublicKey =>
+  side === Side.Sell ? quoteAccount(quote, wallet) : gridTokenAccount(wallet);
+/** The token program of what an order of this side offers. */
+const programOffered = (side: number, quote: QuoteToken): PublicKey =>
+  side === Side.Sell ? GRID_TOKEN_PROGRAM_ID : quote.quoteTokenProgram;
 
 // --- markets
 
@@ -138,11 +146,37 @@ export function acceptMarketAdmin(args: { newAdmin: PublicKey; market: PublicKey
 
 // --- orders
 
-/** Makes an order. Signers: `payer` (rent, which comes back to it), `owner`. */
+/**
+ * Opens a wallet's trader account for a market: before its first order, and before its next one in another market.
+ * Signers: `payer` (the rent), `wallet`.
+ */
+export function openTrader(args: {
+  payer: PublicKey;
+  wallet: PublicKey;
+  quoteMint: PublicKey;
+}): TransactionInstruction {
+  const { payer, wallet, quoteMint } = args;
+  return trading.instruction(
+    'open_trader',
+    {},
+    {
+      payer,
+      wallet,
+      market: marketAddress(quoteMint),
+      trader: traderAddress(wallet),
+      systemProgram: SystemProgram.programId,
+    },
+  );
+}
+
+/**
+ * Makes an order. Signers: `payer` (rent, which comes back to it), `owner`, whose trader account is open for the market
+ * (see {@link openTrader}).
+ */
 export function createOrder(args: {
   payer: PublicKey;
   owner: PublicKey;
-  quoteMint: PublicKey;
+  market: QuoteToken;
   /** Higher than any before: see `nextOrderId`. */
   orderId: bigint;
   side: Side;
@@ -155,18 +189,25 @@ export function createOrder(args: {
   /** The owner's account from which the escrow is filled; the associated one unless given. */
   source?: PublicKey;
 }): TransactionInstruction {
-  const { payer, owner, quoteMint, source, ...rest } = args;
-  return trading.instruction('create_order', rest, {
-    payer,
-    owner,
-    market: marketAddress(quoteMint),
-    trader: traderAddress(owner),
-    ...placeOf(args),
-    source: source ?? offered(args.side, quoteMint, owner),
-    mint: args.side === Side.Sell ? gridMintAddress() : quoteMint,
-    tokenProgram: TOKEN_PROGRAM_ID,
-    systemProgram: SystemProgram.programId,
-  });
+  const { payer, owner, market, source, ...rest } = args;
+  const [order, orderBump] = orderAddressWithBump(owner, args.orderId);
+  const [escrow, escrowBump] = escrowAddressWithBump(order);
+  return trading.instruction(
+    'create_order',
+    { ...rest, orderBump, escrowBump },
+    {
+      payer,
+      owner,
+      market: marketAddress(market.quoteMint),
+      trader: traderAddress(owner),
+      order,
+      escrow,
+      source: source ?? offered(args.side, market, owner),
+      mint: args.side === Side.Sell ? gridMintAddress() : market.quoteMint,
+      tokenProgram: programOffered(args.side, market),
+      systemProgram: SystemProgram.programId,
+    },
+  );
 }
 
 /**
@@ -202,14 +243,15 @@ export function matchOrder(args: {
       taker,
       market: marketAddress(quoteMint),
       ...placeOf(order),
-      takerSource: args.source ?? wanted(order.side, quoteMint, taker),
-      takerDestination: args.destination ?? offered(order.side, quoteMint, taker),
-      makerDestination: wanted(order.side, quoteMint, order.owner),
-      makerRefund: offered(order.side, quoteMint, order.owner),
+      takerSource: args.source ?? wanted(order.side, market, taker),
+      takerDestination: args.destination ?? offered(order.side, market, taker),
+      makerDestination: wanted(order.side, market, order.owner),
+      makerRefund: offered(order.side, market, order.owner),
       treasury: market.treasury,
       rentPayer: order.rentPayer,
       feed: market.feed,
-      tokenProgram: TOKEN_PROGRAM_ID,
+      baseTokenProgram: GRID_TOKEN_PROGRAM_ID,
+      quoteTokenProgram: market.quoteTokenProgram,
     },
   );
 }
@@ -228,7 +270,8 @@ export function crossOrders(args: {
       market: marketAddress(quoteMint),
       treasury: market.treasury,
       feed: market.feed,
-      tokenProgram: TOKEN_PROGRAM_ID,
+      baseTokenProgram: GRID_TOKEN_PROGRAM_ID,
+      quoteTokenProgram: market.quoteTokenProgram,
     },
   );
   const accounts = pairs.flatMap(({ sell, buy }): PublicKey[] => {
@@ -238,9 +281,9 @@ export function crossOrders(args: {
       from.escrow,
       to.order,
       to.escrow,
-      quoteTokenAccount(quoteMint, sell.owner),
+      quoteAccount(market, sell.owner),
       gridTokenAccount(buy.owner),
-      quoteTokenAccount(quoteMint, buy.owner),
+      quoteAccount(market, buy.owner),
       sell.rentPayer,
       buy.rentPayer,
     ];
@@ -253,36 +296,36 @@ export function crossOrders(args: {
 
 /** Takes an order back. Signer: its owner. */
 export function cancelOrder(args: {
-  quoteMint: PublicKey;
+  market: QuoteToken;
   order: OrderRef;
   /** Any account of the owner's for what is escrowed; the associated one unless given. */
   destination?: PublicKey;
 }): TransactionInstruction {
-  const { quoteMint, order, destination } = args;
+  const { market, order, destination } = args;
   return trading.instruction(
     'cancel_order',
     {},
     {
       owner: order.owner,
       ...placeOf(order),
-      destination: destination ?? offered(order.side, quoteMint, order.owner),
+      destination: destination ?? offered(order.side, market, order.owner),
       rentPayer: order.rentPayer,
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: programOffered(order.side, market),
     },
   );
 }
 
 /** Returns an expired order to its owner. Nobody needs to sign but the fee payer. */
-export function expireOrder(args: { quoteMint: PublicKey; order: OrderRef }): TransactionInstruction {
-  const { quoteMint, order } = args;
+export function expireOrder(args: { market: QuoteToken; order: OrderRef }): TransactionInstruction {
+  const { market, order } = args;
   return trading.instruction(
     'expire_order',
     {},
     {
       ...placeOf(order),
-      destination: offered(order.side, quoteMint, order.owner),
+      destination: offered(order.side, market, order.owner),
       rentPayer: order.rentPayer,
-      tokenProgram: TOKEN_PROGRAM_ID,
+      tokenProgram: programOffered(order.side, market),
     },
   );
 }

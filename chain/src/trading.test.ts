@@ -19,6 +19,7 @@ import {
 import { decodeEvents } from './events.js';
 import { tradingIdl } from './idl/trading.js';
 import * as build from './instructions.js';
+import { GRID_TOKEN_PROGRAM_ID } from './programs.js';
 import { type Executed, Svm } from './testing/svm.js';
 import { decodeMarket, decodeOrder, decodeTrader, feeOf, quoteOf, Side } from './trading.js';
 
@@ -47,10 +48,11 @@ const events = (executed: Executed) => decodeEvents(executed.logs).events;
 function createOrder(owner: Keypair, side: Side, orderId: bigint, price = 3n * ONE): Executed {
   return run(
     [
+      build.openTrader({ payer: owner.publicKey, wallet: owner.publicKey, quoteMint: grx.publicKey }),
       build.createOrder({
         payer: owner.publicKey,
         owner: owner.publicKey,
-        quoteMint: grx.publicKey,
+        market: decodedMarket(),
         orderId,
         side,
         amount: 10n * ONE,
@@ -72,9 +74,9 @@ beforeEach(() => {
   svm = new Svm(admin.publicKey, START);
   svm.fund(admin.publicKey, maker.publicKey, taker.publicKey);
   market = marketAddress(grx.publicKey);
-  const create = (mint: PublicKey, wallet: PublicKey, account: PublicKey) =>
-    createAssociatedTokenAccountIdempotentInstruction(admin.publicKey, account, wallet, mint);
-  const treasury = quoteTokenAccount(grx.publicKey, admin.publicKey);
+  const create = (mint: PublicKey, wallet: PublicKey, account: PublicKey, program = TOKEN_PROGRAM_ID) =>
+    createAssociatedTokenAccountIdempotentInstruction(admin.publicKey, account, wallet, mint, program);
+  const treasury = quoteTokenAccount(grx.publicKey, TOKEN_PROGRAM_ID, admin.publicKey);
   run([build.initializeEnergyToken({ authority: admin.publicKey })], admin);
   run(
     [
@@ -92,12 +94,12 @@ beforeEach(() => {
     grx,
   );
   for (const { publicKey } of [maker, taker]) {
-    const account = quoteTokenAccount(grx.publicKey, publicKey);
+    const account = quoteTokenAccount(grx.publicKey, TOKEN_PROGRAM_ID, publicKey);
     run(
       [
         create(grx.publicKey, publicKey, account),
         createMintToInstruction(grx.publicKey, account, admin.publicKey, 1_000n * ONE),
-        create(gridMintAddress(), publicKey, gridTokenAccount(publicKey)),
+        create(gridMintAddress(), publicKey, gridTokenAccount(publicKey), GRID_TOKEN_PROGRAM_ID),
       ],
       admin,
     );
@@ -137,7 +139,7 @@ describe('orders', () => {
       owner: maker.publicKey,
       escrow: escrowAddress(order),
       baseAccount: gridTokenAccount(maker.publicKey),
-      quoteAccount: quoteTokenAccount(grx.publicKey, maker.publicKey),
+      quoteAccount: quoteTokenAccount(grx.publicKey, TOKEN_PROGRAM_ID, maker.publicKey),
       remaining: 10n * ONE,
       price: 3n * ONE,
       feeBps: 25,
@@ -164,7 +166,7 @@ describe('orders', () => {
       },
     ]);
     expect(svm.tokens(gridTokenAccount(taker.publicKey))).toBe(110n * ONE);
-    expect(svm.tokens(quoteTokenAccount(grx.publicKey, maker.publicKey))).toBe(
+    expect(svm.tokens(quoteTokenAccount(grx.publicKey, TOKEN_PROGRAM_ID, maker.publicKey))).toBe(
       1_030n * ONE - feeOf(quote, 25),
     );
   });
@@ -190,14 +192,14 @@ describe('orders', () => {
     createOrder(maker, Side.Buy, 1n);
     createOrder(maker, Side.Sell, 2n);
     const [buy, sell] = [decodedOrder(maker, 1n), decodedOrder(maker, 2n)];
-    const cancelled = run([build.cancelOrder({ quoteMint: grx.publicKey, order: buy })], maker);
+    const cancelled = run([build.cancelOrder({ market: decodedMarket(), order: buy })], maker);
     expect(events(cancelled)).toMatchObject([
       { name: 'OrderCancelled', data: { orderId: 1n, refunded: 30n * ONE } },
     ]);
-    const early = svm.execute([build.expireOrder({ quoteMint: grx.publicKey, order: sell })], [admin]);
+    const early = svm.execute([build.expireOrder({ market: decodedMarket(), order: sell })], [admin]);
     expect(early.refused).toBe('NotExpired');
     svm.setTime(START + 3_600);
-    const expired = run([build.expireOrder({ quoteMint: grx.publicKey, order: sell })], admin);
+    const expired = run([build.expireOrder({ market: decodedMarket(), order: sell })], admin);
     expect(events(expired)).toMatchObject([
       { name: 'OrderExpired', data: { orderId: 2n, refunded: 10n * ONE } },
     ]);
@@ -207,7 +209,7 @@ describe('orders', () => {
 describe('markets', () => {
   it('are changed by their admin, who can hand them over', () => {
     const feed = Keypair.generate().publicKey;
-    const treasury = quoteTokenAccount(grx.publicKey, maker.publicKey);
+    const treasury = quoteTokenAccount(grx.publicKey, TOKEN_PROGRAM_ID, maker.publicKey);
     const as = { admin: admin.publicKey, market };
     run(
       [
@@ -236,6 +238,6 @@ describe('markets', () => {
   it('have no builder missing', () => {
     // `set_paused` is `setMarketPaused`, and so on.
     const names = tradingIdl.instructions.map(({ name }) => name);
-    expect(names).toHaveLength(13);
+    expect(names).toHaveLength(14);
   });
 });

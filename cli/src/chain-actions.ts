@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs';
 import {
   chainInit,
+  chainTime,
   ed25519Instruction,
   ensureTokenAccounts,
   eventsOf,
+  fetchConfig,
+  fetchGridMint,
   fetchMeter,
+  fetchTokenConfig,
+  GRID_TOKEN_PROGRAM_ID,
+  gridMintAddress,
   gridTokenAccount,
   instructions,
+  mintAllowance,
   openConnection,
   ownerMessageFor,
   Policy,
@@ -14,6 +21,9 @@ import {
   registerMeter,
   registerUser,
   sendAndConfirm,
+  setLimits,
+  setMetadataUri,
+  setMeterCap,
   signMessage,
   toChainError,
   verifyUser,
@@ -108,6 +118,7 @@ export async function initialiseChain(
       guardian: config.guardian.toBase58(),
       policy: config.policy === Policy.IntervalSurplus ? 'interval-surplus' : 'net-over-all-time',
       max_rated_watts: config.maxRatedWatts,
+      daily_mint_cap_kwh: nkwhToKwh(config.dailyMintCap),
       differences,
     },
     text: [
@@ -590,5 +601,144 @@ export async function decideHeld(
       signature,
     },
     text: `${release ? 'Released' : 'Wrote off'} ${amount} kWh of ${meterId} held under sequence ${sequence}.\n  transaction ${signature}`,
+  };
+}
+
+const capText = (cap: Nkwh): string => (cap === 0n ? 'none' : `${nkwhToKwh(cap)} kWh a day`);
+
+/** Shows the registry's limits, and changes those that are named. */
+export async function changeLimits(
+  targets: Targets,
+  options: {
+    adminKey: string | undefined;
+    maxRatedWatts: number | undefined;
+    dailyMintCap: Nkwh | undefined;
+  },
+): Promise<Result> {
+  const connection = connectTo(targets);
+  const { maxRatedWatts, dailyMintCap } = options;
+  const changes = maxRatedWatts !== undefined || dailyMintCap !== undefined;
+  const config = await fetchConfig(connection);
+  if (!config) {
+    throw new GtxError('NOT_FOUND', 'the registry is not initialised on this chain: run gtx chain init');
+  }
+  const result = changes
+    ? await setLimits(connection, {
+        admin: loadKey(targets.layout, 'upgradeAuthority', options.adminKey),
+        maxRatedWatts,
+        dailyMintCapNkwh: dailyMintCap,
+      })
+    : {
+        changed: false,
+        signature: undefined,
+        maxRatedWatts: config.maxRatedWatts,
+        dailyMintCapNkwh: config.dailyMintCap,
+      };
+  return {
+    json: {
+      changed: result.changed,
+      ...(result.signature === undefined ? {} : { signature: result.signature }),
+      max_rated_watts: result.maxRatedWatts,
+      daily_mint_cap_kwh: nkwhToKwh(result.dailyMintCapNkwh),
+    },
+    text: [
+      ...(changes
+        ? [changedText(result.changed, 'Changed the limits.', 'They are so already.', result.signature)]
+        : []),
+      `  rated power of a meter at most ${result.maxRatedWatts} W`,
+      `  daily mint cap of a meter: ${capText(result.dailyMintCapNkwh)}`,
+    ].join('\n'),
+  };
+}
+
+/** Shows what a meter may mint in a day, and sets its own cap where one is given (0: the registry's). */
+export async function changeMeterCap(
+  targets: Targets,
+  options: { meterId: string; dailyMintCap: Nkwh | undefined; authorityKey: string | undefined },
+): Promise<Result> {
+  const connection = connectTo(targets);
+  const { meterId, dailyMintCap } = options;
+  let signature: string | undefined;
+  let changed = false;
+  if (dailyMintCap !== undefined) {
+    ({ changed, signature } = await setMeterCap(connection, {
+      authority: loadKey(targets.layout, 'registrar', options.authorityKey),
+      meterId,
+      dailyMintCapNkwh: dailyMintCap,
+    }));
+  }
+  const [config, meter, now] = [
+    await fetchConfig(connection),
+    await fetchMeter(connection, meterId),
+    await chainTime(connection),
+  ];
+  if (!config || !meter) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
+  const { capNkwh, leftNkwh, nextDay } = mintAllowance(meter, config, now);
+  const due = meter.eligible - meter.minted;
+  const until = new Date(Number(nextDay) * 1_000).toISOString();
+  return {
+    json: {
+      meter_id: meterId,
+      changed,
+      ...(signature === undefined ? {} : { signature }),
+      own_cap_kwh: nkwhToKwh(meter.dailyMintCap),
+      cap_kwh: capNkwh === undefined ? null : nkwhToKwh(capNkwh),
+      left_today_kwh: capNkwh === undefined ? null : nkwhToKwh(leftNkwh),
+      due_kwh: nkwhToKwh(due),
+      next_day: until,
+    },
+    text: [
+      ...(dailyMintCap === undefined
+        ? []
+        : [changedText(changed, `Changed the cap of ${meterId}.`, 'It is so already.', signature)]),
+      `  daily mint cap of ${meterId}: ${capText(capNkwh ?? 0n)}${meter.dailyMintCap > 0n ? ' (its own)' : ''}`,
+      ...(capNkwh === undefined ? [] : [`  left until ${until}: ${nkwhToKwh(leftNkwh)} kWh`]),
+      `  still to be minted: ${nkwhToKwh(due)} kWh`,
+    ].join('\n'),
+  };
+}
+
+/** What is known of GRID: its metadata as wallets show it, and its supply. */
+export async function showToken(
+  targets: Targets,
+  options: { uri: string | undefined; adminKey: string | undefined },
+): Promise<Result> {
+  const connection = connectTo(targets);
+  let outcome: { changed: boolean; signature?: string } = { changed: false };
+  if (options.uri !== undefined) {
+    const admin = loadKey(targets.layout, 'upgradeAuthority', options.adminKey);
+    outcome = await setMetadataUri(connection, { admin, uri: options.uri });
+  }
+  const [mint, totals] = [await fetchGridMint(connection), await fetchTokenConfig(connection)];
+  if (!mint || !totals) {
+    throw new GtxError('NOT_FOUND', 'there is no GRID mint on this chain: run gtx chain init');
+  }
+  const { metadata } = mint;
+  const address = gridMintAddress().toBase58();
+  return {
+    json: {
+      mint: address,
+      token_program: GRID_TOKEN_PROGRAM_ID.toBase58(),
+      changed: outcome.changed,
+      ...(outcome.signature === undefined ? {} : { signature: outcome.signature }),
+      name: metadata?.name ?? null,
+      symbol: metadata?.symbol ?? null,
+      decimals: mint.decimals,
+      uri: metadata?.uri ?? null,
+      fields: Object.fromEntries(metadata?.fields ?? []),
+      supply_grid: nkwhToKwh(mint.supply),
+      minted_grid: nkwhToKwh(totals.totalMinted),
+      burned_grid: nkwhToKwh(totals.totalBurned),
+      retired_grid: nkwhToKwh(totals.totalRetired),
+    },
+    text: [
+      ...(options.uri === undefined
+        ? []
+        : [changedText(outcome.changed, 'Changed the URI.', 'It is so already.', outcome.signature)]),
+      `${metadata?.name ?? 'GRID'} (${metadata?.symbol ?? ''}), ${mint.decimals} decimals, Token-2022 mint ${address}`,
+      ...[...(metadata?.fields ?? [])].map(([key, value]) => `  ${key}: ${value}`),
+      `  URI: ${metadata?.uri || 'none'}`,
+      `  in circulation ${nkwhToKwh(mint.supply)}, minted ${nkwhToKwh(totals.totalMinted)}, burned ${nkwhToKwh(totals.totalBurned)} (${nkwhToKwh(totals.totalRetired)} as consumption)`,
+    ].join('\n'),
   };
 }

@@ -8,9 +8,11 @@ import {
   decodeMint,
   decodeMultisig,
   decodeTokenAccount,
+  extensionsOf,
   tokenProgramName,
   uiTokenAmount,
 } from './token.js';
+import { parseExtensions } from './token-extensions.js';
 
 type AccountData = (address: string) => Uint8Array | undefined;
 
@@ -33,6 +35,7 @@ function parseToken(data: Uint8Array, accountData: AccountData): { type: string;
         delegatedAmount:
           account.delegate === undefined ? undefined : uiTokenAmount(account.delegatedAmount, decimals),
         closeAuthority: account.closeAuthority,
+        extensions: parseExtensions(extensionsOf(data)),
       },
     };
   }
@@ -46,6 +49,7 @@ function parseToken(data: Uint8Array, accountData: AccountData): { type: string;
         decimals: mint.decimals,
         isInitialized: mint.isInitialized,
         freezeAuthority: mint.freezeAuthority ?? null,
+        extensions: parseExtensions(extensionsOf(data)),
       },
     };
   }

@@ -10,6 +10,9 @@ export const TOKEN_ACCOUNT_LENGTH = 165;
 // Token-2022 pads to 165 bytes and then says what the account is: 1 mint, 2 token account.
 const ACCOUNT_TYPE_MINT = 1;
 const ACCOUNT_TYPE_ACCOUNT = 2;
+/** Behind the type byte: type u16, length u16, value, and so on (spl-token-2022: extension/mod.rs). */
+const FIRST_EXTENSION = TOKEN_ACCOUNT_LENGTH + 1;
+const EXTENSION_HEADER = 4;
 
 export interface TokenAccount {
   mint: string;
@@ -86,6 +89,27 @@ export function decodeMint(bytes: Uint8Array): Mint | undefined {
     isInitialized: true,
     freezeAuthority: optionalKey(data, 46),
   };
+}
+
+/** An extension of a Token-2022 mint or account. */
+export interface Extension {
+  type: number;
+  value: Buffer;
+}
+
+/** The extensions behind a mint's or token account's own bytes. The list ends at type 0 or where it is broken. */
+export function extensionsOf(bytes: Uint8Array): Extension[] {
+  const data = asBuffer(bytes);
+  const found: Extension[] = [];
+  let at = FIRST_EXTENSION;
+  while (at + EXTENSION_HEADER <= data.length) {
+    const type = data.readUInt16LE(at);
+    const end = at + EXTENSION_HEADER + data.readUInt16LE(at + 2);
+    if (type === 0 || end > data.length) break;
+    found.push({ type, value: data.subarray(at + EXTENSION_HEADER, end) });
+    at = end;
+  }
+  return found;
 }
 
 /** Decodes a token multisig account. */

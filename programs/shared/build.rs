@@ -10,6 +10,8 @@ const DEFAULT_TRADING_ID: &str = "H4onjARzXtAYoeBVZdELGX2bW1cSzJgoTQKkSutjMoD5";
 const DEFAULT_ORACLE_ID: &str = "6asrQxkRXF4eZ3wB9eUkGZK32x2VG6XzadsvxzUhDCtz";
 const DEFAULT_GOVERNANCE_ID: &str = "5uLzk9o92zecebe3syCoTePpe8ibU1rnxVia63qZYSdC";
 const DEFAULT_CERTIFICATES_ID: &str = "7LAjAL8UJXZFWjzMWU5kFpCs7E1ND3qRFS1CtAjjP4zF";
+const TOKEN_ID: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+const TOKEN_2022_ID: &str = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb";
 const UPGRADEABLE_LOADER_ID: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
 fn program_id(variable: &str, default: &str) -> Address {
@@ -52,6 +54,12 @@ fn main() {
     constant(&mut out, "ORACLE_ID", "The oracle program", &oracle);
     constant(&mut out, "GOVERNANCE_ID", "The governance program", &governance);
     constant(&mut out, "CERTIFICATES_ID", "The certificates program", &certificates);
+    for (name, doc, id) in [
+        ("TOKEN_ID", "The classic SPL Token program", TOKEN_ID),
+        ("TOKEN_2022_ID", "The Token-2022 program, of which GRID is", TOKEN_2022_ID),
+    ] {
+        constant(&mut out, name, doc, &Address::from_str(id).expect("a constant"));
+    }
     constant(&mut out, "UPGRADEABLE_LOADER_ID", "The loader that owns program data accounts", &loader);
     derived(&mut out, "REGISTRY_CONFIG", "The registry's configuration", seeds::CONFIG, &registry);
     derived(

@@ -1,6 +1,6 @@
 import { Keypair, PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
-import { meterIdBytes, refusesWrongAccounts, World } from './support.js';
+import { bn, meterIdBytes, refusesWrongAccounts, World } from './support.js';
 
 /** What each account of an instruction for the admin is refused with. */
 const ADMIN_ACCOUNTS = {
@@ -29,8 +29,15 @@ describe('propose_admin and accept_admin', () => {
     expect(accepted.events).toMatchObject([{ name: 'ConfigChanged', data: { admin: next.publicKey } }]);
     expect([world.config().admin, world.config().pending_admin]).toEqual([next.publicKey, PublicKey.default]);
     // The old admin is nobody now.
-    world.refused('NotAdmin', [world.admin('set_limits', { max_rated_watts: 1 })], [world.upgradeAuthority]);
-    world.must([world.admin('set_limits', { max_rated_watts: 1 }, next.publicKey)], [next]);
+    world.refused(
+      'NotAdmin',
+      [world.admin('set_limits', { max_rated_watts: 1, daily_mint_cap: bn(7n) })],
+      [world.upgradeAuthority],
+    );
+    world.must(
+      [world.admin('set_limits', { max_rated_watts: 1, daily_mint_cap: bn(7n) }, next.publicKey)],
+      [next],
+    );
   });
 
   it('let nobody but the proposed admin accept, and a proposal be withdrawn', () => {
@@ -76,7 +83,7 @@ describe('set_registrar, set_guardian and set_limits', () => {
       [
         world.admin('set_registrar', { new_registrar: registrar.publicKey }),
         world.admin('set_guardian', { new_guardian: guardian.publicKey }),
-        world.admin('set_limits', { max_rated_watts: 7_000 }),
+        world.admin('set_limits', { max_rated_watts: 7_000, daily_mint_cap: bn(7n) }),
       ],
       [world.upgradeAuthority],
     );
@@ -91,6 +98,7 @@ describe('set_registrar, set_guardian and set_limits', () => {
       'ConfigChanged',
     ]);
     expect(result.events[2]?.data).toMatchObject({ guardian: guardian.publicKey, max_rated_watts: 7_000 });
+    expect(String(result.events[2]?.data.daily_mint_cap)).toBe('7');
   });
 
   it("end a stolen registrar key's power at once", () => {
@@ -121,7 +129,7 @@ describe('set_registrar, set_guardian and set_limits', () => {
         ['propose_admin', { new_admin: signer.publicKey }],
         ['set_registrar', { new_registrar: signer.publicKey }],
         ['set_guardian', { new_guardian: signer.publicKey }],
-        ['set_limits', { max_rated_watts: 1 }],
+        ['set_limits', { max_rated_watts: 1, daily_mint_cap: bn(7n) }],
       ] as const) {
         world.refused('NotAdmin', [world.admin(name, args, signer.publicKey)], [signer]);
       }
@@ -134,7 +142,7 @@ describe('set_registrar, set_guardian and set_limits', () => {
       world.refused(error, [world.admin(...call)], [world.upgradeAuthority]);
     refused('AuthorityInvalid', 'set_registrar', { new_registrar: PublicKey.default });
     refused('AuthorityInvalid', 'set_guardian', { new_guardian: PublicKey.default });
-    refused('LimitInvalid', 'set_limits', { max_rated_watts: 0 });
+    refused('LimitInvalid', 'set_limits', { max_rated_watts: 0, daily_mint_cap: bn(7n) });
   });
 
   it('refuse wrong accounts', () => {
@@ -143,7 +151,7 @@ describe('set_registrar, set_guardian and set_limits', () => {
     for (const [name, args] of [
       ['set_registrar', { new_registrar: key }],
       ['set_guardian', { new_guardian: key }],
-      ['set_limits', { max_rated_watts: 5 }],
+      ['set_limits', { max_rated_watts: 5, daily_mint_cap: bn(7n) }],
     ] as const) {
       refusesWrongAccounts(
         world,

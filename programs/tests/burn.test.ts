@@ -1,7 +1,7 @@
 import { createBurnInstruction } from '@solana/spl-token';
 import type { PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
-import { bn, call, pda, refusesWrongAccounts, TOKEN_PROGRAM_ID, World } from './support.js';
+import { bn, call, pda, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID, World } from './support.js';
 
 /** A world where an owner holds 1,000 base units. */
 function setup() {
@@ -18,7 +18,7 @@ function setup() {
         config: pda.tokenConfig,
         mint: pda.mint,
         token_account: pda.tokenAccount(meter.owner.publicKey),
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: TOKEN_2022_PROGRAM_ID,
         ...accounts,
       },
     );
@@ -69,7 +69,10 @@ describe('burn', () => {
   it('goes unseen when done with the token program itself: supply is then below minted less burned', () => {
     const { world, meter } = setup();
     const account = pda.tokenAccount(meter.owner.publicKey);
-    world.must([createBurnInstruction(account, pda.mint, meter.owner.publicKey, 40n)], [meter.owner]);
+    world.must(
+      [createBurnInstruction(account, pda.mint, meter.owner.publicKey, 40n, [], TOKEN_2022_PROGRAM_ID)],
+      [meter.owner],
+    );
     expect(world.supply()).toBe(960n);
     expect(world.tokenConfig()).toMatchObject({ minted: 1_000n, burned: 0n });
   });
@@ -86,8 +89,8 @@ describe('burn', () => {
       },
       mint: { other: 'WrongMint', copy: 'WrongMint', readonly: 'ConstraintMut' },
       token_account: {
-        other: 'InvalidAccountData',
-        copy: 'ExternalAccountDataModified',
+        other: 'IncorrectProgramId',
+        copy: 'IncorrectProgramId',
         readonly: 'ConstraintMut',
       },
       token_program: { other: 'ConstraintExecutable' },

@@ -15,7 +15,7 @@ import {
   type Result,
   registryIdl,
   type TestMeter,
-  TOKEN_PROGRAM_ID,
+  TOKEN_2022_PROGRAM_ID,
   tokenIdl,
   World,
 } from './support.js';
@@ -129,7 +129,7 @@ function measure(): Record<string, Cost> {
     config: pda.tokenConfig,
     mint: pda.mint,
     token_account: pda.tokenAccount(meter.owner.publicKey),
-    token_program: TOKEN_PROGRAM_ID,
+    token_program: TOKEN_2022_PROGRAM_ID,
   };
   take('energy_token.burn', [call('token', 'burn', { amount: bn(1n) }, tokenAccounts)], [meter.owner]);
   const third = meters[2] as TestMeter;
@@ -155,7 +155,13 @@ function measure(): Record<string, Cost> {
   const next = world.key();
   take('registry.set_registrar', [world.admin('set_registrar', { new_registrar: next.publicKey })], [admin]);
   take('registry.set_guardian', [world.admin('set_guardian', { new_guardian: next.publicKey })], [admin]);
-  take('registry.set_limits', [world.admin('set_limits', { max_rated_watts: 50_000 })], [admin]);
+  take(
+    'registry.set_limits',
+    [world.admin('set_limits', { max_rated_watts: 50_000, daily_mint_cap: bn(0n) })],
+    [admin],
+  );
+  take('registry.set_meter_cap', [world.setMeterCap(third, 1n, admin.publicKey)], [admin]);
+  take('energy_token.update_metadata', [world.updateMetadata('')], [admin]);
   take('registry.set_paused', [world.setPaused(true)], [admin]);
   take('registry.propose_admin', [world.admin('propose_admin', { new_admin: next.publicKey })], [admin]);
   take('registry.accept_admin', [world.acceptAdmin(next.publicKey)], [next]);

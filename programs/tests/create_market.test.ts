@@ -75,7 +75,7 @@ describe('create_market', () => {
       );
     refusedFor(pda.mint);
     const six = world.key();
-    world.createMint(six, 6);
+    world.createMint(six, { decimals: 6 });
     refusedFor(six.publicKey);
     refusedFor(world.treasury);
     refusedFor(world.forgedCopy(world.grx.publicKey));

@@ -1,6 +1,6 @@
 import { createApproveInstruction, createCloseAccountInstruction } from '@solana/spl-token';
 import { describe, expect, it } from 'vitest';
-import { pda, refusesWrongAccounts, TOKEN_PROGRAM_ID } from './support.js';
+import { pda, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID } from './support.js';
 import { BUY, LOT, ONE, quoteUp, SELL, TICK, TRADING, TradingWorld, tradingPda } from './trading.js';
 
 const ORDER_BYTES = 272;
@@ -11,6 +11,7 @@ describe('create_order', () => {
   it('escrows the GRID of a sell order and tells everything about it', () => {
     const world = new TradingWorld({ feeBps: 25 });
     const seller = world.trader(15n * ONE);
+    world.open(seller);
     const order = world.planned(seller);
     const result = world.must([world.createOrder(order)], [seller]);
     expect(world.grid(seller.publicKey)).toBe(5n * ONE);
@@ -67,16 +68,17 @@ describe('create_order', () => {
     const world = new TradingWorld();
     const [seller, sponsor] = [world.trader(), world.key()];
     world.fund(sponsor.publicKey);
+    const start = world.lamports(sponsor.publicKey);
+    // The account of ids is made before, and stays.
+    world.must([world.openTrader(seller.publicKey, sponsor.publicKey)], [sponsor, seller]);
+    expect(world.lamports(sponsor.publicKey)).toBe(start - world.rent(TRADER_BYTES));
     const before = [world.lamports(seller.publicKey), world.lamports(sponsor.publicKey)];
     const order = world.sell(seller, { payer: sponsor });
     const accounts = world.rent(ORDER_BYTES) + world.rent(TOKEN_ACCOUNT_BYTES);
     expect(world.lamports(order.address)).toBe(world.rent(ORDER_BYTES));
     expect(world.lamports(order.escrow)).toBe(world.rent(TOKEN_ACCOUNT_BYTES));
     expect(world.lamports(seller.publicKey)).toBe(before[0]);
-    // The first order also makes the owner's account of ids, which stays.
-    expect(world.lamports(sponsor.publicKey)).toBe(
-      (before[1] as bigint) - accounts - world.rent(TRADER_BYTES),
-    );
+    expect(world.lamports(sponsor.publicKey)).toBe((before[1] as bigint) - accounts);
     const second = world.sell(seller, { payer: seller });
     expect(world.lamports(seller.publicKey)).toBe((before[0] as bigint) - accounts);
     expect(world.order(second)?.raw.rent_payer).toEqual(seller.publicKey);
@@ -102,6 +104,7 @@ describe('create_order', () => {
     it('skip at most a million, so that no mistake uses them up', () => {
       const world = new TradingWorld();
       const seller = world.trader();
+      world.open(seller);
       for (const id of [1_000_001n, 2n ** 64n - 1n]) {
         world.refused('OrderIdJump', [world.createOrder(world.planned(seller, { id }))], [seller]);
       }
@@ -114,6 +117,7 @@ describe('create_order', () => {
       const [seller, other] = [world.trader(), world.trader()];
       world.sell(seller);
       const trader = tradingPda.trader(seller.publicKey);
+      world.refused('TraderNotOpen', [world.createOrder(world.planned(other))], [other]);
       world.refused('WrongTrader', [world.createOrder(world.planned(other), { trader })], [other]);
       const order = world.sell(other);
       for (const account of [trader, order.address]) {
@@ -126,7 +130,7 @@ describe('create_order', () => {
       const seller = world.trader();
       const order = world.planned(seller);
       for (const key of [order.address, order.escrow, tradingPda.trader(seller.publicKey)]) world.fund(key);
-      world.must([world.createOrder(order)], [seller]);
+      world.must([world.openTrader(seller.publicKey), world.createOrder(order)], [seller]);
       expect(world.balance(order.escrow)).toBe(10n * ONE);
     });
   });
@@ -154,6 +158,7 @@ describe('create_order', () => {
   it('refuses an order whose cost does not fit 64 bits, on both sides', () => {
     const world = new TradingWorld({ lotSize: 1n, tickSize: ONE });
     const trader = world.trader();
+    world.open(trader);
     const largest = (2n ** 64n - 1n) / ONE;
     for (const side of [SELL, BUY]) {
       const order = world.planned(trader, { side, amount: ONE + 1n, price: largest * ONE });
@@ -165,26 +170,40 @@ describe('create_order', () => {
   it('refuses what the owner does not have, and leaves nothing behind', () => {
     const world = new TradingWorld();
     const trader = world.trader(9n * ONE, 29n * ONE);
+    world.open(trader);
     for (const side of [SELL, BUY]) {
       // SPL Token: 1 InsufficientFunds.
       world.refused('Custom(1)', [world.createOrder(world.planned(trader, { side }))], [trader]);
     }
-    expect(world.account(tradingPda.trader(trader.publicKey))).toBeUndefined();
+    expect(world.lastOrderId(trader.publicKey)).toBe(0n);
   });
 
   it("spends only the signer's own accounts: no delegate trades with another's tokens", () => {
     const world = new TradingWorld();
     const [victim, thief] = [world.trader(), world.trader(0n, 0n)];
     const source = pda.tokenAccount(victim.publicKey);
-    world.must([createApproveInstruction(source, thief.publicKey, victim.publicKey, 10n * ONE)], [victim]);
+    world.open(victim);
+    world.must(
+      [
+        createApproveInstruction(
+          source,
+          thief.publicKey,
+          victim.publicKey,
+          10n * ONE,
+          [],
+          TOKEN_2022_PROGRAM_ID,
+        ),
+      ],
+      [victim],
+    );
     const order = world.planned(thief);
     world.refused('TokenAccountUnusable', [world.createOrder(order, { source })], [thief]);
     world.setState(source, 2);
     world.refused('TokenAccountUnusable', [world.createOrder(world.planned(victim))], [victim]);
     world.setState(source, 1);
-    // The other token's account: SPL Token: 3 MintMismatch.
+    // The other token's account, of another program.
     world.refused(
-      'Custom(3)',
+      'TokenAccountUnusable',
       [world.createOrder(world.planned(victim), { source: world.quoteAccount(victim.publicKey) })],
       [victim],
     );
@@ -206,10 +225,11 @@ describe('create_order', () => {
       quote_mint: world.grx.publicKey,
       quote_account: world.quoteAccount(seller.publicKey),
     });
-    // As if the last order had been one of another market.
+    // As if it had been opened for another market since.
     const account = world.account(trader);
     account?.data.fill(7, 8 + 64, 8 + 128);
     world.setAccount(trader, TRADING, account?.data ?? new Uint8Array());
+    world.refused('TraderNotOpen', [world.createOrder(world.planned(seller))], [seller]);
     const order = world.sell(seller);
     expect(world.order(order)?.raw.quote_account).toEqual(world.quoteAccount(seller.publicKey));
     expect(remembered()).toMatchObject({ quote_mint: world.grx.publicKey });
@@ -239,7 +259,7 @@ describe('create_order', () => {
     world.setAccount(order.address, TRADING, world.dataOf(there.address));
     world.refused('AccountExists', [world.createOrder(order)], [seller]);
     const other = world.planned(seller, { id: order.id + 1n });
-    world.setAccount(other.escrow, TOKEN_PROGRAM_ID, world.dataOf(there.escrow));
+    world.setAccount(other.escrow, TOKEN_2022_PROGRAM_ID, world.dataOf(there.escrow));
     world.refused('AccountExists', [world.createOrder(other)], [seller]);
   });
 
@@ -254,14 +274,15 @@ describe('create_order', () => {
         unsigned: 'MissingRequiredSignature',
         readonly: 'MissingRequiredSignature',
       },
-      owner: { other: 'InvalidSeeds', unsigned: 'MissingRequiredSignature' },
+      owner: { other: 'TokenAccountUnusable', unsigned: 'MissingRequiredSignature' },
       market: { other: 'IllegalOwner', copy: 'IllegalOwner' },
-      trader: { other: 'WrongTrader', copy: 'WrongTrader', readonly: 'ConstraintMut' },
-      order: { other: 'InvalidSeeds', readonly: 'ConstraintMut' },
-      escrow: { other: 'InvalidSeeds', readonly: 'ConstraintMut' },
+      trader: { other: 'TraderNotOpen', copy: 'TraderNotOpen', readonly: 'ConstraintMut' },
+      // The system program finds that nobody can sign for it.
+      order: { other: 'PrivilegeEscalation', readonly: 'ConstraintMut' },
+      escrow: { other: 'PrivilegeEscalation', readonly: 'ConstraintMut' },
       source: { other: 'TokenAccountUnusable', copy: 'TokenAccountUnusable', readonly: 'ConstraintMut' },
       mint: { other: 'WrongMint', copy: 'WrongMint' },
-      token_program: { other: 'ConstraintExecutable' },
+      token_program: { other: 'WrongTokenProgram' },
       system_program: { other: 'ConstraintExecutable' },
     });
   });

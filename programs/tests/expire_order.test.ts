@@ -3,7 +3,7 @@ import {
   createCloseAccountInstruction,
 } from '@solana/spl-token';
 import { describe, expect, it } from 'vitest';
-import { pda, refusesWrongAccounts } from './support.js';
+import { pda, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID } from './support.js';
 import { BUY, ONE, SELL, TradingWorld } from './trading.js';
 
 describe('expire_order', () => {
@@ -56,7 +56,15 @@ describe('expire_order', () => {
     const [owner, thief] = [world.trader(10n * ONE), world.trader()];
     const order = world.sell(owner);
     world.must(
-      [createCloseAccountInstruction(pda.tokenAccount(owner.publicKey), owner.publicKey, owner.publicKey)],
+      [
+        createCloseAccountInstruction(
+          pda.tokenAccount(owner.publicKey),
+          owner.publicKey,
+          owner.publicKey,
+          [],
+          TOKEN_2022_PROGRAM_ID,
+        ),
+      ],
       [owner],
     );
     world.setClock(Number(order.expiresAt));
@@ -72,6 +80,7 @@ describe('expire_order', () => {
         pda.tokenAccount(owner.publicKey),
         owner.publicKey,
         pda.mint,
+        TOKEN_2022_PROGRAM_ID,
       ),
       world.expireOrder(order),
     ]);
@@ -95,7 +104,7 @@ describe('expire_order', () => {
       escrow: { other: 'WrongEscrow', copy: 'WrongEscrow', readonly: 'ConstraintMut' },
       destination: { other: 'WrongTokenAccount', copy: 'WrongTokenAccount', readonly: 'ConstraintMut' },
       rent_payer: { other: 'WrongRentPayer', readonly: 'ConstraintMut' },
-      token_program: { other: 'ConstraintExecutable' },
+      token_program: { other: 'WrongTokenProgram' },
     });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bn, call, pda, refusesWrongAccounts, TOKEN_PROGRAM_ID, World } from './support.js';
+import { bn, call, pda, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID, World } from './support.js';
 
 const getSupply = () => call('token', 'get_supply', {}, { config: pda.tokenConfig });
 
@@ -13,7 +13,7 @@ describe('get_supply', () => {
       config: pda.tokenConfig,
       mint: pda.mint,
       token_account: pda.tokenAccount(meter.owner.publicKey),
-      token_program: TOKEN_PROGRAM_ID,
+      token_program: TOKEN_2022_PROGRAM_ID,
     };
     world.must(
       [

@@ -2,7 +2,7 @@ import { createTransferInstruction } from '@solana/spl-token';
 import { TransactionInstruction } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
 import { GOVERNANCE, GovernanceWorld, govPda, hashOf } from './governance.js';
-import { REGISTRY, refusesWrongAccounts } from './support.js';
+import { bn, REGISTRY, refusesWrongAccounts } from './support.js';
 
 /** An instruction of so many accounts and bytes, for the registry. */
 const sized = (world: GovernanceWorld, accounts: number, bytes: number) =>
@@ -22,7 +22,10 @@ describe("governance's add_instruction", () => {
     const proposer = world.holder();
     const sponsor = world.key();
     world.fund(sponsor.publicKey);
-    const calls = [world.admin('set_limits', { max_rated_watts: 5 }, govPda.signer), sized(world, 3, 0)];
+    const calls = [
+      world.admin('set_limits', { max_rated_watts: 5, daily_mint_cap: bn(0n) }, govPda.signer),
+      sized(world, 3, 0),
+    ];
     const proposal = world.plannedProposal(proposer, calls, sponsor);
     world.must([world.createProposal(proposal)], [proposer, sponsor]);
     const before = world.lamports(sponsor.publicKey);
@@ -91,7 +94,7 @@ describe("governance's add_instruction", () => {
     const proposer = world.holder();
     const proposal = world.draft(proposer, []);
     for (const stranger of [world.payer.publicKey, proposer.publicKey, govPda.config]) {
-      const call = world.admin('set_limits', { max_rated_watts: 5 }, stranger);
+      const call = world.admin('set_limits', { max_rated_watts: 5, daily_mint_cap: bn(0n) }, stranger);
       world.refused('SignerForbidden', [world.addInstruction(proposal, 0, call)], [proposer]);
     }
   });

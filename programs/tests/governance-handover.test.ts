@@ -6,7 +6,7 @@ import { Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js
 import { describe, expect, it } from 'vitest';
 import { GOV, GovernanceWorld, govPda, NO, Status } from './governance.js';
 import { oraclePda } from './oracle.js';
-import { call, pda, program, SystemProgram } from './support.js';
+import { bn, call, pda, program, SystemProgram } from './support.js';
 import { ONE } from './trading.js';
 
 const signer = govPda.signer;
@@ -66,6 +66,9 @@ function handedOver(): { world: GovernanceWorld; holder: Keypair; admin: Keypair
   return { world, holder, admin };
 }
 
+/** Arguments of the registry's `set_limits`. */
+const limits = (watts: number, cap = 0n) => ({ max_rated_watts: watts, daily_mint_cap: bn(cap) });
+
 describe('the other programs in the hands of governance', () => {
   it('are taken over by one proposal', () => {
     const { world } = handedOver();
@@ -78,11 +81,12 @@ describe('the other programs in the hands of governance', () => {
   it('refuse the old admin from then on', () => {
     const { world, admin } = handedOver();
     const attempts: [string, TransactionInstruction][] = [
-      ['NotAdmin', world.admin('set_limits', { max_rated_watts: 1 })],
+      ['NotAdmin', world.admin('set_limits', limits(1))],
       ['NotAdmin', world.admin('set_registrar', { new_registrar: admin.publicKey })],
       ['NotAdmin', world.admin('set_guardian', { new_guardian: admin.publicKey })],
       ['NotAdmin', world.admin('propose_admin', { new_admin: admin.publicKey })],
       ['NotAuthorized', world.setPaused(true)],
+      ['NotAdmin', world.updateMetadata('')],
       ['NotAdmin', world.marketAdmin('set_fee', { fee_bps: 0 })],
       ['NotAdmin', world.marketAdmin('propose_admin', { new_admin: admin.publicKey })],
       ['NotAdmin', world.setTreasury(world.treasury)],
@@ -100,10 +104,18 @@ describe('the other programs in the hands of governance', () => {
   it('do what a proposal says: fee, limits, registrar, guardians, pause and resumption', () => {
     const { world, holder } = handedOver();
     const [registrar, guardian] = [world.key().publicKey, world.key().publicKey];
+    const meter = world.newMeter();
+    // A longer mint needs rent, which anybody can send.
+    world.fund(pda.mint);
+    world.enact(
+      holder,
+      world.setMeterCap(meter, 40n, signer),
+      world.updateMetadata('https://example.org/grid.json', signer),
+    );
     world.enact(
       holder,
       world.marketAdmin('set_fee', { fee_bps: 10 }, signer),
-      world.admin('set_limits', { max_rated_watts: 50_000 }, signer),
+      world.admin('set_limits', limits(50_000, 30n), signer),
       world.admin('set_registrar', { new_registrar: registrar }, signer),
       world.admin('set_guardian', { new_guardian: guardian }, signer),
       world.marketAdmin('set_guardian', { new_guardian: guardian }, signer),
@@ -116,6 +128,9 @@ describe('the other programs in the hands of governance', () => {
       guardian,
       paused: 1,
     });
+    expect(String(world.config().daily_mint_cap)).toBe('30');
+    expect(world.meter(meter).dailyMintCap).toBe(40n);
+    expect(world.dataOf(pda.mint).includes('https://example.org/grid.json')).toBe(true);
     expect(world.marketState()).toMatchObject({ fee_bps: 10, guardian, paused: 1 });
     world.enact(holder, world.setPaused(false, signer), world.pauseMarket(false, signer));
     expect(world.config().paused).toBe(0);
@@ -180,7 +195,7 @@ describe('the other programs in the hands of governance', () => {
     world.must([world.acceptAdmin(admin.publicKey)], [admin]);
     expect(world.config().admin).toEqual(admin.publicKey);
     // What governance no longer may do fails, and stays to be tried until it expires.
-    const late = world.passed(holder, [world.admin('set_limits', { max_rated_watts: 1 }, signer)]);
+    const late = world.passed(holder, [world.admin('set_limits', limits(1), signer)]);
     world.refused('NotAdmin', [world.execute(late, 0)]);
     expect(world.proposalState(late)?.executed).toBe(0);
   });

@@ -8,7 +8,7 @@ import {
 } from '@solana/spl-token';
 import { Keypair, PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
-import { pda, program, refusesWrongAccounts, SystemProgram } from './support.js';
+import { pda, program, refusesWrongAccounts, SystemProgram, TOKEN_2022_PROGRAM_ID } from './support.js';
 import { BUY, feeOf, LOT, ONE, quoteDown, quoteUp, SELL, type TestOrder, TradingWorld } from './trading.js';
 
 /** A market with a maker's order and a taker. */
@@ -220,7 +220,13 @@ describe('match_order', () => {
       const order = world.sell(maker);
       world.must(
         [world.quoteAccount(maker.publicKey), pda.tokenAccount(maker.publicKey)].map((account) =>
-          createCloseAccountInstruction(account, maker.publicKey, maker.publicKey),
+          createCloseAccountInstruction(
+            account,
+            maker.publicKey,
+            maker.publicKey,
+            [],
+            world.account(account)?.owner,
+          ),
         ),
         [maker],
       );
@@ -290,9 +296,9 @@ describe('match_order', () => {
       refused('WrongRentPayer', { rent_payer: taker.publicKey });
       refused('WrongTreasury', { treasury: world.quoteAccount(taker.publicKey) });
       refused('ConstraintDuplicateMutableAccount', { taker_destination: order.escrow });
-      // Paid in the wrong token. SPL Token: 3 MintMismatch.
-      refused('Custom(3)', { taker_source: pda.tokenAccount(taker.publicKey) });
-      refused('Custom(3)', { taker_destination: world.quoteAccount(taker.publicKey) });
+      // Paid in the wrong token: an account of the other token program.
+      refused('TokenAccountUnusable', { taker_source: pda.tokenAccount(taker.publicKey) });
+      refused('IncorrectProgramId', { taker_destination: world.quoteAccount(taker.publicKey) });
     });
   });
 
@@ -305,6 +311,8 @@ describe('match_order', () => {
             order.escrow,
             giver.publicKey,
             amount,
+            [],
+            world.programOf(order),
           ),
         ],
         [giver],
@@ -330,7 +338,15 @@ describe('match_order', () => {
       const [maker, taker] = [world.trader(10n * ONE), world.trader()];
       const order = world.sell(maker);
       world.must(
-        [createCloseAccountInstruction(pda.tokenAccount(maker.publicKey), maker.publicKey, maker.publicKey)],
+        [
+          createCloseAccountInstruction(
+            pda.tokenAccount(maker.publicKey),
+            maker.publicKey,
+            maker.publicKey,
+            [],
+            TOKEN_2022_PROGRAM_ID,
+          ),
+        ],
         [maker],
       );
       gift(world, order, taker, 1n);
@@ -464,8 +480,8 @@ describe('match_order', () => {
         },
         // The token program, or the runtime, refuses: the taker harms nobody but itself.
         taker_destination: {
-          other: 'InvalidAccountData',
-          copy: 'ExternalAccountDataModified',
+          other: 'IncorrectProgramId',
+          copy: 'IncorrectProgramId',
           readonly: 'ConstraintMut',
         },
         maker_destination: {
@@ -477,7 +493,8 @@ describe('match_order', () => {
         treasury: { other: 'WrongTreasury', copy: 'WrongTreasury', readonly: 'ConstraintMut' },
         rent_payer: { other: 'WrongRentPayer', readonly: 'ConstraintMut' },
         feed: { other: 'WrongFeed' },
-        token_program: { other: 'ConstraintExecutable' },
+        base_token_program: { other: 'ConstraintExecutable' },
+        quote_token_program: { other: 'WrongTokenProgram' },
       },
     );
   });

@@ -1,7 +1,7 @@
 import { createMintToInstruction } from '@solana/spl-token';
 import { Keypair, type PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
-import { bn, call, pda, TOKEN_PROGRAM_ID, World } from './support.js';
+import { bn, call, pda, TOKEN_2022_PROGRAM_ID, World } from './support.js';
 
 function directMint(meter: PublicKey, destination: PublicKey, accounts: Record<string, PublicKey> = {}) {
   return call(
@@ -13,7 +13,7 @@ function directMint(meter: PublicKey, destination: PublicKey, accounts: Record<s
       config: pda.tokenConfig,
       mint: pda.mint,
       destination,
-      token_program: TOKEN_PROGRAM_ID,
+      token_program: TOKEN_2022_PROGRAM_ID,
       ...accounts,
     },
   );
@@ -50,7 +50,14 @@ describe('mint_from_production', () => {
     const destination = pda.tokenAccount(meter.owner.publicKey);
     for (const authority of [world.upgradeAuthority, world.payer]) {
       // SPL Token: 4 OwnerMismatch.
-      const instruction = createMintToInstruction(pda.mint, destination, authority.publicKey, 1n);
+      const instruction = createMintToInstruction(
+        pda.mint,
+        destination,
+        authority.publicKey,
+        1n,
+        [],
+        TOKEN_2022_PROGRAM_ID,
+      );
       world.refused('Custom(4)', [instruction], [authority]);
     }
     expect(world.supply()).toBe(0n);

@@ -1,6 +1,6 @@
 import type { PublicKey } from '@solana/web3.js';
 import { describe, expect, it } from 'vitest';
-import { bn, call, pda, REGISTRY, refusesWrongAccounts, TOKEN_PROGRAM_ID, World } from './support.js';
+import { bn, call, pda, REGISTRY, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID, World } from './support.js';
 
 function setup() {
   const world = new World();
@@ -16,7 +16,7 @@ function setup() {
         config: pda.tokenConfig,
         mint: pda.mint,
         token_account: pda.tokenAccount(meter.owner.publicKey),
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: TOKEN_2022_PROGRAM_ID,
         meter: meter.address,
         ...accounts,
       },
@@ -76,8 +76,8 @@ describe('retire', () => {
       },
       mint: { other: 'WrongMint', copy: 'WrongMint', readonly: 'ConstraintMut' },
       token_account: {
-        other: 'InvalidAccountData',
-        copy: 'ExternalAccountDataModified',
+        other: 'IncorrectProgramId',
+        copy: 'IncorrectProgramId',
         readonly: 'ConstraintMut',
       },
       token_program: { other: 'ConstraintExecutable' },

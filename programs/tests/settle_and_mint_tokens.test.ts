@@ -4,7 +4,7 @@ import {
   createSetAuthorityInstruction,
 } from '@solana/spl-token';
 import { describe, expect, it } from 'vitest';
-import { pda, refusesWrongAccounts, TOKEN_PROGRAM_ID, World } from './support.js';
+import { pda, refusesWrongAccounts, TOKEN_2022_PROGRAM_ID, World } from './support.js';
 
 describe('settle_and_mint_tokens', () => {
   it('settles and mints in one go; anybody can call it, the destination is fixed', () => {
@@ -45,29 +45,39 @@ describe('settle_and_mint_tokens', () => {
       world.accept(meter);
       world.refused('TokenAccountUnusable', [world.settleAndMint(meter)]);
       const account = world.createTokenAccount(owner.publicKey);
-      world.must([createCloseAccountInstruction(account, owner.publicKey, owner.publicKey)], [owner]);
+      world.must(
+        [createCloseAccountInstruction(account, owner.publicKey, owner.publicKey, [], TOKEN_2022_PROGRAM_ID)],
+        [owner],
+      );
       world.refused('TokenAccountUnusable', [world.settleAndMint(meter)]);
       world.createTokenAccount(owner.publicKey);
       world.must([world.settleAndMint(meter)]);
       expect(world.balance(account)).toBe(world.meter(meter).minted);
     });
 
-    it("must not have been handed over: no thief receives a meter's production", () => {
+    it("cannot be handed over, and would not be paid if it had been: no thief receives a meter's production", () => {
       const world = new World();
       const meter = world.newMeter();
       const account = pda.tokenAccount(meter.owner.publicKey);
       const thief = world.user();
-      world.must(
+      // Token-2022: 34 ImmutableOwner.
+      world.refused(
+        'Custom(34)',
         [
           createSetAuthorityInstruction(
             account,
             meter.owner.publicKey,
             AuthorityType.AccountOwner,
             thief.publicKey,
+            [],
+            TOKEN_2022_PROGRAM_ID,
           ),
         ],
         [meter.owner],
       );
+      const data = world.dataOf(account);
+      data.set(thief.publicKey.toBytes(), 32);
+      world.setAccount(account, TOKEN_2022_PROGRAM_ID, data);
       world.accept(meter);
       world.refused('TokenAccountUnusable', [world.settleAndMint(meter)]);
       world.refused('TokenAccountUnusable', world.batch([meter]));
@@ -82,7 +92,7 @@ describe('settle_and_mint_tokens', () => {
       const put = (offset: number, value: number) => {
         const data = Buffer.from(good);
         data[offset] = value;
-        world.setAccount(account, TOKEN_PROGRAM_ID, data);
+        world.setAccount(account, TOKEN_2022_PROGRAM_ID, data);
       };
       // Nobody can freeze GRID: the states are forced here. SPL Token: 3 MintMismatch, 17 AccountFrozen.
       put(108, 2);

@@ -8,7 +8,7 @@ import {
   refusesWrongAccounts,
   signed,
   type TestMeter,
-  TOKEN_PROGRAM_ID,
+  TOKEN_2022_PROGRAM_ID,
   World,
 } from './support.js';
 
@@ -69,11 +69,13 @@ describe('submit_and_mint', () => {
   it('keeps its logs below the 10,000 bytes at which a validator cuts them, at their longest', () => {
     const world = new World();
     const meters = [1, 2, 3, 4, 5].map(() => world.newMeter());
+    world.setCap(1n);
     const result = world.must(world.batch(meters, { made: 10n ** 18n, used: 0n }), [], {
       tables: [world.batchTable(meters)],
     });
     expect(result.events.filter(({ name }) => name === 'EnergyHeld')).toHaveLength(5);
     expect(result.events.filter(({ name }) => name === 'ProductionMinted')).toHaveLength(5);
+    expect(result.events.filter(({ name }) => name === 'MintDeferred')).toHaveLength(5);
     expect(Buffer.byteLength(result.logs.join(''))).toBeLessThan(10_000);
   });
 
@@ -212,7 +214,10 @@ describe('submit_and_mint', () => {
         [METER, meter.address],
         [USER, pda.user(meter.owner.publicKey)],
       ] as const) {
-        for (const pubkey of [world.forgedCopy(original), world.forgedCopy(original, TOKEN_PROGRAM_ID)]) {
+        for (const pubkey of [
+          world.forgedCopy(original),
+          world.forgedCopy(original, TOKEN_2022_PROGRAM_ID),
+        ]) {
           const instructions = attempt(world, meter, (accounts) => {
             (accounts[index] as Meta).pubkey = pubkey;
           });

@@ -19,6 +19,7 @@ import {
   createAssociatedTokenAccountInstruction,
   getAssociatedTokenAddressSync,
   MintLayout,
+  TOKEN_2022_PROGRAM_ID,
   TOKEN_PROGRAM_ID,
 } from '@solana/spl-token';
 import {
@@ -91,7 +92,7 @@ export const TOKEN = program('token').id;
 /** The programs were built for other ids than the committed ones: other derived addresses, other costs. */
 export const OWN_IDS = REGISTRY.toBase58() !== 'AS6vsB8coXaS6hHU6qcD4ZfHJREejj975KgDis7rDWpK';
 export const UPGRADEABLE_LOADER = new PublicKey('BPFLoaderUpgradeab1e11111111111111111111111');
-export { SYSVAR_INSTRUCTIONS_PUBKEY, SystemProgram, TOKEN_PROGRAM_ID };
+export { SYSVAR_INSTRUCTIONS_PUBKEY, SystemProgram, TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID };
 
 const find = (program: PublicKey, ...seeds: (string | Uint8Array)[]): PublicKey =>
   PublicKey.findProgramAddressSync(
@@ -109,7 +110,8 @@ export const pda = {
   meter: (id: Uint8Array) => find(REGISTRY, 'meter', id),
   meterKey: (key: Uint8Array) => find(REGISTRY, 'meter-key', key),
   programData: (program: PublicKey) => find(UPGRADEABLE_LOADER, program.toBytes()),
-  tokenAccount: (wallet: PublicKey) => getAssociatedTokenAddressSync(find(TOKEN, 'mint'), wallet, true),
+  tokenAccount: (wallet: PublicKey) =>
+    getAssociatedTokenAddressSync(find(TOKEN, 'mint'), wallet, true, TOKEN_2022_PROGRAM_ID),
 };
 
 /** A meter id as the programs keep it: UTF-8, zero-padded to 32 bytes. */
@@ -556,7 +558,8 @@ export class World {
   /** Changes when any account of our programs or of GRID changes. */
   fingerprint(): string {
     const hash = createHash('sha256');
-    for (const id of [...[...loaded.values()].map((each) => each.id), TOKEN_PROGRAM_ID]) {
+    const ours = [...loaded.values()].map((each) => each.id);
+    for (const id of [...ours, TOKEN_PROGRAM_ID, TOKEN_2022_PROGRAM_ID]) {
       const accounts = this.svm
         .getProgramAccounts(address(id.toBase58()))
         .map(
@@ -608,6 +611,9 @@ export class World {
       settled: big('settled'),
       minted: big('minted'),
       held: big('held'),
+      dailyMintCap: big('daily_mint_cap'),
+      mintedToday: big('minted_today'),
+      mintedOn: big('minted_on'),
       holds: (raw.holds as { sequence: unknown; amount: unknown }[]).map((hold) => ({
         sequence: BigInt(String(hold.sequence)),
         amount: BigInt(String(hold.amount)),
@@ -618,7 +624,7 @@ export class World {
   /** GRID base units in a token account; 0 when it does not exist. */
   balance(tokenAccount: PublicKey): bigint {
     const account = this.account(tokenAccount);
-    return account && account.data.length === AccountLayout.span
+    return account && account.data.length >= AccountLayout.span
       ? AccountLayout.decode(account.data).amount
       : 0n;
   }
@@ -650,7 +656,7 @@ export class World {
         config: pda.tokenConfig,
         mint: pda.mint,
         program_data: pda.programData(TOKEN),
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: TOKEN_2022_PROGRAM_ID,
         system_program: SystemProgram.programId,
         ...accounts,
       },
@@ -797,7 +803,7 @@ export class World {
       token_config: pda.tokenConfig,
       grid_mint: pda.mint,
       energy_token_program: TOKEN,
-      token_program: TOKEN_PROGRAM_ID,
+      token_program: TOKEN_2022_PROGRAM_ID,
     };
   }
 
@@ -923,6 +929,48 @@ export class World {
     return call('registry', name, args, { admin, config: pda.config, ...accounts });
   }
 
+  setMeterCap(
+    meter: TestMeter,
+    cap: bigint,
+    authority: PublicKey = this.registrar.publicKey,
+    accounts: Record<string, PublicKey> = {},
+  ): TransactionInstruction {
+    return call(
+      'registry',
+      'set_meter_cap',
+      { daily_mint_cap: bn(cap) },
+      { authority, config: pda.config, meter: meter.address, ...accounts },
+    );
+  }
+
+  /** Sets the registry's daily cap, which has to be accepted. */
+  setCap(cap: bigint): void {
+    this.must(
+      [this.admin('set_limits', { max_rated_watts: 100_000, daily_mint_cap: bn(cap) })],
+      [this.upgradeAuthority],
+    );
+  }
+
+  updateMetadata(
+    uri: string,
+    admin: PublicKey = this.upgradeAuthority.publicKey,
+    accounts: Record<string, PublicKey> = {},
+  ): TransactionInstruction {
+    return call(
+      'token',
+      'update_metadata',
+      { uri },
+      {
+        admin,
+        registry_config: pda.config,
+        config: pda.tokenConfig,
+        mint: pda.mint,
+        token_program: TOKEN_2022_PROGRAM_ID,
+        ...accounts,
+      },
+    );
+  }
+
   acceptAdmin(newAdmin: PublicKey, accounts: Record<string, PublicKey> = {}): TransactionInstruction {
     return call('registry', 'accept_admin', {}, { new_admin: newAdmin, config: pda.config, ...accounts });
   }
@@ -941,7 +989,15 @@ export class World {
 
   createTokenAccount(wallet: PublicKey): PublicKey {
     const account = pda.tokenAccount(wallet);
-    this.must([createAssociatedTokenAccountInstruction(this.payer.publicKey, account, wallet, pda.mint)]);
+    this.must([
+      createAssociatedTokenAccountInstruction(
+        this.payer.publicKey,
+        account,
+        wallet,
+        pda.mint,
+        TOKEN_2022_PROGRAM_ID,
+      ),
+    ]);
     return account;
   }
 
@@ -1116,7 +1172,7 @@ export function refusesWrongAccounts(
 }
 
 function isProgram(key: PublicKey): boolean {
-  return [TOKEN_PROGRAM_ID, SystemProgram.programId, SYSVAR_INSTRUCTIONS_PUBKEY]
+  return [TOKEN_PROGRAM_ID, TOKEN_2022_PROGRAM_ID, SystemProgram.programId, SYSVAR_INSTRUCTIONS_PUBKEY]
     .concat([...loaded.values()].map(({ id }) => id))
     .some((id) => id.equals(key));
 }

@@ -82,13 +82,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** What the books must say; kept apart from the chain and compared with it. */
 class Books {
-  readonly world = new TradingWorld({ lotSize: LOT, tickSize: TICK, feeBps: 100 });
-  readonly users: Keypair[] = Array.from({ length: USERS }, () => this.world.trader(20n * ONE, 1_000n));
-  readonly #grid = this.world.supply();
-  readonly #grx = this.world.quoteSupply();
+  readonly world: TradingWorld;
+  readonly users: Keypair[];
+  readonly #grid: bigint;
+  readonly #grx: bigint;
   orders: TestOrder[] = [];
   readonly gifts = new Map<string, bigint>();
   counts = { done: 0, refused: 0 };
+
+  /** GRX of the classic token program, or of Token-2022. */
+  constructor(token2022: boolean) {
+    const extensions = token2022 ? { quoteExtensions: [] } : {};
+    this.world = new TradingWorld({ lotSize: LOT, tickSize: TICK, feeBps: 100, ...extensions });
+    this.users = Array.from({ length: USERS }, () => this.world.trader(20n * ONE, 1_000n));
+    for (const user of this.users) this.world.open(user);
+    this.#grid = this.world.supply();
+    this.#grx = this.world.quoteSupply();
+  }
 
   pick(index: number): TestOrder | undefined {
     return this.orders[index % Math.max(1, this.orders.length)];
@@ -152,7 +162,19 @@ class Books {
         target.side === SELL ? pda.tokenAccount(giver.publicKey) : world.quoteAccount(giver.publicKey);
       const amount = BigInt(next.amount);
       if (
-        world.send([createTransferInstruction(source, target.escrow, giver.publicKey, amount)], [giver]).ok
+        world.send(
+          [
+            createTransferInstruction(
+              source,
+              target.escrow,
+              giver.publicKey,
+              amount,
+              [],
+              world.programOf(target),
+            ),
+          ],
+          [giver],
+        ).ok
       ) {
         const key = target.address.toBase58();
         this.gifts.set(key, (this.gifts.get(key) ?? 0n) + amount);
@@ -238,20 +260,24 @@ describe('random sequences', () => {
     const total = { done: 0, refused: 0 };
     console.log(`GTX_TEST_SEED=${seed}`);
     fc.assert(
-      fc.property(fc.array(step, { minLength: steps, maxLength: steps }), (sequence) => {
-        const books = new Books();
-        const rent = books.world.lamports(books.world.payer.publicKey);
-        for (const next of sequence) {
-          books.run(next);
-          books.check();
-        }
-        books.end();
-        // Fees and the traders' accounts aside, the payer of all rent has it back.
-        const spent = rent - books.world.lamports(books.world.payer.publicKey);
-        expect(spent).toBeLessThan(BigInt(USERS) * books.world.rent(184) + BigInt(steps + 40) * 50_000n);
-        total.done += books.counts.done;
-        total.refused += books.counts.refused;
-      }),
+      fc.property(
+        fc.array(step, { minLength: steps, maxLength: steps }),
+        fc.boolean(),
+        (sequence, token2022) => {
+          const books = new Books(token2022);
+          const rent = books.world.lamports(books.world.payer.publicKey);
+          for (const next of sequence) {
+            books.run(next);
+            books.check();
+          }
+          books.end();
+          // Fees and the traders' accounts aside, the payer of all rent has it back.
+          const spent = rent - books.world.lamports(books.world.payer.publicKey);
+          expect(spent).toBeLessThan(BigInt(USERS) * books.world.rent(184) + BigInt(steps + 40) * 50_000n);
+          total.done += books.counts.done;
+          total.refused += books.counts.refused;
+        },
+      ),
       { seed, numRuns: 10, endOnFailure: true },
     );
     // The sequences are worth something: much of it works, much of it is refused.

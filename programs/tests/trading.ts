@@ -7,7 +7,9 @@ import {
   createAssociatedTokenAccountInstruction,
   createInitializeMint2Instruction,
   createMintToInstruction,
+  type ExtensionType,
   getAssociatedTokenAddressSync,
+  getMintLen,
   MINT_SIZE,
 } from '@solana/spl-token';
 import { type AccountMeta, type Keypair, PublicKey, type TransactionInstruction } from '@solana/web3.js';
@@ -19,6 +21,7 @@ import {
   program,
   type Result,
   SystemProgram,
+  TOKEN_2022_PROGRAM_ID,
   TOKEN_PROGRAM_ID,
   World,
   type WorldOptions,
@@ -34,19 +37,27 @@ export const TICK = 1_000_000n;
 export const SELL = 0;
 export const BUY = 1;
 
-const find = (...seeds: Uint8Array[]): PublicKey => PublicKey.findProgramAddressSync(seeds, TRADING)[0];
+const findWithBump = (...seeds: Uint8Array[]): [PublicKey, number] =>
+  PublicKey.findProgramAddressSync(seeds, TRADING);
+const find = (...seeds: Uint8Array[]): PublicKey => findWithBump(...seeds)[0];
 const u64 = (value: bigint): Buffer => {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(value);
   return bytes;
 };
 
+/** Addresses with their bumps. */
+const bumps = {
+  order: (owner: PublicKey, id: bigint) => findWithBump(Buffer.from('order'), owner.toBytes(), u64(id)),
+  escrow: (order: PublicKey) => findWithBump(Buffer.from('escrow'), order.toBytes()),
+};
+
 /** Program-derived addresses of trading. */
 export const tradingPda = {
   market: (quoteMint: PublicKey) => find(Buffer.from('market'), quoteMint.toBytes()),
   trader: (wallet: PublicKey) => find(Buffer.from('trader'), wallet.toBytes()),
-  order: (owner: PublicKey, id: bigint) => find(Buffer.from('order'), owner.toBytes(), u64(id)),
-  escrow: (order: PublicKey) => find(Buffer.from('escrow'), order.toBytes()),
+  order: (owner: PublicKey, id: bigint) => bumps.order(owner, id)[0],
+  escrow: (order: PublicKey) => bumps.escrow(order)[0],
 };
 
 /** amount x price / 10^9 as the program has to round it. */
@@ -58,6 +69,8 @@ export const feeOf = (quote: bigint, bps: number): bigint => (quote * BigInt(bps
 export interface TestOrder {
   address: PublicKey;
   escrow: PublicKey;
+  orderBump: number;
+  escrowBump: number;
   owner: Keypair;
   payer: Keypair;
   id: bigint;
@@ -75,6 +88,8 @@ export interface MarketOptions extends WorldOptions {
   bandBps?: number;
   /** Leaves the market closed. */
   noMarket?: boolean;
+  /** GRX is a mint of Token-2022, with these extensions; otherwise of the classic program. */
+  quoteExtensions?: MintExtension[];
 }
 
 export interface OrderOptions {
@@ -84,6 +99,12 @@ export interface OrderOptions {
   price?: bigint;
   expiresAt?: bigint;
   payer?: Keypair;
+}
+
+/** An extension of a Token-2022 mint: its type, and what initialises it before the mint itself. */
+export interface MintExtension {
+  type: ExtensionType;
+  initialize: (mint: PublicKey, authority: PublicKey) => TransactionInstruction;
 }
 
 type Keys = Record<string, PublicKey>;
@@ -99,6 +120,8 @@ export class TradingWorld extends World {
   feed: PublicKey = PublicKey.default;
   readonly marketGuardian: Keypair;
   readonly #lastIds = new Map<string, bigint>();
+  /** The token program of GRX. */
+  readonly quoteProgram: PublicKey;
 
   constructor(options: MarketOptions = {}) {
     super(options);
@@ -107,7 +130,8 @@ export class TradingWorld extends World {
     this.treasuryOwner = this.key();
     this.marketGuardian = this.key();
     this.deploy(TRADING, 'trading');
-    this.createMint(this.grx);
+    this.quoteProgram = options.quoteExtensions ? TOKEN_2022_PROGRAM_ID : TOKEN_PROGRAM_ID;
+    this.createMint(this.grx, { extensions: options.quoteExtensions });
     this.market = tradingPda.market(this.grx.publicKey);
     this.treasury = this.createQuoteAccount(this.treasuryOwner.publicKey);
     if (options.noMarket) return;
@@ -118,22 +142,32 @@ export class TradingWorld extends World {
   // --- tokens
 
   /** An SPL mint with this world's mint authority. */
-  createMint(mint: Keypair, decimals = 9, freezable = false): void {
-    const rent = Number(this.svm.minimumBalanceForRentExemption(BigInt(MINT_SIZE)));
+  createMint(
+    mint: Keypair,
+    options: { decimals?: number; freezable?: boolean; extensions?: MintExtension[] | undefined } = {},
+  ): void {
+    const { decimals = 9, freezable = false, extensions } = options;
+    const programId = extensions ? TOKEN_2022_PROGRAM_ID : TOKEN_PROGRAM_ID;
+    const space = extensions?.length ? getMintLen(extensions.map(({ type }) => type)) : MINT_SIZE;
+    const rent = Number(this.svm.minimumBalanceForRentExemption(BigInt(space)));
     this.must(
       [
         SystemProgram.createAccount({
           fromPubkey: this.payer.publicKey,
           newAccountPubkey: mint.publicKey,
           lamports: rent,
-          space: MINT_SIZE,
-          programId: TOKEN_PROGRAM_ID,
+          space,
+          programId,
         }),
+        ...(extensions ?? []).map(({ initialize }) =>
+          initialize(mint.publicKey, this.mintAuthority.publicKey),
+        ),
         createInitializeMint2Instruction(
           mint.publicKey,
           decimals,
           this.mintAuthority.publicKey,
           freezable ? this.mintAuthority.publicKey : null,
+          programId,
         ),
       ],
       [mint],
@@ -141,13 +175,19 @@ export class TradingWorld extends World {
   }
 
   quoteAccount(wallet: PublicKey): PublicKey {
-    return getAssociatedTokenAddressSync(this.grx.publicKey, wallet, true);
+    return getAssociatedTokenAddressSync(this.grx.publicKey, wallet, true, this.quoteProgram);
   }
 
   createQuoteAccount(wallet: PublicKey): PublicKey {
     const account = this.quoteAccount(wallet);
     this.must([
-      createAssociatedTokenAccountInstruction(this.payer.publicKey, account, wallet, this.grx.publicKey),
+      createAssociatedTokenAccountInstruction(
+        this.payer.publicKey,
+        account,
+        wallet,
+        this.grx.publicKey,
+        this.quoteProgram,
+      ),
     ]);
     return account;
   }
@@ -161,6 +201,8 @@ export class TradingWorld extends World {
           this.quoteAccount(wallet),
           this.mintAuthority.publicKey,
           amount,
+          [],
+          this.quoteProgram,
         ),
       ],
       [this.mintAuthority],
@@ -286,6 +328,8 @@ export class TradingWorld extends World {
         amount: bn(order.amount),
         price: bn(order.price),
         expires_at: bn(order.expiresAt),
+        order_bump: order.orderBump,
+        escrow_bump: order.escrowBump,
       },
       {
         payer: order.payer.publicKey,
@@ -296,11 +340,32 @@ export class TradingWorld extends World {
         escrow: order.escrow,
         source: order.side === SELL ? pda.tokenAccount(owner) : this.quoteAccount(owner),
         mint: order.side === SELL ? pda.mint : this.grx.publicKey,
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: this.programOf(order),
         system_program: SystemProgram.programId,
         ...accounts,
       },
     );
+  }
+
+  openTrader(wallet: PublicKey, payer = this.payer.publicKey, accounts: Keys = {}): TransactionInstruction {
+    return call(
+      'trading',
+      'open_trader',
+      {},
+      {
+        payer,
+        wallet,
+        market: this.market,
+        trader: tradingPda.trader(wallet),
+        system_program: SystemProgram.programId,
+        ...accounts,
+      },
+    );
+  }
+
+  /** The token program of what an order offers. */
+  programOf(order: Pick<TestOrder, 'side'>): PublicKey {
+    return order.side === SELL ? TOKEN_2022_PROGRAM_ID : this.quoteProgram;
   }
 
   matchOrder(
@@ -334,7 +399,8 @@ export class TradingWorld extends World {
         treasury: this.treasury,
         rent_payer: order.payer.publicKey,
         feed: this.feed,
-        token_program: TOKEN_PROGRAM_ID,
+        base_token_program: TOKEN_2022_PROGRAM_ID,
+        quote_token_program: this.quoteProgram,
         ...accounts,
       },
     );
@@ -368,7 +434,8 @@ export class TradingWorld extends World {
         market: this.market,
         treasury: this.treasury,
         feed: this.feed,
-        token_program: TOKEN_PROGRAM_ID,
+        base_token_program: TOKEN_2022_PROGRAM_ID,
+        quote_token_program: this.quoteProgram,
         ...accounts,
       },
       remaining,
@@ -392,7 +459,7 @@ export class TradingWorld extends World {
         escrow: order.escrow,
         destination: this.refundAccount(order),
         rent_payer: order.payer.publicKey,
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: this.programOf(order),
         ...accounts,
       },
     );
@@ -408,7 +475,7 @@ export class TradingWorld extends World {
         escrow: order.escrow,
         destination: this.refundAccount(order),
         rent_payer: order.payer.publicKey,
-        token_program: TOKEN_PROGRAM_ID,
+        token_program: this.programOf(order),
         ...accounts,
       },
     );
@@ -449,10 +516,13 @@ export class TradingWorld extends World {
   planned(owner: Keypair, options: OrderOptions = {}): TestOrder {
     const key = owner.publicKey.toBase58();
     const id = options.id ?? (this.#lastIds.get(key) ?? 0n) + 1n;
-    const address = tradingPda.order(owner.publicKey, id);
+    const [address, orderBump] = bumps.order(owner.publicKey, id);
+    const [escrow, escrowBump] = bumps.escrow(address);
     return {
       address,
-      escrow: tradingPda.escrow(address),
+      escrow,
+      orderBump,
+      escrowBump,
       owner,
       payer: options.payer ?? this.payer,
       id,
@@ -466,9 +536,18 @@ export class TradingWorld extends World {
   /** Places an order, which has to be accepted. */
   place(owner: Keypair, options: OrderOptions = {}): TestOrder {
     const order = this.planned(owner, options);
+    this.open(owner);
     this.must([this.createOrder(order)], [order.payer, owner]);
     this.#lastIds.set(owner.publicKey.toBase58(), order.id);
     return order;
+  }
+
+  /** Opens a wallet's trader account for this market unless it is open. */
+  open(wallet: Keypair): void {
+    const account = this.account(tradingPda.trader(wallet.publicKey));
+    const mint = account && this.decode('trading', 'Trader', tradingPda.trader(wallet.publicKey)).quote_mint;
+    if (!this.grx.publicKey.equals(mint ?? PublicKey.default))
+      this.must([this.openTrader(wallet.publicKey)], [wallet]);
   }
 
   /** Notes that an id is used, for tests that send `createOrder` themselves. */
@@ -494,7 +573,7 @@ export class TradingWorld extends World {
     const account = this.account(tokenAccount);
     if (!account) throw new Error('no such account');
     account.data[108] = state;
-    this.setAccount(tokenAccount, TOKEN_PROGRAM_ID, account.data);
+    this.setAccount(tokenAccount, account.owner, account.data);
   }
 
   tokenOwner(tokenAccount: PublicKey): PublicKey {

@@ -6,6 +6,7 @@ import {
   ensureTokenAccounts,
   fetchConfig,
   fetchMeter,
+  GRID_TOKEN_PROGRAM_ID,
   gridMintAddress,
   gridTokenAccount,
   instructions,
@@ -46,7 +47,6 @@ import { waitFor } from '../support/wait.js';
  * what not. Every attack is sent; nothing is only simulated.
  */
 
-const { TOKEN_PROGRAM_ID } = instructions;
 const RATED_WATTS = 5_000;
 
 let system: RunningSystem;
@@ -702,7 +702,7 @@ test('after all of it the books agree', async () => {
 
 function tokenInstruction(data: Buffer, keys: [PublicKey, 'w' | 's'][]): TransactionInstruction {
   return new TransactionInstruction({
-    programId: TOKEN_PROGRAM_ID,
+    programId: GRID_TOKEN_PROGRAM_ID,
     data,
     keys: keys.map(([pubkey, kind]) => ({ pubkey, isSigner: kind === 's', isWritable: kind === 'w' })),
   });

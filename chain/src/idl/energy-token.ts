@@ -24,6 +24,13 @@ export interface EnergyTokenEnergyRetired {
   totalRetired: bigint;
 }
 
+/** What wallets are shown about GRID changed. */
+export interface EnergyTokenMetadataUpdated {
+  mint: PublicKey;
+  uri: string;
+  authority: PublicKey;
+}
+
 /** GRID came into being for a meter's settled production. */
 export interface EnergyTokenProductionMinted {
   meter: PublicKey;
@@ -58,6 +65,7 @@ export interface EnergyTokenAccounts {
 /** Events by name. */
 export interface EnergyTokenEvents {
   EnergyRetired: EnergyTokenEnergyRetired;
+  MetadataUpdated: EnergyTokenMetadataUpdated;
   ProductionMinted: EnergyTokenProductionMinted;
   TokensBurned: EnergyTokenTokensBurned;
 }
@@ -68,6 +76,7 @@ export interface EnergyTokenArgs {
   initialize: Record<never, never>;
   burn: { amount: bigint };
   retire: { amount: bigint };
+  update_metadata: { uri: string };
   get_supply: Record<never, never>;
 }
 
@@ -77,6 +86,7 @@ export interface EnergyTokenKeys {
   initialize: { authority: PublicKey; config: PublicKey; mint: PublicKey; programData: PublicKey; tokenProgram: PublicKey; systemProgram: PublicKey };
   burn: { owner: PublicKey; config: PublicKey; mint: PublicKey; tokenAccount: PublicKey; tokenProgram: PublicKey };
   retire: { owner: PublicKey; config: PublicKey; mint: PublicKey; tokenAccount: PublicKey; tokenProgram: PublicKey; meter: PublicKey };
+  update_metadata: { admin: PublicKey; registryConfig: PublicKey; config: PublicKey; mint: PublicKey; tokenProgram: PublicKey };
   get_supply: { config: PublicKey };
 }
 
@@ -93,6 +103,10 @@ export interface EnergyTokenErrors {
   WrongMeter: 6008;
   NotMeterOwner: 6009;
   InvariantViolated: 6010;
+  WrongRegistryConfig: 6011;
+  NotAdmin: 6012;
+  UriInvalid: 6013;
+  RentMissing: 6014;
 }
 
 export const energyTokenIdl: Idl = {
@@ -147,7 +161,7 @@ export const energyTokenIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         }
       ],
       "args": [
@@ -164,7 +178,8 @@ export const energyTokenIdl: Idl = {
     {
       "name": "initialize",
       "docs": [
-        "Creates the configuration and the GRID mint. Only the program's upgrade authority can call it."
+        "Creates the configuration and the GRID mint, a Token-2022 mint that carries its own metadata. Only the program's",
+        "upgrade authority can call it."
       ],
       "discriminator": [
         175,
@@ -201,7 +216,7 @@ export const energyTokenIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         },
         {
           "name": "system_program",
@@ -249,7 +264,7 @@ export const energyTokenIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         }
       ],
       "args": [
@@ -298,7 +313,7 @@ export const energyTokenIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         },
         {
           "name": "meter",
@@ -311,6 +326,58 @@ export const energyTokenIdl: Idl = {
         {
           "name": "amount",
           "type": "u64"
+        }
+      ]
+    },
+    {
+      "name": "update_metadata",
+      "docs": [
+        "Says where wallets find more about GRID (a picture, a description); empty for nowhere. Only the registry's admin",
+        "can; name, symbol and unit never change. A longer URI needs more rent: send the mint lamports before."
+      ],
+      "discriminator": [
+        170,
+        182,
+        43,
+        239,
+        97,
+        78,
+        225,
+        186
+      ],
+      "accounts": [
+        {
+          "name": "admin",
+          "signer": true,
+          "docs": [
+            "The registry's admin: one hand-over there concerns this too."
+          ]
+        },
+        {
+          "name": "registry_config",
+          "address": "9f8yWAi8BnVtKa7Bzu6znPvRzdNXbEMppYd9pbYCZUfC"
+        },
+        {
+          "name": "config",
+          "address": "V4RYKuiwCNhS5u9LDGPGwjwzZtHLWvQuXHBB8AEU43y",
+          "docs": [
+            "Signs as the mint's authority."
+          ]
+        },
+        {
+          "name": "mint",
+          "writable": true,
+          "address": "59xM1wsD9psG7SfMiFWk4yofP3uyijQQoTFepxV1Fjtj"
+        },
+        {
+          "name": "token_program",
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+        }
+      ],
+      "args": [
+        {
+          "name": "uri",
+          "type": "string"
         }
       ]
     },
@@ -465,6 +532,29 @@ export const energyTokenIdl: Idl = {
     },
     {
       "docs": [
+        "What wallets are shown about GRID changed."
+      ],
+      "name": "MetadataUpdated",
+      "type": {
+        "fields": [
+          {
+            "name": "mint",
+            "type": "pubkey"
+          },
+          {
+            "name": "uri",
+            "type": "string"
+          },
+          {
+            "name": "authority",
+            "type": "pubkey"
+          }
+        ],
+        "kind": "struct"
+      }
+    },
+    {
+      "docs": [
         "GRID came into being for a meter's settled production."
       ],
       "name": "ProductionMinted",
@@ -565,6 +655,19 @@ export const energyTokenIdl: Idl = {
       ]
     },
     {
+      "name": "MetadataUpdated",
+      "discriminator": [
+        132,
+        36,
+        215,
+        246,
+        166,
+        90,
+        189,
+        44
+      ]
+    },
+    {
       "name": "ProductionMinted",
       "discriminator": [
         239,
@@ -646,6 +749,26 @@ export const energyTokenIdl: Idl = {
       "code": 6010,
       "name": "InvariantViolated",
       "msg": "the account's counters contradict each other"
+    },
+    {
+      "code": 6011,
+      "name": "WrongRegistryConfig",
+      "msg": "not the registry's configuration account"
+    },
+    {
+      "code": 6012,
+      "name": "NotAdmin",
+      "msg": "only the registry's admin can do this"
+    },
+    {
+      "code": 6013,
+      "name": "UriInvalid",
+      "msg": "the URI is at most 200 bytes of ASCII without blanks or control characters"
+    },
+    {
+      "code": 6014,
+      "name": "RentMissing",
+      "msg": "the mint lacks the rent for its new size: send it lamports first"
     }
   ]
 };

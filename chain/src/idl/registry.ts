@@ -22,6 +22,8 @@ export interface RegistryConfig {
   paused: boolean;
   bump: number;
   mintAuthorityBump: number;
+  /** The most that a meter without a cap of its own mints in a day (UTC), in nkWh; 0: no cap. */
+  dailyMintCap: bigint;
 }
 
 /** The configuration after a change, whole. */
@@ -32,6 +34,7 @@ export interface RegistryConfigChanged {
   guardian: PublicKey;
   network: Uint8Array;
   maxRatedWatts: number;
+  dailyMintCap: bigint;
   policy: number;
   paused: boolean;
 }
@@ -97,6 +100,18 @@ export interface RegistryMeter {
   /** 0 active, 1 suspended, 2 the next reading only sets a new base. */
   status: number;
   bump: number;
+  /** The most that is minted in a day (UTC), in nkWh; 0: the registry's. */
+  dailyMintCap: bigint;
+  /** What was minted on the day `minted_on`. */
+  mintedToday: bigint;
+  /** Days since 1 January 1970 (UTC). */
+  mintedOn: bigint;
+  /** What was settled when the meter last changed owners; all up to there was a former owner's. */
+  settledAtTransfer: bigint;
+  /** `last_end` at that time. */
+  endAtTransfer: number;
+  /** How often the meter changed owners. */
+  transfers: number;
 }
 
 /** A meter's settled balance rose. */
@@ -106,6 +121,15 @@ export interface RegistryMeterBalanceSettled {
   owner: PublicKey;
   newTokens: bigint;
   totalSettled: bigint;
+  timestamp: bigint;
+}
+
+/** A meter got a daily cap of its own; 0: the registry's again. */
+export interface RegistryMeterCapChanged {
+  meter: PublicKey;
+  meterId: string;
+  dailyMintCap: bigint;
+  authority: PublicKey;
   timestamp: bigint;
 }
 
@@ -178,6 +202,18 @@ export interface RegistryMeterTransferred {
   timestamp: bigint;
 }
 
+/** The day's cap put a mint off, whole or part: `deferred` is settled and still to be minted. */
+export interface RegistryMintDeferred {
+  meter: PublicKey;
+  meterId: string;
+  deferred: bigint;
+  /** On the day `day`, this mint included. */
+  mintedToday: bigint;
+  totalMinted: bigint;
+  /** Days since 1 January 1970 (UTC). */
+  day: bigint;
+}
+
 export interface RegistryPausedSet {
   paused: boolean;
   authority: PublicKey;
@@ -223,11 +259,13 @@ export interface RegistryEvents {
   HeldReleased: RegistryHeldReleased;
   HeldWrittenOff: RegistryHeldWrittenOff;
   MeterBalanceSettled: RegistryMeterBalanceSettled;
+  MeterCapChanged: RegistryMeterCapChanged;
   MeterKeyRotated: RegistryMeterKeyRotated;
   MeterReadingSubmitted: RegistryMeterReadingSubmitted;
   MeterRegistered: RegistryMeterRegistered;
   MeterStatusChanged: RegistryMeterStatusChanged;
   MeterTransferred: RegistryMeterTransferred;
+  MintDeferred: RegistryMintDeferred;
   PausedSet: RegistryPausedSet;
   UserRegistered: RegistryUserRegistered;
   UserVerified: RegistryUserVerified;
@@ -254,7 +292,8 @@ export interface RegistryArgs {
   accept_admin: Record<never, never>;
   set_registrar: { newRegistrar: PublicKey };
   set_guardian: { newGuardian: PublicKey };
-  set_limits: { maxRatedWatts: number };
+  set_limits: { maxRatedWatts: number; dailyMintCap: bigint };
+  set_meter_cap: { dailyMintCap: bigint };
 }
 
 /** Instructions' accounts by name. */
@@ -279,6 +318,7 @@ export interface RegistryKeys {
   set_registrar: { admin: PublicKey; config: PublicKey };
   set_guardian: { admin: PublicKey; config: PublicKey };
   set_limits: { admin: PublicKey; config: PublicKey };
+  set_meter_cap: { authority: PublicKey; config: PublicKey; meter: PublicKey };
 }
 
 /** Errors' codes by name. */
@@ -333,6 +373,7 @@ export interface RegistryErrors {
   WrongEnergyTokenProgram: 6047;
   ArithmeticOverflow: 6048;
   InvariantViolated: 6049;
+  DailyMintCapReached: 6050;
 }
 
 export const registryIdl: Idl = {
@@ -349,7 +390,8 @@ export const registryIdl: Idl = {
       "docs": [
         "Accepts one to five meters' signed readings and mints what becomes due. Signature i of the Ed25519 instruction",
         "right before belongs to meter i; each meter brings three accounts: meter (writable), its owner's user account,",
-        "the owner's GRID account (writable). A meter with nothing to mint is accepted without a mint."
+        "the owner's GRID account (writable). A meter with nothing to mint, or whose day's cap is reached, is accepted",
+        "without a mint."
       ],
       "discriminator": [
         215,
@@ -390,7 +432,7 @@ export const registryIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         }
       ],
       "args": []
@@ -435,8 +477,8 @@ export const registryIdl: Idl = {
     {
       "name": "settle_and_mint_tokens",
       "docs": [
-        "Settles all that is eligible and mints all that is settled to the owner; returns the amount minted. Anybody",
-        "can call it: the destination is fixed."
+        "Settles all that is eligible and mints all that is settled to the owner, as far as the day's cap lets it; returns",
+        "the amount minted. Anybody can call it: the destination is fixed."
       ],
       "discriminator": [
         51,
@@ -481,7 +523,7 @@ export const registryIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         }
       ],
       "args": [],
@@ -988,7 +1030,7 @@ export const registryIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
         }
       ],
       "args": []
@@ -1280,7 +1322,8 @@ export const registryIdl: Idl = {
     {
       "name": "set_limits",
       "docs": [
-        "The largest rated power that a meter can be registered with from now on."
+        "The largest rated power that a meter can be registered with from now on, and the most that a meter without a cap",
+        "of its own mints in a day (UTC), in nkWh; 0: no cap."
       ],
       "discriminator": [
         207,
@@ -1310,6 +1353,50 @@ export const registryIdl: Idl = {
         {
           "name": "max_rated_watts",
           "type": "u32"
+        },
+        {
+          "name": "daily_mint_cap",
+          "type": "u64"
+        }
+      ]
+    },
+    {
+      "name": "set_meter_cap",
+      "docs": [
+        "The most that this meter mints in a day (UTC), in nkWh, whatever the registry's cap is; 0: the registry's. What",
+        "is above a cap stays settled, and is minted on a later day."
+      ],
+      "discriminator": [
+        103,
+        116,
+        106,
+        48,
+        134,
+        59,
+        188,
+        122
+      ],
+      "accounts": [
+        {
+          "name": "authority",
+          "signer": true,
+          "docs": [
+            "Registrar or admin."
+          ]
+        },
+        {
+          "name": "config",
+          "address": "9f8yWAi8BnVtKa7Bzu6znPvRzdNXbEMppYd9pbYCZUfC"
+        },
+        {
+          "name": "meter",
+          "writable": true
+        }
+      ],
+      "args": [
+        {
+          "name": "daily_mint_cap",
+          "type": "u64"
         }
       ]
     }
@@ -1453,13 +1540,20 @@ export const registryIdl: Idl = {
           },
           {
             "docs": [
+              "The most that a meter without a cap of its own mints in a day (UTC), in nkWh; 0: no cap."
+            ],
+            "name": "daily_mint_cap",
+            "type": "u64"
+          },
+          {
+            "docs": [
               "Room for what comes later without moving accounts."
             ],
             "name": "reserved",
             "type": {
               "array": [
-                "u8",
-                64
+                "u64",
+                7
               ]
             }
           }
@@ -1502,6 +1596,10 @@ export const registryIdl: Idl = {
           {
             "name": "max_rated_watts",
             "type": "u32"
+          },
+          {
+            "name": "daily_mint_cap",
+            "type": "u64"
           },
           {
             "name": "policy",
@@ -1781,15 +1879,57 @@ export const registryIdl: Idl = {
           },
           {
             "docs": [
+              "The most that is minted in a day (UTC), in nkWh; 0: the registry's."
+            ],
+            "name": "daily_mint_cap",
+            "type": "u64"
+          },
+          {
+            "docs": [
+              "What was minted on the day `minted_on`."
+            ],
+            "name": "minted_today",
+            "type": "u64"
+          },
+          {
+            "docs": [
+              "Days since 1 January 1970 (UTC)."
+            ],
+            "name": "minted_on",
+            "type": "u64"
+          },
+          {
+            "docs": [
               "Room for what comes later without moving accounts."
             ],
             "name": "reserved",
             "type": {
               "array": [
-                "u8",
-                64
+                "u64",
+                3
               ]
             }
+          },
+          {
+            "docs": [
+              "What was settled when the meter last changed owners; all up to there was a former owner's."
+            ],
+            "name": "settled_at_transfer",
+            "type": "u64"
+          },
+          {
+            "docs": [
+              "`last_end` at that time."
+            ],
+            "name": "end_at_transfer",
+            "type": "u32"
+          },
+          {
+            "docs": [
+              "How often the meter changed owners."
+            ],
+            "name": "transfers",
+            "type": "u32"
           }
         ],
         "kind": "struct"
@@ -1830,6 +1970,42 @@ export const registryIdl: Idl = {
           {
             "name": "total_settled",
             "type": "u64"
+          },
+          {
+            "name": "timestamp",
+            "type": "i64"
+          }
+        ],
+        "kind": "struct"
+      }
+    },
+    {
+      "docs": [
+        "A meter got a daily cap of its own; 0: the registry's again."
+      ],
+      "name": "MeterCapChanged",
+      "type": {
+        "fields": [
+          {
+            "name": "meter",
+            "type": "pubkey"
+          },
+          {
+            "name": "meter_id",
+            "type": {
+              "array": [
+                "u8",
+                32
+              ]
+            }
+          },
+          {
+            "name": "daily_mint_cap",
+            "type": "u64"
+          },
+          {
+            "name": "authority",
+            "type": "pubkey"
           },
           {
             "name": "timestamp",
@@ -2126,6 +2302,56 @@ export const registryIdl: Idl = {
       }
     },
     {
+      "docs": [
+        "The day's cap put a mint off, whole or part: `deferred` is settled and still to be minted."
+      ],
+      "name": "MintDeferred",
+      "repr": {
+        "kind": "c"
+      },
+      "serialization": "bytemuck",
+      "type": {
+        "fields": [
+          {
+            "name": "meter",
+            "type": "pubkey"
+          },
+          {
+            "name": "meter_id",
+            "type": {
+              "array": [
+                "u8",
+                32
+              ]
+            }
+          },
+          {
+            "name": "deferred",
+            "type": "u64"
+          },
+          {
+            "docs": [
+              "On the day `day`, this mint included."
+            ],
+            "name": "minted_today",
+            "type": "u64"
+          },
+          {
+            "name": "total_minted",
+            "type": "u64"
+          },
+          {
+            "docs": [
+              "Days since 1 January 1970 (UTC)."
+            ],
+            "name": "day",
+            "type": "u64"
+          }
+        ],
+        "kind": "struct"
+      }
+    },
+    {
       "name": "PausedSet",
       "type": {
         "fields": [
@@ -2319,6 +2545,19 @@ export const registryIdl: Idl = {
       ]
     },
     {
+      "name": "MeterCapChanged",
+      "discriminator": [
+        198,
+        16,
+        141,
+        88,
+        101,
+        123,
+        145,
+        255
+      ]
+    },
+    {
       "name": "MeterKeyRotated",
       "discriminator": [
         139,
@@ -2381,6 +2620,19 @@ export const registryIdl: Idl = {
         39,
         92,
         185
+      ]
+    },
+    {
+      "name": "MintDeferred",
+      "discriminator": [
+        228,
+        85,
+        214,
+        218,
+        171,
+        209,
+        102,
+        5
       ]
     },
     {
@@ -2673,6 +2925,11 @@ export const registryIdl: Idl = {
       "code": 6049,
       "name": "InvariantViolated",
       "msg": "the account's counters contradict each other"
+    },
+    {
+      "code": 6050,
+      "name": "DailyMintCapReached",
+      "msg": "the meter has minted as much as it may today; the rest can be minted from tomorrow (UTC) on"
     }
   ]
 };

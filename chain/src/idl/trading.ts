@@ -29,6 +29,8 @@ export interface TradingMarket {
   bandBps: number;
   paused: boolean;
   bump: number;
+  /** The token program of the quote mint: the classic one or Token-2022. GRID's is Token-2022. */
+  quoteTokenProgram: PublicKey;
 }
 
 /** A market after it was opened or changed, whole. */
@@ -188,7 +190,7 @@ export interface TradingTrader {
   wallet: PublicKey;
   /** The wallet's associated GRID account. */
   baseAccount: PublicKey;
-  /** The quote mint of the wallet's last order. */
+  /** The quote mint of the market for which it was opened last. */
   quoteMint: PublicKey;
   /** The wallet's associated account of that mint. */
   quoteAccount: PublicKey;
@@ -216,7 +218,8 @@ export interface TradingEvents {
 /** Instructions' arguments by name. */
 export interface TradingArgs {
   match_order: { price: bigint; amount: bigint; minAmount: bigint; maxFeeBps: number };
-  create_order: { orderId: bigint; side: number; amount: bigint; price: bigint; expiresAt: bigint };
+  create_order: { orderId: bigint; side: number; amount: bigint; price: bigint; expiresAt: bigint; orderBump: number; escrowBump: number };
+  open_trader: Record<never, never>;
   cancel_order: Record<never, never>;
   cross_orders: Record<never, never>;
   expire_order: Record<never, never>;
@@ -232,10 +235,11 @@ export interface TradingArgs {
 
 /** Instructions' accounts by name. */
 export interface TradingKeys {
-  match_order: { taker: PublicKey; market: PublicKey; order: PublicKey; escrow: PublicKey; takerSource: PublicKey; takerDestination: PublicKey; makerDestination: PublicKey; makerRefund: PublicKey; treasury: PublicKey; rentPayer: PublicKey; feed: PublicKey; tokenProgram: PublicKey };
+  match_order: { taker: PublicKey; market: PublicKey; order: PublicKey; escrow: PublicKey; takerSource: PublicKey; takerDestination: PublicKey; makerDestination: PublicKey; makerRefund: PublicKey; treasury: PublicKey; rentPayer: PublicKey; feed: PublicKey; baseTokenProgram: PublicKey; quoteTokenProgram: PublicKey };
   create_order: { payer: PublicKey; owner: PublicKey; market: PublicKey; trader: PublicKey; order: PublicKey; escrow: PublicKey; source: PublicKey; mint: PublicKey; tokenProgram: PublicKey; systemProgram: PublicKey };
+  open_trader: { payer: PublicKey; wallet: PublicKey; market: PublicKey; trader: PublicKey; systemProgram: PublicKey };
   cancel_order: { owner: PublicKey; order: PublicKey; escrow: PublicKey; destination: PublicKey; rentPayer: PublicKey; tokenProgram: PublicKey };
-  cross_orders: { market: PublicKey; treasury: PublicKey; feed: PublicKey; tokenProgram: PublicKey };
+  cross_orders: { market: PublicKey; treasury: PublicKey; feed: PublicKey; baseTokenProgram: PublicKey; quoteTokenProgram: PublicKey };
   expire_order: { order: PublicKey; escrow: PublicKey; destination: PublicKey; rentPayer: PublicKey; tokenProgram: PublicKey };
   create_market: { authority: PublicKey; market: PublicKey; quoteMint: PublicKey; treasury: PublicKey; programData: PublicKey; systemProgram: PublicKey };
   set_paused: { authority: PublicKey; market: PublicKey };
@@ -298,6 +302,9 @@ export interface TradingErrors {
   OutOfBand: 6046;
   ArithmeticOverflow: 6047;
   InvariantViolated: 6048;
+  QuoteMintExtended: 6049;
+  WrongTokenProgram: 6050;
+  TraderNotOpen: 6051;
 }
 
 export const tradingIdl: Idl = {
@@ -387,8 +394,17 @@ export const tradingIdl: Idl = {
           ]
         },
         {
-          "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "name": "base_token_program",
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+          "docs": [
+            "GRID's."
+          ]
+        },
+        {
+          "name": "quote_token_program",
+          "relations": [
+            "market"
+          ]
         }
       ],
       "args": [
@@ -414,7 +430,8 @@ export const tradingIdl: Idl = {
       "name": "create_order",
       "docs": [
         "Makes an order and moves what it offers into its escrow: GRID of a sell order (side 0), GRX of a buy order (side",
-        "1) for the whole amount, rounded up. Ids only rise per owner."
+        "1) for the whole amount, rounded up. Ids only rise per owner. The bumps are those of the order's and the escrow's",
+        "address: to search for them here would cost an unforeseeable number of compute units."
       ],
       "discriminator": [
         141,
@@ -446,57 +463,22 @@ export const tradingIdl: Idl = {
           "name": "trader",
           "writable": true,
           "docs": [
-            "Made with the owner's first order, at the payer's cost. `[\"trader\", owner]`"
+            "The owner's, opened for this market. `[\"trader\", owner]`"
           ]
         },
         {
           "name": "order",
           "writable": true,
-          "pda": {
-            "seeds": [
-              {
-                "kind": "const",
-                "value": [
-                  111,
-                  114,
-                  100,
-                  101,
-                  114
-                ]
-              },
-              {
-                "kind": "account",
-                "path": "owner"
-              },
-              {
-                "kind": "arg",
-                "path": "order_id"
-              }
-            ]
-          }
+          "docs": [
+            "`[\"order\", owner, order id]` with the bump that is named: the system program checks it when it makes the account."
+          ]
         },
         {
           "name": "escrow",
           "writable": true,
-          "pda": {
-            "seeds": [
-              {
-                "kind": "const",
-                "value": [
-                  101,
-                  115,
-                  99,
-                  114,
-                  111,
-                  119
-                ]
-              },
-              {
-                "kind": "account",
-                "path": "order"
-              }
-            ]
-          }
+          "docs": [
+            "`[\"escrow\", order]`, likewise."
+          ]
         },
         {
           "name": "source",
@@ -513,7 +495,9 @@ export const tradingIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "docs": [
+            "The mint's."
+          ]
         },
         {
           "name": "system_program",
@@ -540,8 +524,81 @@ export const tradingIdl: Idl = {
         {
           "name": "expires_at",
           "type": "i64"
+        },
+        {
+          "name": "order_bump",
+          "type": "u8"
+        },
+        {
+          "name": "escrow_bump",
+          "type": "u8"
         }
       ]
+    },
+    {
+      "name": "open_trader",
+      "docs": [
+        "Opens a wallet's trader account for a market, before its first order there; again, in another market, before its",
+        "next order there."
+      ],
+      "discriminator": [
+        223,
+        155,
+        155,
+        23,
+        151,
+        167,
+        170,
+        229
+      ],
+      "accounts": [
+        {
+          "name": "payer",
+          "writable": true,
+          "signer": true,
+          "docs": [
+            "Pays the rent of an account that is not there yet."
+          ]
+        },
+        {
+          "name": "wallet",
+          "signer": true
+        },
+        {
+          "name": "market"
+        },
+        {
+          "name": "trader",
+          "writable": true,
+          "docs": [
+            "`[\"trader\", wallet]`"
+          ],
+          "pda": {
+            "seeds": [
+              {
+                "kind": "const",
+                "value": [
+                  116,
+                  114,
+                  97,
+                  100,
+                  101,
+                  114
+                ]
+              },
+              {
+                "kind": "account",
+                "path": "wallet"
+              }
+            ]
+          }
+        },
+        {
+          "name": "system_program",
+          "address": "11111111111111111111111111111111"
+        }
+      ],
+      "args": []
     },
     {
       "name": "cancel_order",
@@ -588,7 +645,9 @@ export const tradingIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "docs": [
+            "The token program of what is escrowed."
+          ]
         }
       ],
       "args": []
@@ -596,7 +655,7 @@ export const tradingIdl: Idl = {
     {
       "name": "cross_orders",
       "docs": [
-        "Trades one to six pairs of resting orders that cross, each at the price of the older order. Anybody can call it.",
+        "Trades one to five pairs of resting orders that cross, each at the price of the older order. Anybody can call it.",
         "Each pair brings nine writable accounts: sell order, its escrow, buy order, its escrow, the seller's GRX account,",
         "the buyer's GRID account, the buyer's GRX account, who paid for the sell order, who paid for the buy order. A pair",
         "that cannot trade is left out as long as another one can (PairSkipped)."
@@ -626,8 +685,17 @@ export const tradingIdl: Idl = {
           ]
         },
         {
-          "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "name": "base_token_program",
+          "address": "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+          "docs": [
+            "GRID's."
+          ]
+        },
+        {
+          "name": "quote_token_program",
+          "relations": [
+            "market"
+          ]
         }
       ],
       "args": []
@@ -673,7 +741,9 @@ export const tradingIdl: Idl = {
         },
         {
           "name": "token_program",
-          "address": "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+          "docs": [
+            "The token program of what is escrowed."
+          ]
         }
       ],
       "args": []
@@ -729,7 +799,7 @@ export const tradingIdl: Idl = {
         {
           "name": "quote_mint",
           "docs": [
-            "GRX: an SPL Token mint with nine decimals."
+            "GRX: a mint of the classic token program or of Token-2022 with nine decimals, and no extension but metadata."
           ]
         },
         {
@@ -1169,13 +1239,20 @@ export const tradingIdl: Idl = {
           },
           {
             "docs": [
+              "The token program of the quote mint: the classic one or Token-2022. GRID's is Token-2022."
+            ],
+            "name": "quote_token_program",
+            "type": "pubkey"
+          },
+          {
+            "docs": [
               "Room for what comes later without moving accounts."
             ],
             "name": "reserved",
             "type": {
               "array": [
                 "u8",
-                64
+                32
               ]
             }
           }
@@ -1795,7 +1872,7 @@ export const tradingIdl: Idl = {
           },
           {
             "docs": [
-              "The quote mint of the wallet's last order."
+              "The quote mint of the market for which it was opened last."
             ],
             "name": "quote_mint",
             "type": "pubkey"
@@ -1970,7 +2047,7 @@ export const tradingIdl: Idl = {
     {
       "code": 6009,
       "name": "QuoteMintInvalid",
-      "msg": "the quote mint must be an SPL Token mint with nine decimals, and not GRID"
+      "msg": "the quote mint must be a mint of one of the two SPL token programs with nine decimals, and not GRID"
     },
     {
       "code": 6010,
@@ -2115,7 +2192,7 @@ export const tradingIdl: Idl = {
     {
       "code": 6038,
       "name": "TokenAccountUnusable",
-      "msg": "the token account is missing, frozen, or no longer its owner's"
+      "msg": "the token account is missing, frozen, no longer its owner's, or asks for more than a transfer"
     },
     {
       "code": 6039,
@@ -2130,7 +2207,7 @@ export const tradingIdl: Idl = {
     {
       "code": 6041,
       "name": "PairCount",
-      "msg": "one to six pairs, nine accounts each"
+      "msg": "one to five pairs, nine accounts each"
     },
     {
       "code": 6042,
@@ -2166,6 +2243,21 @@ export const tradingIdl: Idl = {
       "code": 6048,
       "name": "InvariantViolated",
       "msg": "the account's numbers contradict each other"
+    },
+    {
+      "code": 6049,
+      "name": "QuoteMintExtended",
+      "msg": "the quote mint has an extension other than metadata: its tokens might not arrive as they are sent"
+    },
+    {
+      "code": 6050,
+      "name": "WrongTokenProgram",
+      "msg": "not the token program of what is traded"
+    },
+    {
+      "code": 6051,
+      "name": "TraderNotOpen",
+      "msg": "open_trader comes first: the owner has no trader account, or one for another market's quote mint"
     }
   ]
 };

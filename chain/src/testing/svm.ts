@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { address, getTransactionDecoder, lamports } from '@solana/kit';
-import { TOKEN_PROGRAM_ID } from '@solana/spl-token';
 import {
   AddressLookupTableAccount,
   AddressLookupTableProgram,
@@ -99,9 +98,11 @@ export class Svm {
 
   /** Puts tokens into a token account, as if they had been minted. */
   setTokens(key: PublicKey, amount: bigint): void {
-    const data = Buffer.from(this.data(key));
+    const account = this.svm.getAccount(address(key.toBase58()));
+    if (!account.exists) throw new Error(`no account ${key.toBase58()}`);
+    const data = Buffer.from(account.data);
     data.writeBigUInt64LE(amount, 64);
-    this.set(key, TOKEN_PROGRAM_ID, data, false);
+    this.set(key, new PublicKey(account.programAddress), data, false);
   }
 
   /** A lookup table that holds these addresses, usable at once. */

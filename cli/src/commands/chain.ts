@@ -347,6 +347,90 @@ const airdrop: CommandDefinition<{ rpc?: string; to?: string; sol: number }> = {
     run(context, flags, (actions, targets) => actions.getFunds(targets, { to, sol })),
 };
 
+const limits: CommandDefinition<{
+  rpc?: string;
+  maxRatedWatts?: number;
+  dailyMintCap?: bigint;
+  adminKey?: string;
+}> = {
+  name: 'limits',
+  summary: 'Show or change the registry’s limits: rated power and daily mint cap.',
+  description: `Without a limit it shows both. Changing one is signed by the admin and leaves the other as it is. What a meter
+makes above the cap is not lost: it stays settled and is minted on a later day (UTC).`,
+  options: [
+    integerOption(
+      '--max-rated-watts <watts>',
+      'largest meter that can be registered, in W',
+      1,
+      4_294_967_295,
+    ),
+    kwh('--daily-mint-cap <kwh>', 'most that a meter mints in a day unless it has a cap of its own; 0: none'),
+    valueOption('--admin-key <file>', 'the admin’s key (default: the data folder’s upgrade authority)'),
+    rpc(),
+  ],
+  examples: [
+    { command: 'gtx chain limits', shows: 'Rated power of a meter at most 100000 W; daily mint cap: none.' },
+    { command: 'gtx chain limits --daily-mint-cap 50', shows: 'Changed the limits, and the transaction.' },
+  ],
+  action: ({ maxRatedWatts, dailyMintCap, adminKey, ...flags }, context) =>
+    run(context, flags, (actions, targets) =>
+      actions.changeLimits(targets, { maxRatedWatts, dailyMintCap, adminKey }),
+    ),
+};
+
+const meterCap: CommandDefinition<{
+  rpc?: string;
+  meterId: string;
+  dailyMintCap?: bigint;
+  authorityKey?: string;
+}> = {
+  name: 'meter-cap',
+  summary: 'Show or change what a meter may mint in a day.',
+  description: `Shows the cap in force, what is left of it today and what is still to be minted. With --daily-mint-cap the meter
+gets a cap of its own, higher or lower than the registry's; 0 takes it back. Signed by the registrar or the admin.`,
+  options: [
+    kwh('--daily-mint-cap <kwh>', 'the meter’s own cap; 0: the registry’s'),
+    meterId(),
+    valueOption(
+      '--authority-key <file>',
+      'the registrar’s or admin’s key (default: the data folder’s registrar)',
+    ),
+    rpc(),
+  ],
+  examples: [
+    { command: 'gtx chain meter-cap --meter-id MTR-001', shows: 'The cap, what is left today, what is due.' },
+    {
+      command: 'gtx chain meter-cap --meter-id MTR-001 --daily-mint-cap 80',
+      shows: 'Changed the cap of MTR-001, and the transaction.',
+    },
+  ],
+  action: ({ meterId: id, dailyMintCap, authorityKey, ...flags }, context) =>
+    run(context, flags, (actions, targets) =>
+      actions.changeMeterCap(targets, { meterId: id, dailyMintCap, authorityKey }),
+    ),
+};
+
+const token: CommandDefinition<{ rpc?: string; uri?: string; adminKey?: string }> = {
+  name: 'token',
+  summary: 'Show GRID as wallets see it, and its supply.',
+  description: `Name, symbol, decimals and unit never change. The URI, where wallets find a picture and a description, is the admin's
+to set ('' for none); the admin pays the mint's rent for a longer one.`,
+  options: [
+    valueOption('--uri <uri>', 'set where wallets find more'),
+    valueOption('--admin-key <file>', 'the admin’s key (default: the data folder’s upgrade authority)'),
+    rpc(),
+  ],
+  examples: [
+    { command: 'gtx chain token', shows: 'GRID (GRID), 9 decimals, its mint, unit 1 kWh, and the supply.' },
+    {
+      command: 'gtx chain token --uri https://example.org/grid.json',
+      shows: 'Changed the URI, and the transaction.',
+    },
+  ],
+  action: ({ uri, adminKey, ...flags }, context) =>
+    run(context, flags, (actions, targets) => actions.showToken(targets, { uri, adminKey })),
+};
+
 function held(
   release: boolean,
 ): CommandDefinition<{ rpc?: string; meterId: string; sequence: bigint; authorityKey?: string }> {
@@ -382,7 +466,11 @@ Signed by the registrar or the admin. It can be done once, and it is final.`,
 }
 
 export function addChainCommands(program: Command, environment: ProgramEnvironment): void {
-  addCommand(addGroup(program, 'chain', 'The programs on the chain.'), chainInit, environment);
+  const chain = addGroup(program, 'chain', 'The programs on the chain.');
+  addCommand(chain, chainInit, environment);
+  addCommand(chain, limits, environment);
+  addCommand(chain, meterCap, environment);
+  addCommand(chain, token, environment);
   addCommand(program, airdrop, environment);
   addCommand(program, registerUser, environment);
   addCommand(program, verifyUser, environment);

@@ -222,6 +222,31 @@ describe.sequential('gtx up', () => {
     const tooMuch = await gtx('burn', '--amount', '1000000');
     expect(tooMuch).toMatchObject({ code: EXIT.refused, last: { error: { code: 'CHAIN_REFUSED' } } });
 
+    const token = await gtx('chain', 'token');
+    expect(token).toMatchObject({
+      code: EXIT.ok,
+      last: { name: 'GRID', symbol: 'GRID', decimals: 9, uri: '', fields: { unit: '1 kWh' }, changed: false },
+    });
+    expect(token.last).toMatchObject({ burned_grid: '0.5', retired_grid: '0.5' });
+    const uri = 'https://example.org/grid.json';
+    expect(await gtx('chain', 'token', '--uri', uri)).toMatchObject({ last: { uri, changed: true } });
+    expect(await gtx('chain', 'limits')).toMatchObject({
+      code: EXIT.ok,
+      last: { changed: false, daily_mint_cap_kwh: '0' },
+    });
+    // Of what it made today 15.75 kWh are minted: nothing is left of a cap of 2.
+    expect(await gtx('chain', 'meter-cap', '--daily-mint-cap', '2')).toMatchObject({
+      code: EXIT.ok,
+      last: { meter_id: 'MTR-001', changed: true, cap_kwh: '2', left_today_kwh: '0', due_kwh: '0' },
+    });
+    expect(await gtx('chain', 'meter-cap', '--daily-mint-cap', '0')).toMatchObject({
+      last: { changed: true, cap_kwh: null, own_cap_kwh: '0' },
+    });
+    expect(await gtx('chain', 'limits', '--daily-mint-cap', '1000')).toMatchObject({
+      last: { changed: true, daily_mint_cap_kwh: '1000' },
+    });
+    expect(await gtx('chain', 'meter-cap')).toMatchObject({ last: { cap_kwh: '1000', own_cap_kwh: '0' } });
+
     const watched = await gtx('watch', '--count', '3');
     expect(watched.code).toBe(EXIT.ok);
     expect(watched.last).toMatchObject({ understood: true, topic: expect.stringMatching(/^gtx\/v1\//) });

@@ -2,6 +2,7 @@ import {
   EnergySource,
   fetchBook,
   fetchMeter,
+  GRID_TOKEN_PROGRAM_ID,
   gridMintAddress,
   gridTokenAccount,
   instructions,
@@ -80,7 +81,7 @@ describe('runAudit', () => {
     const account = gridTokenAccount(owner.publicKey);
     await world.send([instructions.burn({ owner: owner.publicKey, amountNkwh: 100n })], [owner]);
     const direct = await world.send(
-      [createBurnInstruction(account, gridMintAddress(), owner.publicKey, 23n)],
+      [createBurnInstruction(account, gridMintAddress(), owner.publicKey, 23n, [], GRID_TOKEN_PROGRAM_ID)],
       [owner],
     );
     const report = await audit();

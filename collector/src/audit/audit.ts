@@ -441,11 +441,23 @@ class Audit {
     count('eligible', sums.counted + sums.released, account.eligible);
     count('held', sums.held - sums.released - sums.writtenOff, account.held);
     count('last sequence', sums.lastSequence, account.lastSequence);
+    // What is still to be minted must be waited for, but for releases, which are in no reading's own sum.
+    const due = account.eligible - account.minted;
+    if (due > sums.waiting + sums.released) {
+      found.add('MINTED_TOO_EARLY', {
+        meter,
+        expected: `${due} nkWh still to be minted`,
+        actual: `${sums.waiting}`,
+      });
+    }
+    if (due === 0n && sums.waiting > 0n) {
+      found.add('NOT_MARKED', { meter, expected: 'nothing left to mint', actual: `${sums.waiting} nkWh` });
+    }
   }
 
   private async eventSums(addresses: readonly string[]): Promise<Map<string, EventSums>> {
     const { rows } = await this.client.query<Record<keyof EventSums | 'meter', string>>(
-      `SELECT m.address AS meter, e.minted, e.settled, e.released, e."writtenOff", c.counted, c.held, c."lastSequence"
+      `SELECT m.address AS meter, e.minted, e.settled, e.released, e."writtenOff", c.counted, c.held, c.waiting, c."lastSequence"
        FROM meters m
        CROSS JOIN LATERAL (SELECT
          coalesce(sum((data ->> 'amount')::numeric) FILTER (WHERE name = 'ProductionMinted'), 0) AS minted,
@@ -454,6 +466,7 @@ class Audit {
          coalesce(sum((data ->> 'amount')::numeric) FILTER (WHERE name = 'HeldWrittenOff'), 0) AS "writtenOff"
          FROM chain_events x WHERE x.meter = m.address) AS e
        CROSS JOIN LATERAL (SELECT coalesce(sum(counted), 0) AS counted, coalesce(sum(held), 0) AS held,
+         coalesce(sum(CASE WHEN counted > 0 THEN counted ELSE held END) FILTER (WHERE state = 'mint_due'), 0) AS waiting,
          coalesce(max(sequence), 0) AS "lastSequence" FROM chain_readings r WHERE r.meter_id = m.meter_id) AS c
        WHERE m.address = ANY($1::text[])`,
       [addresses],
@@ -466,6 +479,7 @@ class Audit {
           settled: BigInt(row.settled),
           counted: BigInt(row.counted),
           held: BigInt(row.held),
+          waiting: BigInt(row.waiting),
           released: BigInt(row.released),
           writtenOff: BigInt(row.writtenOff),
           lastSequence: BigInt(row.lastSequence),
@@ -796,6 +810,8 @@ interface EventSums {
   readonly settled: bigint;
   readonly counted: bigint;
   readonly held: bigint;
+  /** Of accepted readings that are not minted yet. */
+  readonly waiting: bigint;
   readonly released: bigint;
   readonly writtenOff: bigint;
   readonly lastSequence: bigint;
@@ -806,6 +822,7 @@ const NO_SUMS: EventSums = {
   settled: 0n,
   counted: 0n,
   held: 0n,
+  waiting: 0n,
   released: 0n,
   writtenOff: 0n,
   lastSequence: 0n,

@@ -40,6 +40,8 @@ export const DIFFERENCES = {
     'The chain has this reading’s energy, and the database still waits for it. Start the collector.',
   MARKED_WRONGLY:
     'The database says minted, and the chain has not accepted this reading or a later one. Set it back to pending.',
+  MINTED_TOO_EARLY:
+    'The database says minted of energy that the daily cap has put off, and that is still to be minted. Start the collector; if it stays so, the database was changed.',
   WRONG_SIGNATURE: 'The reading names another transaction than the one that minted its energy.',
   RANGE_DIFFERS:
     'What the chain counted and held between two accepted readings is not the rise of their totals. Stop settlement.',

@@ -1,5 +1,6 @@
 import {
   ENERGY_TOKEN_PROGRAM_ID,
+  GRID_TOKEN_PROGRAM_ID,
   gridMintAddress,
   REGISTRY_PROGRAM_ID,
   toChainError,
@@ -127,8 +128,8 @@ export interface DirectBurn {
   readonly amount: string;
 }
 
-const TOKEN_PROGRAM = 'TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA';
-/** SPL Token instructions: Burn and BurnChecked; both name the mint as second account and the amount first. */
+const TOKEN_PROGRAM = GRID_TOKEN_PROGRAM_ID.toBase58();
+/** The token program's instructions: Burn and BurnChecked; both name the mint as second account and the amount first. */
 const BURN = 8;
 const BURN_CHECKED = 15;
 

@@ -75,6 +75,8 @@ export async function applyTransactions(
     applied.push(transaction.signature);
     await insertEvents(client, transaction);
     const minted = new Map<string, bigint>();
+    // What the daily cap put off, as far as the log tells.
+    const deferred = new Map<string, bigint>();
     for (const { event } of transaction.events) {
       switch (event.name) {
         case 'MeterRegistered':
@@ -92,6 +94,9 @@ export async function applyTransactions(
           minted.set(address, (minted.get(address) ?? 0n) + event.data.amount);
           break;
         }
+        case 'MintDeferred':
+          deferred.set(event.data.meter.toBase58(), event.data.deferred);
+          break;
         case 'EnergyHeld':
           held.push({
             meterId: event.data.meterId,
@@ -109,7 +114,8 @@ export async function applyTransactions(
     const inferred: AcceptedReading[] = [];
     for (const reading of transaction.recovery?.readings ?? []) {
       const account = snapshot.meters.get(reading.meter);
-      if (account) inferred.push(await inferAccepted(client, transaction, reading, account, minted));
+      if (account)
+        inferred.push(await inferAccepted(client, transaction, reading, account, minted, deferred));
     }
     for (const accepted of [...transaction.accepted, ...inferred]) {
       const outcome = await acceptReading(client, transaction, accepted, {
@@ -133,7 +139,10 @@ export async function applyTransactions(
       }
     }
     for (const [address, amount] of minted) {
-      const meterId = await markMinted(client, address, transaction);
+      // A cut log may have lost that something was put off: then the account tells how much is still to be minted.
+      const account = transaction.recovery ? snapshot.meters.get(address) : undefined;
+      const left = deferred.get(address) ?? (account ? account.eligible - account.minted : 0n);
+      const meterId = await markMinted(client, address, transaction, left);
       if (meterId !== undefined) affected.add(meterId);
       await client.query(
         `UPDATE settlement_items i SET minted_nkwh = $3 FROM settlements s, meters m
@@ -255,7 +264,10 @@ async function acceptReading(
     // Applied after a later transaction that minted it: another collector, or a history that came in two parts.
     await client.query(
       `UPDATE chain_readings SET state = 'minted', mint_signature = e.signature
-       FROM (SELECT signature FROM chain_events WHERE name = 'ProductionMinted' AND meter = $3 AND slot > $4
+       FROM (SELECT signature FROM chain_events m WHERE name = 'ProductionMinted' AND meter = $3 AND slot > $4
+             -- One that put nothing off paid for all there was.
+             AND NOT EXISTS (SELECT FROM chain_events d
+               WHERE d.signature = m.signature AND d.meter = m.meter AND d.name = 'MintDeferred')
              ORDER BY slot LIMIT 1) AS e
        WHERE meter_id = $1 AND sequence = $2`,
       [meterId, sequence, accepted.meter, transaction.slot],
@@ -291,8 +303,8 @@ async function acceptReading(
 }
 
 /**
- * What became of a reading whose event is lost. Whatever the transaction minted is eligible by then; without a mint
- * the account tells, unless later readings are in it already: then the whole rise is taken for counted.
+ * What became of a reading whose event is lost. Whatever the transaction minted or put off is eligible by then; without
+ * either the account tells, unless later readings are in it already: then the whole rise is taken for counted.
  */
 async function inferAccepted(
   client: pg.ClientBase,
@@ -300,6 +312,7 @@ async function inferAccepted(
   unlogged: UnloggedReading,
   account: MeterAccount,
   minted: ReadonlyMap<string, bigint>,
+  deferred: ReadonlyMap<string, bigint>,
 ): Promise<AcceptedReading> {
   const { meter, publicKey, reading, message, signature } = unlogged;
   const { rows } = await client.query<{ eligible: string; minted: string; surplus: string }>(
@@ -317,9 +330,11 @@ async function inferAccepted(
     minted: BigInt(rows[0]?.minted ?? 0),
   };
   const rise = reading.surplusTotal - before.surplus;
-  const amount = minted.get(meter);
+  const due = (minted.get(meter) ?? 0n) + (deferred.get(meter) ?? 0n);
   let counted = rise;
-  if (unlogged.mints) counted = before.minted + (amount ?? 0n) - before.eligible;
+  // With a cap the line that told what was put off may be lost too: the account is asked before the amount.
+  const capped = account.mintedToday > 0n && account.eligible > account.minted;
+  if (unlogged.mints && !capped) counted = before.minted + due - before.eligible;
   else if (account.lastSequence === reading.sequence) counted = account.eligible - before.eligible;
   counted = within(counted, rise);
   const held =
@@ -332,11 +347,15 @@ function within(amount: bigint, most: bigint): bigint {
   return amount > most ? most : amount;
 }
 
-/** A mint pays for everything of the meter that had been counted by then. Returns the meter's id. */
+/**
+ * A mint pays for what had been counted of the meter by then, the oldest first. What the daily cap put off (`deferred`)
+ * is of the newest readings: one counts as minted only when all of its energy is. Returns the meter's id.
+ */
 async function markMinted(
   client: pg.ClientBase,
   address: string,
   transaction: LandedTransaction,
+  deferred: bigint,
 ): Promise<string | undefined> {
   const { rows } = await client.query<{ meter_id: string }>(
     'SELECT meter_id FROM meters WHERE address = $1',
@@ -345,9 +364,14 @@ async function markMinted(
   const meterId = rows[0]?.meter_id;
   if (meterId === undefined) return undefined;
   await client.query(
-    `UPDATE chain_readings SET state = 'minted', mint_signature = $2
-     WHERE meter_id = $1 AND state = 'mint_due' AND slot <= $3`,
-    [meterId, transaction.signature, transaction.slot],
+    `UPDATE chain_readings r SET state = 'minted', mint_signature = $2
+     FROM (
+       -- What the readings after each one are worth: counted, or held and released since.
+       SELECT sequence, coalesce(sum(CASE WHEN counted > 0 THEN counted ELSE held END)
+         OVER (ORDER BY sequence DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS newer
+       FROM chain_readings WHERE meter_id = $1 AND state = 'mint_due' AND slot <= $3) AS w
+     WHERE r.meter_id = $1 AND r.sequence = w.sequence AND w.newer >= $4::numeric`,
+    [meterId, transaction.signature, transaction.slot, deferred.toString()],
   );
   return meterId;
 }

@@ -1,4 +1,4 @@
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
+import { ENERGY_TOKEN_PROGRAM_ID, fetchGridMint, REGISTRY_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
 import { GtxError } from '@gridtokenx/protocol';
 import type { Connection } from '@solana/web3.js';
 import type pg from 'pg';
@@ -8,7 +8,8 @@ import type pg from 'pg';
  * chain and settles on another would mark readings as minted that are not.
  *
  * @returns the chain's genesis hash, base58.
- * @throws GtxError CONFIG_INVALID when the database belongs to another chain or to other programs,
+ * @throws GtxError CONFIG_INVALID when the database belongs to another chain or to other programs, CONFLICT when the
+ * chain's GRID mint is one that an earlier version made,
  * CHAIN_UNAVAILABLE when the node does not answer.
  */
 export async function bindNetwork(pool: pg.Pool, connection: Connection): Promise<string> {
@@ -18,6 +19,7 @@ export async function bindNetwork(pool: pg.Pool, connection: Connection): Promis
   } catch (error) {
     throw toChainError(error);
   }
+  await fetchGridMint(connection);
   const registry = REGISTRY_PROGRAM_ID.toBase58();
   const energyToken = ENERGY_TOKEN_PROGRAM_ID.toBase58();
   await pool.query(

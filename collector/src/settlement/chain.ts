@@ -1,12 +1,14 @@
 import {
   buildSettlement,
+  chainTime,
   ensureTokenAccounts,
   fetchConfig,
-  fetchMeters,
+  GRID_TOKEN_PROGRAM_ID,
   gridMintAddress,
   instructions,
   maxMetersPerTransaction,
   meterAddress,
+  mintAllowance,
   prepareTransaction,
   REGISTRY_PROGRAM_ID,
   recentPriorityFee,
@@ -56,7 +58,6 @@ export interface RpcSettlementChainOptions {
   readonly signal: AbortSignal;
 }
 
-const TOKEN_PROGRAM = 'TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA';
 /** getSignatureStatuses takes at most this many. */
 const STATUSES_PER_REQUEST = 256;
 const ACCOUNTS_PER_REQUEST = 100;
@@ -109,12 +110,16 @@ export class RpcSettlementChain implements SettlementChain {
         throw toChainError(error);
       }
     }
+    // The clock that the programs go by; without caps nothing depends on it.
+    const capped = config.dailyMintCap > 0n || accounts.some(({ dailyMintCap }) => dailyMintCap > 0n);
+    const now = capped ? await chainTime(connection) : 0n;
     return {
       paused: Boolean(config.paused),
       meters: new Map(
         accounts.map((meter) => [
           meter.meterId,
           {
+            ...allowanceOf(meter, config, now),
             owner: meter.owner.toBase58(),
             ownerVerified: Boolean(snapshot.users.get(meter.owner.toBase58())?.verified),
             publicKey: meter.publicKey.toBase58(),
@@ -293,14 +298,13 @@ export class RpcSettlementChain implements SettlementChain {
 
   /** What the meters' accounts and history say about the energy of a transaction without a status. */
   private async chainHolds(settlement: OpenSettlement): Promise<'this' | 'another' | 'nothing'> {
-    const meters = await fetchMeters(
-      this.options.connection,
-      settlement.items.map(({ meterId }) => meterId),
-    );
-    const covered = settlement.items.every(({ kind, throughSequence }, index) => {
-      const meter = meters[index];
+    const { meters } = await this.inspect(settlement.items.map(({ meterId }) => meterId));
+    const covered = settlement.items.every(({ meterId, kind, throughSequence }) => {
+      const meter = meters.get(meterId);
       if (!meter) return false;
-      return kind === 'submit' ? meter.lastSequence >= throughSequence : meter.eligible === meter.minted;
+      if (kind === 'submit') return meter.lastSequence >= throughSequence;
+      // A mint takes all there is, or all that the day allows: the history tells which transaction did.
+      return meter.eligible === meter.minted || meter.mintableNkwh === 0n;
     });
     if (!covered) return 'nothing';
     const [item] = settlement.items;
@@ -384,6 +388,16 @@ function readingOf(item: SettlementItem): SettlementReading {
   };
 }
 
+/** What may still be minted of a meter today, and how long today lasts, by the chain's clock. */
+function allowanceOf(
+  meter: Parameters<typeof mintAllowance>[0],
+  config: Parameters<typeof mintAllowance>[1],
+  now: bigint,
+): Pick<MeterOnChain, 'mintableNkwh' | 'nextDayMs'> {
+  const { leftNkwh, nextDay } = mintAllowance(meter, config, now);
+  return { mintableNkwh: leftNkwh, nextDayMs: Number(nextDay - now) * 1000 };
+}
+
 function tokenAccountState(
   program: PublicKey | undefined,
   data: Buffer | undefined,
@@ -391,7 +405,7 @@ function tokenAccountState(
 ): MeterOnChain['tokenAccountState'] {
   // Lamports that somebody sent to the address make an account of the system program, which can still become one.
   if (!program || program.equals(PublicKey.default)) return 'missing';
-  if (program.toBase58() !== TOKEN_PROGRAM || !data || data.length <= TOKEN_ACCOUNT_STATE_OFFSET)
+  if (!program.equals(GRID_TOKEN_PROGRAM_ID) || !data || data.length <= TOKEN_ACCOUNT_STATE_OFFSET)
     return 'unusable';
   if (data[TOKEN_ACCOUNT_STATE_OFFSET] === TOKEN_ACCOUNT_FROZEN) return 'frozen';
   const holder = data.subarray(TOKEN_ACCOUNT_OWNER_OFFSET, TOKEN_ACCOUNT_OWNER_OFFSET + 32);

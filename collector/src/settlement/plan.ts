@@ -25,6 +25,10 @@ export function planMeter(work: MeterWork, chain: ChainView): MeterPlan {
   if (!reading || reading.sequence <= meter.lastSequence) {
     const due = meter.eligible - meter.minted;
     if (due === 0n) return { kind: 'behind' };
+    // Nothing is lost: it stays settled and unminted, and is due again tomorrow (or once the cap is raised).
+    if (meter.mintableNkwh === 0n) {
+      return { kind: 'wait', reason: 'DAILY_MINT_CAP', delayMs: Math.min(meter.nextDayMs, LONG_WAIT_MS) };
+    }
     return {
       kind: 'settle',
       needsTokenAccount,
@@ -34,7 +38,7 @@ export function planMeter(work: MeterWork, chain: ChainView): MeterPlan {
         kind: 'mint',
         afterSequence: meter.lastSequence,
         throughSequence: meter.lastSequence,
-        expectedNkwh: due,
+        expectedNkwh: due < meter.mintableNkwh ? due : meter.mintableNkwh,
         reading: undefined,
       },
     };

@@ -39,6 +39,10 @@ export interface MeterOnChain {
   readonly surplusTotal: bigint;
   readonly eligible: bigint;
   readonly minted: bigint;
+  /** What the daily cap still lets through today. */
+  readonly mintableNkwh: bigint;
+  /** Until the next day (UTC) of the chain's clock. */
+  readonly nextDayMs: number;
   readonly tokenAccount: string;
   /** What stands at the token account's address: a usable GRID account, nothing, or something unusable. */
   readonly tokenAccountState: 'ready' | 'missing' | 'frozen' | 'unusable';

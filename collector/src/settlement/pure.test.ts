@@ -129,6 +129,8 @@ describe('planMeter', () => {
     minted: 100n,
     tokenAccount: 'account',
     tokenAccountState: 'ready',
+    mintableNkwh: 2n ** 64n - 1n,
+    nextDayMs: 3_600_000,
   };
   const work: MeterWork = {
     meterId: 'm',
@@ -163,6 +165,25 @@ describe('planMeter', () => {
     ['a replaced key', { publicKey: 'other' }, 'KEY_ROTATED'],
   ])('waits for %s', (_name, changes, reason) => {
     expect(plan(changes)).toMatchObject({ kind: 'wait', reason });
+  });
+
+  it('mints what the daily cap lets through, and waits for the next day when it is used up', () => {
+    const nothingNew: MeterWork = { ...work, reading: undefined };
+    const due = { eligible: 150n };
+    expect(plan(due, false, nothingNew)).toMatchObject({ item: { kind: 'mint', expectedNkwh: 50n } });
+    expect(plan({ ...due, mintableNkwh: 20n }, false, nothingNew)).toMatchObject({
+      item: { kind: 'mint', expectedNkwh: 20n },
+    });
+    const used = { ...due, mintableNkwh: 0n };
+    expect(plan({ ...used, nextDayMs: 4_000 }, false, nothingNew)).toEqual({
+      kind: 'wait',
+      reason: 'DAILY_MINT_CAP',
+      delayMs: 4_000,
+    });
+    // A cap may be raised any time: it looks again now and then.
+    expect(plan(used, false, nothingNew)).toMatchObject({ delayMs: 300_000 });
+    // Readings go on all the same: only the mint is put off.
+    expect(plan(used)).toMatchObject({ kind: 'settle', item: { kind: 'submit' } });
   });
 
   it('waits while the registry is paused, and for a meter that the chain does not know', () => {

@@ -17,7 +17,7 @@ export interface Refusal {
 }
 
 /** Errors of the registry that time or somebody's decision ends. */
-const WAIT = new Set(['Paused', 'UserNotVerified', 'MeterSuspended', 'EndInFuture']);
+const WAIT = new Set(['Paused', 'UserNotVerified', 'MeterSuspended', 'EndInFuture', 'DailyMintCapReached']);
 
 /** The account is not what it was when the transaction was planned: it was settled elsewhere, or its key changed. */
 const BEHIND = new Set(['SequenceNotHigher', 'EndNotLater', 'NoUnsettledBalance', 'KeyMismatch']);

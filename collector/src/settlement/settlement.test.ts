@@ -1,10 +1,13 @@
-import { fetchMeter, gridMintAddress, gridTokenAccount, instructions, verifyUser } from '@gridtokenx/chain';
 import {
-  AuthorityType,
-  createBurnInstruction,
-  createCloseAccountInstruction,
-  createSetAuthorityInstruction,
-} from '@solana/spl-token';
+  fetchMeter,
+  GRID_TOKEN_PROGRAM_ID,
+  gridMintAddress,
+  gridTokenAccount,
+  instructions,
+  verifyUser,
+} from '@gridtokenx/chain';
+import { encodeBase58 } from '@gridtokenx/protocol';
+import { createBurnInstruction, createCloseAccountInstruction } from '@solana/spl-token';
 import { type Connection, Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
@@ -207,8 +210,16 @@ describe('Settlement', () => {
         gridMintAddress(),
         careless.publicKey,
         BigInt(value.amount),
+        [],
+        GRID_TOKEN_PROGRAM_ID,
       );
-      const shut = createCloseAccountInstruction(account, careless.publicKey, careless.publicKey);
+      const shut = createCloseAccountInstruction(
+        account,
+        careless.publicKey,
+        careless.publicKey,
+        [],
+        GRID_TOKEN_PROGRAM_ID,
+      );
       await world.send(value.amount === '0' ? [shut] : [burn, shut], [careless]);
     };
     // Opened by whoever registered the meter; the collector pays for it for the first time now.
@@ -252,15 +263,12 @@ describe('Settlement', () => {
     const broken = await world.addMeter(careless);
     const homes = [await world.addMeter(owner), broken, await world.addMeter(owner)];
     const mirror = await mirrored(...homes);
-    // The account is there and looks like any other, but it is somebody else's now.
-    const account = gridTokenAccount(careless.publicKey);
-    const { AccountOwner } = AuthorityType;
-    const buyer = Keypair.generate();
-    await world.send(
-      [createSetAuthorityInstruction(account, careless.publicKey, AccountOwner, buyer.publicKey)],
-      [careless],
-    );
     await world.measure(homes);
+    // A row that was changed after it was stored: the signature is of something else.
+    await world.pool.query('UPDATE meter_readings SET meter_signature = $2 WHERE meter_id = $1', [
+      broken.meter.meterId,
+      encodeBase58(broken.meter.sign(new Uint8Array(48))),
+    ]);
     await world.settlement(mirror).settleNow();
     expect(await Promise.all(homes.map(minted))).toEqual([600_000_000n, 0n, 600_000_000n]);
     const { rows } = await world.pool.query(
@@ -270,7 +278,7 @@ describe('Settlement', () => {
       {
         meter_id: broken.meter.meterId,
         attempts: 1,
-        reason: expect.stringContaining('TokenAccountUnusable'),
+        reason: expect.stringContaining('Custom'),
       },
     ]);
   });

@@ -13,13 +13,14 @@ const fixture = JSON.parse(readFileSync(new URL('../fixtures/validator.json', im
 };
 
 /**
- * Exchanges in which the build of an SPL program shows: LiteSVM carries the builds of mainnet-beta (p-token, Memo 4),
+ * Exchanges in which the build of an SPL program shows: LiteSVM carries the builds of mainnet-beta (p-token, Memo 4, a Token-2022),
  * the validator older ones. There, compute units, sizes and what those programs log are not compared.
  */
 const OTHER_BUILDS = new Set([
   'memo',
   'token mint transaction',
   'token transfer transaction',
+  'Token-2022 transaction',
   'more tokens than there are',
   'notification: logs',
 ]);

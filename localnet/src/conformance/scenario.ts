@@ -3,17 +3,27 @@
 import { createHash } from 'node:crypto';
 import {
   createAssociatedTokenAccountIdempotentInstruction,
+  createBurnInstruction,
   createCloseAccountInstruction,
+  createEnableCpiGuardInstruction,
+  createEnableRequiredMemoTransfersInstruction,
+  createInitializeMetadataPointerInstruction,
   createInitializeMint2Instruction,
   createMintToInstruction,
+  createReallocateInstruction,
   createSyncNativeInstruction,
   createTransferCheckedInstruction,
+  createTransferInstruction,
+  ExtensionType,
   getAssociatedTokenAddressSync,
+  getMintLen,
   MINT_SIZE,
   NATIVE_MINT,
+  TOKEN_2022_PROGRAM_ID,
   TOKEN_PROGRAM_ID,
 } from '@solana/spl-token';
 import {
+  type AccountMeta,
   AddressLookupTableAccount,
   AddressLookupTableProgram,
   ComputeBudgetProgram,
@@ -844,6 +854,139 @@ async function tokens(play: Player): Promise<void> {
   play.record('more tokens than there are', 'sendTransaction', { error: response.error });
 }
 
+/** An instruction of spl-token-metadata-interface: the hash of its name, its fields in Borsh. */
+function metadataInstruction(
+  name: 'initialize_account' | 'updating_field',
+  keys: { pubkey: PublicKey; isSigner: boolean; isWritable: boolean }[],
+  fields: (Uint8Array | string)[],
+): TransactionInstruction {
+  const hash = createHash('sha256').update(`spl_token_metadata_interface:${name}`).digest();
+  const encoded = fields.map((field) => {
+    if (typeof field !== 'string') return field;
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(Buffer.byteLength(field));
+    return Buffer.concat([length, Buffer.from(field)]);
+  });
+  return new TransactionInstruction({
+    programId: TOKEN_2022_PROGRAM_ID,
+    keys,
+    data: Buffer.concat([hash.subarray(0, 8), ...encoded]),
+  });
+}
+
+/** A mint that carries its own metadata, as GRID does, and accounts with extensions. */
+async function token2022(play: Player): Promise<void> {
+  const alice = keypair('alice');
+  const bob = keypair('bob');
+  const mint = keypair('mint with metadata');
+  const programId = TOKEN_2022_PROGRAM_ID;
+  const confirmed = { commitment: 'confirmed' };
+  const space = getMintLen([ExtensionType.MetadataPointer]);
+  const lamports = await play.result<number>('getMinimumBalanceForRentExemption', [space + 200]);
+  const ata = (owner: PublicKey) => getAssociatedTokenAddressSync(mint.publicKey, owner, false, programId);
+  const [aliceTokens, bobTokens] = [ata(alice.publicKey), ata(bob.publicKey)];
+  const open = (account: PublicKey, owner: PublicKey) =>
+    createAssociatedTokenAccountIdempotentInstruction(
+      alice.publicKey,
+      account,
+      owner,
+      mint.publicKey,
+      programId,
+    );
+  const [ofMint, ofAlice] = [mint, alice].map(({ publicKey }) => ({
+    pubkey: publicKey,
+    isSigner: false,
+    isWritable: false,
+  })) as [AccountMeta, AccountMeta];
+  const written = { ...ofMint, isWritable: true };
+  const signing = { ...ofAlice, isSigner: true };
+  await play.send(
+    'create mint with metadata',
+    [
+      SystemProgram.createAccount({
+        fromPubkey: alice.publicKey,
+        newAccountPubkey: mint.publicKey,
+        space,
+        lamports,
+        programId,
+      }),
+      createInitializeMetadataPointerInstruction(
+        mint.publicKey,
+        PublicKey.default,
+        mint.publicKey,
+        programId,
+      ),
+      createInitializeMint2Instruction(mint.publicKey, 9, alice.publicKey, null, programId),
+      metadataInstruction('initialize_account', [written, ofAlice, ofMint, signing], ['GRID', 'GRID', '']),
+      // Field 3: one of its own name.
+      metadataInstruction('updating_field', [written, signing], [Buffer.of(3), 'unit', '1 kWh']),
+    ],
+    [alice, mint],
+  );
+  const minted = await play.send(
+    'mint with metadata',
+    [
+      open(aliceTokens, alice.publicKey),
+      open(bobTokens, bob.publicKey),
+      createMintToInstruction(mint.publicKey, aliceTokens, alice.publicKey, 15_300_000_000n, [], programId),
+      createTransferInstruction(aliceTokens, bobTokens, alice.publicKey, 300_000_000n, [], programId),
+      createBurnInstruction(aliceTokens, mint.publicKey, alice.publicKey, 1n, [], programId),
+    ],
+    [alice],
+  );
+  // Of this one the build of Token-2022 shows in the logs: see the test.
+  await play.ask('Token-2022 transaction', 'getTransaction', [
+    minted,
+    { ...confirmed, maxSupportedTransactionVersion: 0 },
+  ]);
+  const account = (name: string, address: PublicKey, config: object) =>
+    play.ask(name, 'getAccountInfo', [address.toBase58(), { ...confirmed, ...config }]);
+  await account('mint with metadata parsed', mint.publicKey, { encoding: 'jsonParsed' });
+  await account('mint with metadata in base64', mint.publicKey, { encoding: 'base64' });
+  await account('Token-2022 account parsed', aliceTokens, { encoding: 'jsonParsed' });
+  await account('Token-2022 account in base64', aliceTokens, { encoding: 'base64' });
+  const ask = (name: string, method: string, address: PublicKey) =>
+    play.ask(name, method, [address.toBase58(), confirmed]);
+  await ask('Token-2022 balance', 'getTokenAccountBalance', bobTokens);
+  await ask('Token-2022 balance of a mint', 'getTokenAccountBalance', mint.publicKey);
+  await ask('Token-2022 supply', 'getTokenSupply', mint.publicKey);
+  await ask('Token-2022 supply of a token account', 'getTokenSupply', bobTokens);
+  for (const [name, filter] of [
+    ['by mint', { mint: mint.publicKey.toBase58() }],
+    ['by program', { programId: programId.toBase58() }],
+  ] as const) {
+    for (const encoding of ['jsonParsed', 'base64']) {
+      await play.ask(`Token-2022 accounts ${name}, ${encoding}`, 'getTokenAccountsByOwner', [
+        alice.publicKey.toBase58(),
+        filter,
+        { ...confirmed, encoding },
+      ]);
+    }
+  }
+  const filter = { memcmp: { offset: 0, bytes: mint.publicKey.toBase58() } };
+  await play.ask('Token-2022 program accounts', 'getProgramAccounts', [
+    programId.toBase58(),
+    { ...confirmed, filters: [{ dataSize: 170 }, filter], encoding: 'jsonParsed' },
+  ]);
+  await play.send(
+    'more extensions',
+    [
+      createReallocateInstruction(
+        bobTokens,
+        alice.publicKey,
+        [ExtensionType.MemoTransfer, ExtensionType.CpiGuard],
+        bob.publicKey,
+        [],
+        programId,
+      ),
+      createEnableRequiredMemoTransfersInstruction(bobTokens, bob.publicKey, [], programId),
+      createEnableCpiGuardInstruction(bobTokens, bob.publicKey, [], programId),
+    ],
+    [alice, bob],
+  );
+  await account('Token-2022 account with more extensions', bobTokens, { encoding: 'jsonParsed' });
+}
+
 async function lookupTables(play: Player): Promise<void> {
   const alice = keypair('alice');
   const bob = keypair('bob');
@@ -1051,6 +1194,7 @@ export async function playScenario(rpcUrl: string, wsUrl: string): Promise<Excha
   await nodeAndErrors(play);
   await transfers(play);
   await tokens(play);
+  await token2022(play);
   await lookupTables(play);
   await subscriptions(play, wsUrl);
   return play.exchanges;

@@ -24,4 +24,12 @@ pub enum EnergyTokenError {
     NotMeterOwner,
     #[msg("the account's counters contradict each other")]
     InvariantViolated,
+    #[msg("not the registry's configuration account")]
+    WrongRegistryConfig,
+    #[msg("only the registry's admin can do this")]
+    NotAdmin,
+    #[msg("the URI is at most 200 bytes of ASCII without blanks or control characters")]
+    UriInvalid,
+    #[msg("the mint lacks the rent for its new size: send it lamports first")]
+    RentMissing,
 }

@@ -1,4 +1,7 @@
-use anchor_lang::{bytemuck, prelude::*, Event};
+use {
+    alloc::string::String,
+    anchor_lang::{bytemuck, prelude::*, Event},
+};
 
 /// GRID came into being for a meter's settled production.
 #[event(bytemuck)]
@@ -27,6 +30,14 @@ pub struct EnergyRetired {
     pub amount: u64,
     pub total_burned: u64,
     pub total_retired: u64,
+}
+
+/// What wallets are shown about GRID changed.
+#[event]
+pub struct MetadataUpdated {
+    pub mint: Address,
+    pub uri: String,
+    pub authority: Address,
 }
 
 /// Logs an event as `emit!` does, from the stack instead of the heap.

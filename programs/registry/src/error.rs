@@ -113,4 +113,8 @@ pub enum RegistryError {
     ArithmeticOverflow,
     #[msg("the account's counters contradict each other")]
     InvariantViolated,
+
+    // The daily cap
+    #[msg("the meter has minted as much as it may today; the rest can be minted from tomorrow (UTC) on")]
+    DailyMintCapReached,
 }

@@ -15,6 +15,7 @@ pub struct ConfigChanged {
     pub guardian: Address,
     pub network: [u8; 32],
     pub max_rated_watts: u32,
+    pub daily_mint_cap: u64,
     pub policy: u8,
     pub paused: bool,
 }
@@ -28,6 +29,7 @@ impl From<&Config> for ConfigChanged {
             guardian: config.guardian,
             network: config.network,
             max_rated_watts: config.max_rated_watts,
+            daily_mint_cap: config.daily_mint_cap,
             policy: config.policy,
             paused: config.paused != 0,
         }
@@ -97,6 +99,16 @@ pub struct MeterStatusChanged {
     pub timestamp: i64,
 }
 
+/// A meter got a daily cap of its own; 0: the registry's again.
+#[event]
+pub struct MeterCapChanged {
+    pub meter: Address,
+    pub meter_id: [u8; 32],
+    pub daily_mint_cap: u64,
+    pub authority: Address,
+    pub timestamp: i64,
+}
+
 /// A signed reading was accepted; all of its 48 bytes can be put together again from here.
 #[event(bytemuck)]
 pub struct MeterReadingSubmitted {
@@ -127,6 +139,19 @@ pub struct MeterBalanceSettled {
     pub new_tokens: u64,
     pub total_settled: u64,
     pub timestamp: i64,
+}
+
+/// The day's cap put a mint off, whole or part: `deferred` is settled and still to be minted.
+#[event(bytemuck)]
+pub struct MintDeferred {
+    pub meter: Address,
+    pub meter_id: [u8; 32],
+    pub deferred: u64,
+    /// On the day `day`, this mint included.
+    pub minted_today: u64,
+    pub total_minted: u64,
+    /// Days since 1 January 1970 (UTC).
+    pub day: u64,
 }
 
 /// Energy beyond rated power was put aside. `sequence` is what release and write-off name.

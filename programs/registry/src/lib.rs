@@ -32,7 +32,8 @@ pub mod registry {
 
     /// Accepts one to five meters' signed readings and mints what becomes due. Signature i of the Ed25519 instruction
     /// right before belongs to meter i; each meter brings three accounts: meter (writable), its owner's user account,
-    /// the owner's GRID account (writable). A meter with nothing to mint is accepted without a mint.
+    /// the owner's GRID account (writable). A meter with nothing to mint, or whose day's cap is reached, is accepted
+    /// without a mint.
     pub fn submit_and_mint(ctx: &mut Context<SubmitAndMint>) -> Result<()> {
         SubmitAndMint::run(ctx)
     }
@@ -42,8 +43,8 @@ pub mod registry {
         SubmitMeterReading::run(ctx)
     }
 
-    /// Settles all that is eligible and mints all that is settled to the owner; returns the amount minted. Anybody
-    /// can call it: the destination is fixed.
+    /// Settles all that is eligible and mints all that is settled to the owner, as far as the day's cap lets it; returns
+    /// the amount minted. Anybody can call it: the destination is fixed.
     pub fn settle_and_mint_tokens(ctx: &mut Context<SettleAndMintTokens>) -> Result<u64> {
         SettleAndMintTokens::run(ctx)
     }
@@ -140,8 +141,15 @@ pub mod registry {
         AdminOnly::set_guardian(ctx, new_guardian)
     }
 
-    /// The largest rated power that a meter can be registered with from now on.
-    pub fn set_limits(ctx: &mut Context<AdminOnly>, max_rated_watts: u32) -> Result<()> {
-        AdminOnly::set_limits(ctx, max_rated_watts)
+    /// The largest rated power that a meter can be registered with from now on, and the most that a meter without a cap
+    /// of its own mints in a day (UTC), in nkWh; 0: no cap.
+    pub fn set_limits(ctx: &mut Context<AdminOnly>, max_rated_watts: u32, daily_mint_cap: u64) -> Result<()> {
+        AdminOnly::set_limits(ctx, max_rated_watts, daily_mint_cap)
+    }
+
+    /// The most that this meter mints in a day (UTC), in nkWh, whatever the registry's cap is; 0: the registry's. What
+    /// is above a cap stays settled, and is minted on a later day.
+    pub fn set_meter_cap(ctx: &mut Context<SetMeterCap>, daily_mint_cap: u64) -> Result<()> {
+        SetMeterCap::run(ctx, daily_mint_cap)
     }
 }

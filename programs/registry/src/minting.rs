@@ -1,20 +1,18 @@
 //! Settling a meter and having energy-token mint what is due.
 
 use {
-    crate::{events::log_event, Meter, MeterBalanceSettled, RegistryError},
-    anchor_lang::{prelude::*, Id},
+    crate::{events::log_event, Day, Meter, MeterBalanceSettled, MintDeferred, RegistryError},
+    anchor_lang::prelude::*,
     gridtokenx_shared::{
-        addresses::{ENERGY_TOKEN_ID, MINT_AUTHORITY_BUMP},
-        seeds,
+        addresses::{ENERGY_TOKEN_ID, MINT_AUTHORITY_BUMP, TOKEN_2022_ID},
+        energy::Nkwh,
+        seeds, token,
     },
     pinocchio::{
         cpi::{invoke_signed_unchecked, CpiAccount, Seed, Signer},
         instruction::{InstructionAccount, InstructionView},
     },
 };
-
-/// Where an SPL token account keeps its owner.
-const TOKEN_OWNER_OFFSET: usize = 32;
 
 /// The accounts that every mint needs, their addresses checked by each instruction's constraints.
 #[derive(Clone, Copy)]
@@ -23,23 +21,35 @@ pub struct Minting<'a> {
     pub token_config: &'a AccountView,
     pub grid_mint: &'a AccountView,
     pub token_program: &'a AccountView,
+    /// The registry's daily cap.
+    pub daily_mint_cap: u64,
 }
 
-/// Raises `settled` to `eligible` and mints everything settled and not yet minted to the owner's token account.
-/// Returns the amount minted; 0 changes nothing.
+/// What came of it.
+#[derive(Clone, Copy)]
+pub struct Minted {
+    pub amount: u64,
+    /// What the day's cap put off: it stays settled and unminted.
+    pub deferred: u64,
+}
+
+/// Raises `settled` to `eligible` and mints what is settled and not yet minted to the owner's token account, as far as
+/// the day's cap lets it. Where nothing was due, nothing changes.
 #[inline(always)]
 pub fn settle_and_mint(
     (address, meter): (&Address, &mut Meter),
     token_account: &AccountView,
-    minting: Minting,
+    minting: &Minting,
     now: i64,
-) -> Result<u64> {
+) -> Result<Minted> {
     require!(*token_account.address() == meter.token_account, RegistryError::WrongTokenAccount);
     let settlement = meter.settle();
     if settlement.due.is_zero() {
-        return Ok(0);
+        return Ok(Minted { amount: 0, deferred: 0 });
     }
-    require_owned(token_account, &meter.owner)?;
+    // An associated account of Token-2022 never changes its owner. That it is the owner's is looked at all the same:
+    // a mint to somebody else could not be taken back.
+    require!(token::is_owned_by(token_account, &TOKEN_2022_ID, &meter.owner), RegistryError::TokenAccountUnusable);
     if !settlement.new_tokens.is_zero() {
         log_event(MeterBalanceSettled {
             meter: *address,
@@ -50,32 +60,38 @@ pub fn settle_and_mint(
             timestamp: now,
         });
     }
-    meter.minted = meter.settled;
-    mint(address, token_account, minting, settlement.due.0);
-    Ok(settlement.due.0)
+    let day = Day::of(now).ok_or(RegistryError::ArithmeticOverflow)?;
+    let amount = meter.mint(settlement.due, day, Nkwh(minting.daily_mint_cap))?;
+    let deferred = settlement.due.saturating_sub(amount);
+    if !amount.is_zero() {
+        mint(address, token_account, minting, amount.0);
+    }
+    if !deferred.is_zero() {
+        put_off(address, meter, deferred, day);
+    }
+    Ok(Minted { amount: amount.0, deferred: deferred.0 })
 }
 
-/// An owner can hand over the authority of an associated token account without its address changing. Tokens must not
-/// follow: a thief who tricked the owner into that would receive all that the meter produces from then on.
-#[inline(always)]
-fn require_owned(token_account: &AccountView, owner: &Address) -> Result<()> {
-    require!(token_account.owned_by(&Token::id()), RegistryError::TokenAccountUnusable);
-    let data = token_account.try_borrow()?;
-    require!(
-        data.get(TOKEN_OWNER_OFFSET..).and_then(|rest| rest.first_chunk()) == Some(owner.as_array()),
-        RegistryError::TokenAccountUnusable
-    );
-    Ok(())
+#[inline(never)]
+fn put_off(address: &Address, meter: &Meter, deferred: Nkwh, day: Day) {
+    log_event(MintDeferred {
+        meter: *address,
+        meter_id: meter.meter_id,
+        deferred: deferred.0,
+        minted_today: meter.minted_today,
+        total_minted: meter.minted,
+        day: day.0,
+    });
 }
 
 /// Calls energy-token's `mint_from_production(meter, amount)` as the registry's mint authority.
 #[inline(never)]
-fn mint(meter: &Address, token_account: &AccountView, minting: Minting, amount: u64) {
+fn mint(meter: &Address, token_account: &AccountView, minting: &Minting, amount: u64) {
     let mut data = [0; 8 + 32 + 8];
     data[..8].copy_from_slice(energy_token::instruction::MintFromProduction::DISCRIMINATOR);
     data[8..40].copy_from_slice(meter.as_ref());
     data[40..].copy_from_slice(&amount.to_le_bytes());
-    let Minting { mint_authority, token_config, grid_mint, token_program } = minting;
+    let Minting { mint_authority, token_config, grid_mint, token_program, .. } = *minting;
     let bump = [MINT_AUTHORITY_BUMP];
     let signer_seeds = [Seed::from(seeds::MINT_AUTHORITY), Seed::from(&bump)];
     // SAFETY: none of these accounts' data is referred to across the call; the meter is not passed on.

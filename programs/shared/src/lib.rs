@@ -1,5 +1,5 @@
-//! What the registry and energy-token must agree on: addresses, seeds, signed messages, energy arithmetic.
-//! Pure: no syscalls, no account access; tested on the host.
+//! What the programs must agree on: addresses, seeds, signed messages, energy arithmetic, the token programs' layouts.
+//! Pure but for `token`, which calls those programs: no syscalls, no account access; tested on the host.
 #![cfg_attr(not(test), no_std)]
 
 pub mod addresses;
@@ -12,3 +12,4 @@ pub mod money;
 pub mod program_data;
 pub mod registry_config_layout;
 pub mod seeds;
+pub mod token;

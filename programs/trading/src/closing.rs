@@ -6,6 +6,7 @@ use {
         Order, TradingError,
     },
     anchor_lang::{accounts::Account, prelude::*, AccountClose},
+    gridtokenx_shared::token,
 };
 
 /// An order in the book. What was closed belongs to the system program again.
@@ -25,8 +26,9 @@ pub fn require_escrow(order: &Order, escrow: &AccountView) -> core::result::Resu
     if *escrow.address() != order.escrow {
         return Err(TradingError::WrongEscrow);
     }
+    let program = escrow.owner();
     // The quote mint may have an authority that freezes.
-    if !spl::is_usable_by(escrow, &order.escrow) {
+    if !token::is_token_program(program) || !token::is_usable_by(escrow, program, &order.escrow) {
         return Err(TradingError::TokenAccountUnusable);
     }
     Ok(())
@@ -51,7 +53,7 @@ pub fn empty(
 ) -> Result<Emptied> {
     let left = spl::balance(escrow.account)?;
     if left > 0 {
-        if !spl::is_usable_by(destination, &order.owner) {
+        if !token::is_usable_by(destination, &escrow.program(), &order.owner) {
             return Ok(Emptied { refunded: 0, closed: false });
         }
         escrow.pay(destination, left);
@@ -78,9 +80,11 @@ pub fn give_back(
     escrow: Escrow,
     destination: &AccountView,
     rent_payer: &AccountView,
+    token_program: &AccountView,
 ) -> Result<u64> {
     require!(*rent_payer.address() == order.rent_payer, TradingError::WrongRentPayer);
     require_escrow(order, escrow.account)?;
+    require!(*token_program.address() == escrow.program(), TradingError::WrongTokenProgram);
     let emptied = empty(order, escrow, destination, rent_payer)?;
     require!(emptied.closed, TradingError::TokenAccountUnusable);
     Ok(emptied.refunded)

@@ -22,7 +22,7 @@ pub enum TradingError {
     WrongProgramData,
     #[msg("not the mint that is escrowed here")]
     WrongMint,
-    #[msg("the quote mint must be an SPL Token mint with nine decimals, and not GRID")]
+    #[msg("the quote mint must be a mint of one of the two SPL token programs with nine decimals, and not GRID")]
     QuoteMintInvalid,
     #[msg("lot and tick must be above zero, and one lot at one tick must be worth at least one base unit")]
     LotOrTickInvalid,
@@ -84,13 +84,13 @@ pub enum TradingError {
     WrongEscrow,
     #[msg("not the token account that the order names")]
     WrongTokenAccount,
-    #[msg("the token account is missing, frozen, or no longer its owner's")]
+    #[msg("the token account is missing, frozen, no longer its owner's, or asks for more than a transfer")]
     TokenAccountUnusable,
     #[msg("not the market's treasury")]
     WrongTreasury,
     #[msg("the rent goes back to whoever paid it")]
     WrongRentPayer,
-    #[msg("one to six pairs, nine accounts each")]
+    #[msg("one to five pairs, nine accounts each")]
     PairCount,
 
     // Price band
@@ -110,4 +110,12 @@ pub enum TradingError {
     ArithmeticOverflow,
     #[msg("the account's numbers contradict each other")]
     InvariantViolated,
+
+    // Token programs and traders
+    #[msg("the quote mint has an extension other than metadata: its tokens might not arrive as they are sent")]
+    QuoteMintExtended,
+    #[msg("not the token program of what is traded")]
+    WrongTokenProgram,
+    #[msg("open_trader comes first: the owner has no trader account, or one for another market's quote mint")]
+    TraderNotOpen,
 }

@@ -43,7 +43,9 @@ pub mod trading {
     }
 
     /// Makes an order and moves what it offers into its escrow: GRID of a sell order (side 0), GRX of a buy order (side
-    /// 1) for the whole amount, rounded up. Ids only rise per owner.
+    /// 1) for the whole amount, rounded up. Ids only rise per owner. The bumps are those of the order's and the escrow's
+    /// address: to search for them here would cost an unforeseeable number of compute units.
+    #[allow(clippy::too_many_arguments)]
     pub fn create_order(
         ctx: &mut Context<CreateOrder>,
         order_id: u64,
@@ -51,8 +53,16 @@ pub mod trading {
         amount: u64,
         price: u64,
         expires_at: i64,
+        order_bump: u8,
+        escrow_bump: u8,
     ) -> Result<()> {
-        CreateOrder::run(ctx, OrderArgs { order_id, side, amount, price, expires_at })
+        CreateOrder::run(ctx, OrderArgs { order_id, side, amount, price, expires_at, order_bump, escrow_bump })
+    }
+
+    /// Opens a wallet's trader account for a market, before its first order there; again, in another market, before its
+    /// next order there.
+    pub fn open_trader(ctx: &mut Context<OpenTrader>) -> Result<()> {
+        OpenTrader::run(ctx)
     }
 
     /// Takes an order back: what is left in its escrow goes to a token account of the owner's, the rent to whoever paid
@@ -61,7 +71,7 @@ pub mod trading {
         CancelOrder::run(ctx)
     }
 
-    /// Trades one to six pairs of resting orders that cross, each at the price of the older order. Anybody can call it.
+    /// Trades one to five pairs of resting orders that cross, each at the price of the older order. Anybody can call it.
     /// Each pair brings nine writable accounts: sell order, its escrow, buy order, its escrow, the seller's GRX account,
     /// the buyer's GRID account, the buyer's GRX account, who paid for the sell order, who paid for the buy order. A pair
     /// that cannot trade is left out as long as another one can (PairSkipped).

@@ -6,5 +6,6 @@ pub const MAX_FEE_BPS: u16 = 1_000;
 pub const MAX_ORDER_SECONDS: i64 = 366 * 86_400;
 /// An order id may skip at most this many numbers, so that one mistake cannot use up an owner's ids.
 pub const MAX_ORDER_ID_JUMP: u64 = 1_000_000;
-/// Pairs in one `cross_orders`: 4 + 6 x 9 accounts are what a transaction can lock.
-pub const MAX_PAIRS: usize = 6;
+/// Pairs in one `cross_orders`: with a sixth, the token programs' and our own log lines would pass the 10,000 bytes at
+/// which a validator cuts logs, and the last trades' events would be lost.
+pub const MAX_PAIRS: usize = 5;

@@ -245,6 +245,8 @@ export class ModelWorld {
                   minted,
                   tokenAccount: id,
                   tokenAccountState: 'ready' as const,
+                  mintableNkwh: 2n ** 64n - 1n,
+                  nextDayMs: 3_600_000,
                 },
               ];
             }),

@@ -1,7 +1,10 @@
 use {
-    crate::{log_event, spl, Config, EnergyTokenError, TokensBurned},
-    anchor_lang::prelude::*,
-    gridtokenx_shared::addresses::{GRID_MINT, TOKEN_CONFIG},
+    crate::{log_event, Config, EnergyTokenError, TokensBurned},
+    anchor_lang::{prelude::*, programs::Token2022},
+    gridtokenx_shared::{
+        addresses::{GRID_MINT, TOKEN_2022_ID, TOKEN_CONFIG},
+        token,
+    },
 };
 
 #[derive(Accounts)]
@@ -14,14 +17,14 @@ pub struct Burn {
     /// A GRID account of the signer; the token program checks mint, owner and balance.
     #[account(mut)]
     pub token_account: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
 }
 
 impl Burn {
     pub fn run(ctx: &mut Context<Self>, amount: u64) -> Result<()> {
         require!(amount > 0, EnergyTokenError::ZeroAmount);
         let accounts = &mut ctx.accounts;
-        spl::burn(&accounts.token_account, &accounts.mint, &accounts.owner, amount);
+        token::burn(&TOKEN_2022_ID, [&accounts.token_account, &accounts.mint, &accounts.owner], amount);
         let total_burned =
             accounts.config.total_burned.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;
         accounts.config.total_burned = total_burned;

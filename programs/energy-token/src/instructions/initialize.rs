@@ -1,14 +1,15 @@
 use {
-    crate::{spl, Config, EnergyTokenError},
-    anchor_lang::{create_account_signed, prelude::*, Id},
+    crate::{metadata, Config, EnergyTokenError},
+    anchor_lang::{create_account_signed, prelude::*, programs::Token2022, Id},
     gridtokenx_shared::{
         addresses::{
-            ENERGY_TOKEN_PROGRAM_DATA, GRID_MINT, GRID_MINT_BUMP, TOKEN_CONFIG, TOKEN_CONFIG_BUMP,
+            ENERGY_TOKEN_PROGRAM_DATA, GRID_MINT, GRID_MINT_BUMP, TOKEN_2022_ID, TOKEN_CONFIG, TOKEN_CONFIG_BUMP,
             UPGRADEABLE_LOADER_ID,
         },
         program_data::upgrade_authority,
-        seeds,
+        seeds, token,
     },
+    pinocchio_system::instructions::Transfer,
 };
 
 #[derive(Accounts)]
@@ -25,7 +26,7 @@ pub struct Initialize {
         owner = UPGRADEABLE_LOADER_ID @ EnergyTokenError::WrongProgramData
     )]
     pub program_data: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
     pub system_program: Program<System>,
 }
 
@@ -60,11 +61,18 @@ impl Initialize {
         create_account_signed(
             &accounts.authority,
             &accounts.mint,
-            spl::MINT_BYTES,
-            &Token::id(),
+            token::MINT_WITH_POINTER_BYTES,
+            &TOKEN_2022_ID,
             &[seeds::MINT, &[GRID_MINT_BUMP]],
         )?;
-        spl::initialize_mint(&accounts.mint, &TOKEN_CONFIG);
+        // Token-2022 wants a mint of exactly the size without metadata, and makes it longer itself, without paying.
+        let missing = metadata::rent(metadata::MINT_BYTES)?.saturating_sub(accounts.mint.lamports());
+        if missing > 0 {
+            Transfer { from: &accounts.authority, to: &accounts.mint, lamports: missing }.invoke()?;
+        }
+        token::initialize_own_metadata_pointer(&accounts.mint);
+        token::initialize_mint(&TOKEN_2022_ID, &accounts.mint, metadata::DECIMALS, &TOKEN_CONFIG);
+        metadata::create(&accounts.mint, &accounts.config);
         Ok(())
     }
 }

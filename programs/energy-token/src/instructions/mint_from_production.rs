@@ -1,7 +1,11 @@
 use {
-    crate::{log_event, spl, Config, EnergyTokenError, ProductionMinted},
-    anchor_lang::prelude::*,
-    gridtokenx_shared::addresses::{GRID_MINT, MINT_AUTHORITY, TOKEN_CONFIG},
+    crate::{log_event, Config, EnergyTokenError, ProductionMinted},
+    anchor_lang::{prelude::*, programs::Token2022},
+    gridtokenx_shared::{
+        addresses::{GRID_MINT, MINT_AUTHORITY, TOKEN_2022_ID, TOKEN_CONFIG, TOKEN_CONFIG_BUMP},
+        seeds, token,
+    },
+    pinocchio::cpi::{Seed, Signer as SeedsSigner},
 };
 
 #[derive(Accounts)]
@@ -16,7 +20,7 @@ pub struct MintFromProduction {
     /// The owner's GRID account; the token program checks that it is one.
     #[account(mut)]
     pub destination: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
 }
 
 impl MintFromProduction {
@@ -26,7 +30,13 @@ impl MintFromProduction {
         let total_minted =
             accounts.config.total_minted.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;
         accounts.config.total_minted = total_minted;
-        spl::mint_to(&accounts.mint, &accounts.destination, accounts.config.view(), amount);
+        let bump = [TOKEN_CONFIG_BUMP];
+        token::mint_to(
+            &TOKEN_2022_ID,
+            [&accounts.mint, &accounts.destination, accounts.config.view()],
+            amount,
+            &[SeedsSigner::from(&[Seed::from(seeds::CONFIG), Seed::from(&bump)])],
+        );
         log_event(ProductionMinted {
             meter,
             owner_token_account: *accounts.destination.address(),

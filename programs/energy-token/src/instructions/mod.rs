@@ -5,5 +5,6 @@ pub mod get_supply;
 pub mod initialize;
 pub mod mint_from_production;
 pub mod retire;
+pub mod update_metadata;
 
-pub use {burn::*, get_supply::*, initialize::*, mint_from_production::*, retire::*};
+pub use {burn::*, get_supply::*, initialize::*, mint_from_production::*, retire::*, update_metadata::*};

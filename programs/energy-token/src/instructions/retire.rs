@@ -1,9 +1,10 @@
 use {
-    crate::{log_event, spl, Config, EnergyRetired, EnergyTokenError},
-    anchor_lang::prelude::*,
+    crate::{log_event, Config, EnergyRetired, EnergyTokenError},
+    anchor_lang::{prelude::*, programs::Token2022},
     gridtokenx_shared::{
-        addresses::{GRID_MINT, REGISTRY_ID, TOKEN_CONFIG},
+        addresses::{GRID_MINT, REGISTRY_ID, TOKEN_2022_ID, TOKEN_CONFIG},
         meter_layout::{METER_DISCRIMINATOR, METER_OWNER_OFFSET},
+        token,
     },
 };
 
@@ -17,7 +18,7 @@ pub struct Retire {
     /// A GRID account of the signer; the token program checks mint, owner and balance.
     #[account(mut)]
     pub token_account: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
     /// The registry's account of the meter where the energy was consumed.
     #[account(owner = REGISTRY_ID @ EnergyTokenError::WrongMeter)]
     pub meter: UncheckedAccount,
@@ -38,7 +39,7 @@ impl Retire {
                 EnergyTokenError::NotMeterOwner
             );
         }
-        spl::burn(&accounts.token_account, &accounts.mint, &accounts.owner, amount);
+        token::burn(&TOKEN_2022_ID, [&accounts.token_account, &accounts.mint, &accounts.owner], amount);
         let config = &mut accounts.config;
         let total_burned = config.total_burned.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;
         let total_retired = config.total_retired.checked_add(amount).ok_or(EnergyTokenError::ArithmeticOverflow)?;

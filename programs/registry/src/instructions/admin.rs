@@ -32,9 +32,11 @@ impl AdminOnly {
         Self::finish(ctx)
     }
 
-    pub fn set_limits(ctx: &mut Context<Self>, max_rated_watts: u32) -> Result<()> {
+    pub fn set_limits(ctx: &mut Context<Self>, max_rated_watts: u32, daily_mint_cap: u64) -> Result<()> {
         require!(max_rated_watts > 0, RegistryError::LimitInvalid);
-        ctx.accounts.config.max_rated_watts = max_rated_watts;
+        let config = &mut ctx.accounts.config;
+        config.max_rated_watts = max_rated_watts;
+        config.daily_mint_cap = daily_mint_cap;
         Self::finish(ctx)
     }
 

@@ -11,6 +11,7 @@ pub mod register_user;
 pub mod review_held;
 #[allow(unused_variables)]
 pub mod rotate_meter_key;
+pub mod set_meter_cap;
 pub mod set_meter_status;
 pub mod set_paused;
 pub mod settle_and_mint_tokens;
@@ -22,6 +23,7 @@ pub mod verify_user;
 
 pub use {
     accept_admin::*, admin::*, get_unsettled_balance::*, initialize::*, register_meter::*, register_user::*,
-    review_held::*, rotate_meter_key::*, set_meter_status::*, set_paused::*, settle_and_mint_tokens::*,
-    settle_meter_balance::*, submit_and_mint::*, submit_meter_reading::*, transfer_meter::*, verify_user::*,
+    review_held::*, rotate_meter_key::*, set_meter_cap::*, set_meter_status::*, set_paused::*,
+    settle_and_mint_tokens::*, settle_meter_balance::*, submit_and_mint::*, submit_meter_reading::*, transfer_meter::*,
+    verify_user::*,
 };

@@ -4,7 +4,7 @@ use {
         minting::{settle_and_mint, Minting},
         Config, Meter, RegistryError, STATUS_SUSPENDED,
     },
-    anchor_lang::prelude::*,
+    anchor_lang::{prelude::*, programs::Token2022},
     gridtokenx_shared::addresses::{ENERGY_TOKEN_ID, GRID_MINT, MINT_AUTHORITY, REGISTRY_CONFIG, TOKEN_CONFIG},
 };
 
@@ -24,7 +24,7 @@ pub struct SettleAndMintTokens {
     pub grid_mint: UncheckedAccount,
     #[account(address = ENERGY_TOKEN_ID @ RegistryError::WrongEnergyTokenProgram)]
     pub energy_token_program: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
 }
 
 impl SettleAndMintTokens {
@@ -39,10 +39,12 @@ impl SettleAndMintTokens {
             token_config: &accounts.token_config,
             grid_mint: &accounts.grid_mint,
             token_program: &accounts.token_program,
+            daily_mint_cap: accounts.config.daily_mint_cap,
         };
-        let amount = settle_and_mint((&address, meter), &accounts.owner_token_account, minting, now()?)?;
-        require!(amount > 0, RegistryError::NoUnsettledBalance);
+        let minted = settle_and_mint((&address, meter), &accounts.owner_token_account, &minting, now()?)?;
+        require!(minted.amount > 0 || minted.deferred > 0, RegistryError::NoUnsettledBalance);
+        require!(minted.amount > 0, RegistryError::DailyMintCapReached);
         meter.invariant()?;
-        Ok(amount)
+        Ok(minted.amount)
     }
 }

@@ -9,6 +9,7 @@ use {
     anchor_lang::{
         accounts::{Account, SysvarInstructions},
         prelude::*,
+        programs::Token2022,
     },
     gridtokenx_shared::{
         addresses::{ENERGY_TOKEN_ID, GRID_MINT, MINT_AUTHORITY, REGISTRY_CONFIG, TOKEN_CONFIG},
@@ -32,7 +33,7 @@ pub struct SubmitAndMint {
     pub grid_mint: UncheckedAccount,
     #[account(address = ENERGY_TOKEN_ID @ RegistryError::WrongEnergyTokenProgram)]
     pub energy_token_program: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
 }
 
 impl SubmitAndMint {
@@ -53,6 +54,7 @@ impl SubmitAndMint {
             token_config: &accounts.token_config,
             grid_mint: &accounts.grid_mint,
             token_program: &accounts.token_program,
+            daily_mint_cap: accounts.config.daily_mint_cap,
         };
 
         for entry in 0..count {
@@ -73,7 +75,7 @@ impl SubmitAndMint {
             let meter: &mut Meter = &mut account;
             let address = meter_view.address();
             accept_reading(&messages, entry, (address, meter), &user, (now, policy))?;
-            settle_and_mint((address, meter), token_account, minting, now)?;
+            settle_and_mint((address, meter), token_account, &minting, now)?;
             meter.invariant()?;
         }
         Ok(())

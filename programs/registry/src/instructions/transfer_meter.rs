@@ -6,7 +6,7 @@ use {
         minting::{settle_and_mint, Minting},
         Config, Meter, MeterTransferred, RegistryError, User, STATUS_SUSPENDED,
     },
-    anchor_lang::{accounts::SysvarInstructions, prelude::*},
+    anchor_lang::{accounts::SysvarInstructions, prelude::*, programs::Token2022},
     gridtokenx_shared::addresses::{ENERGY_TOKEN_ID, GRID_MINT, MINT_AUTHORITY, REGISTRY_CONFIG, TOKEN_CONFIG},
 };
 
@@ -37,7 +37,7 @@ pub struct TransferMeter {
     pub grid_mint: UncheckedAccount,
     #[account(address = ENERGY_TOKEN_ID @ RegistryError::WrongEnergyTokenProgram)]
     pub energy_token_program: UncheckedAccount,
-    pub token_program: Program<Token>,
+    pub token_program: Program<Token2022>,
 }
 
 impl TransferMeter {
@@ -57,9 +57,15 @@ impl TransferMeter {
             token_config: &accounts.token_config,
             grid_mint: &accounts.grid_mint,
             token_program: &accounts.token_program,
+            daily_mint_cap: accounts.config.daily_mint_cap,
         };
-        settle_and_mint((&meter_address, meter), &accounts.owner_token_account, minting, timestamp)?;
+        let minted = settle_and_mint((&meter_address, meter), &accounts.owner_token_account, &minting, timestamp)?;
+        // What the cap puts off is the old owner's: the meter cannot leave before it is paid.
+        require!(minted.deferred == 0, RegistryError::DailyMintCapReached);
 
+        meter.settled_at_transfer = meter.settled;
+        meter.end_at_transfer = meter.last_end;
+        meter.transfers = meter.transfers.checked_add(1).ok_or(RegistryError::ArithmeticOverflow)?;
         let old_owner = meter.owner;
         meter.owner = new_owner;
         meter.token_account = grid_token_account(&new_owner);

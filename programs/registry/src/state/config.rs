@@ -1,4 +1,10 @@
-use {crate::RegistryError, anchor_lang::prelude::*};
+use {
+    crate::RegistryError,
+    anchor_lang::prelude::*,
+    gridtokenx_shared::registry_config_layout::{
+        REGISTRY_CONFIG_ADMIN_OFFSET, REGISTRY_CONFIG_DISCRIMINATOR, REGISTRY_CONFIG_REGISTRAR_OFFSET,
+    },
+};
 
 /// What of a meter's totals counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,9 +47,22 @@ pub struct Config {
     pub paused: u8,
     pub bump: u8,
     pub mint_authority_bump: u8,
+    /// The most that a meter without a cap of its own mints in a day (UTC), in nkWh; 0: no cap.
+    pub daily_mint_cap: u64,
     /// Room for what comes later without moving accounts.
-    pub reserved: [u8; 64],
+    pub reserved: [u64; 7],
 }
+
+// energy-token and certificates read these places without depending on this crate.
+const _: () = {
+    assert!(core::mem::offset_of!(Config, admin) + 8 == REGISTRY_CONFIG_ADMIN_OFFSET);
+    assert!(core::mem::offset_of!(Config, registrar) + 8 == REGISTRY_CONFIG_REGISTRAR_OFFSET);
+    let mut i = 0;
+    while i < 8 {
+        assert!(Config::DISCRIMINATOR[i] == REGISTRY_CONFIG_DISCRIMINATOR[i]);
+        i += 1;
+    }
+};
 
 impl Config {
     #[inline(always)]

@@ -8,7 +8,7 @@ use {
         energy::{allowed_rise, Nkwh, Seconds, Watts},
         limits::{HOLD_SLOTS, MAX_FUTURE_SECONDS, MAX_SEQUENCE_JUMP},
         message::Reading,
-        meter_layout::{METER_DISCRIMINATOR, METER_OWNER_OFFSET},
+        meter_layout::METER_DISCRIMINATOR,
     },
 };
 
@@ -57,12 +57,40 @@ pub struct Meter {
     pub status: u8,
     pub bump: u8,
     pub padding: [u8; 6],
+    /// The most that is minted in a day (UTC), in nkWh; 0: the registry's.
+    pub daily_mint_cap: u64,
+    /// What was minted on the day `minted_on`.
+    pub minted_today: u64,
+    /// Days since 1 January 1970 (UTC).
+    pub minted_on: u64,
     /// Room for what comes later without moving accounts.
-    pub reserved: [u8; 64],
+    pub reserved: [u64; 3],
+    /// What was settled when the meter last changed owners; all up to there was a former owner's.
+    pub settled_at_transfer: u64,
+    /// `last_end` at that time.
+    pub end_at_transfer: u32,
+    /// How often the meter changed owners.
+    pub transfers: u32,
 }
 
-// energy-token reads the owner at this place without depending on this crate.
-const _: () = assert!(core::mem::offset_of!(Meter, owner) + 8 == METER_OWNER_OFFSET);
+// energy-token and certificates read these places without depending on this crate.
+const _: () = {
+    use {core::mem::offset_of, gridtokenx_shared::meter_layout::*};
+    assert!(offset_of!(Meter, meter_id) + 8 == METER_ID_OFFSET);
+    assert!(offset_of!(Meter, owner) + 8 == METER_OWNER_OFFSET);
+    assert!(offset_of!(Meter, eligible) + 8 == METER_ELIGIBLE_OFFSET);
+    assert!(offset_of!(Meter, settled) + 8 == METER_SETTLED_OFFSET);
+    assert!(offset_of!(Meter, held) + 8 == METER_HELD_OFFSET);
+    assert!(offset_of!(Meter, registered_at) + 8 == METER_REGISTERED_AT_OFFSET);
+    assert!(offset_of!(Meter, last_end) + 8 == METER_LAST_END_OFFSET);
+    assert!(offset_of!(Meter, status) + 8 == METER_STATUS_OFFSET);
+    assert!(offset_of!(Meter, bump) + 8 == METER_BUMP_OFFSET);
+    assert!(offset_of!(Meter, settled_at_transfer) + 8 == METER_SETTLED_AT_TRANSFER_OFFSET);
+    assert!(offset_of!(Meter, end_at_transfer) + 8 == METER_END_AT_TRANSFER_OFFSET);
+    assert!(offset_of!(Meter, transfers) + 8 == METER_TRANSFERS_OFFSET);
+    assert!(size_of::<Meter>() + 8 == METER_BYTES);
+    assert!(STATUS_SUSPENDED == METER_STATUS_SUSPENDED);
+};
 const _: () = {
     let mut i = 0;
     while i < 8 {
@@ -88,6 +116,23 @@ pub struct Settlement {
     pub new_tokens: Nkwh,
     /// Settled and not minted yet.
     pub due: Nkwh,
+}
+
+/// A day of the chain's clock, in days since 1 January 1970 (UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub u64);
+
+impl Day {
+    /// `None` before 1970.
+    #[inline(always)]
+    pub fn of(now: i64) -> Option<Self> {
+        const SECONDS: u64 = 86_400;
+        // Unsigned, since the back end has no signed division.
+        match u64::try_from(now) {
+            Ok(seconds) => Some(Self(seconds / SECONDS)),
+            Err(_) => None,
+        }
+    }
 }
 
 impl Meter {
@@ -201,6 +246,42 @@ impl Meter {
         Settlement { new_tokens, due: Nkwh(self.settled).saturating_sub(Nkwh(self.minted)) }
     }
 
+    /// What may still be minted on `day`, when `default_cap` is the registry's daily cap.
+    #[inline(always)]
+    pub fn mintable(&self, day: Day, default_cap: Nkwh) -> Nkwh {
+        let cap = if self.daily_mint_cap > 0 { Nkwh(self.daily_mint_cap) } else { default_cap };
+        if cap.is_zero() {
+            return Nkwh(u64::MAX);
+        }
+        cap.saturating_sub(self.minted_on(day))
+    }
+
+    /// What was minted on `day`. A clock that went back, which no cluster's does, would not begin a day anew.
+    #[inline(always)]
+    fn minted_on(&self, day: Day) -> Nkwh {
+        if day > Day(self.minted_on) {
+            Nkwh::ZERO
+        } else {
+            Nkwh(self.minted_today)
+        }
+    }
+
+    /// Takes what is due as far as the day's cap lets it; the rest stays settled and unminted, for another day.
+    #[inline(always)]
+    pub fn mint(&mut self, due: Nkwh, day: Day, default_cap: Nkwh) -> Checked<Nkwh> {
+        let amount = due.min(self.mintable(day, default_cap));
+        if amount.is_zero() {
+            return Ok(amount);
+        }
+        let today = self.minted_on(day).checked_add(amount).ok_or(RegistryError::ArithmeticOverflow)?;
+        self.minted = Nkwh(self.minted).checked_add(amount).ok_or(RegistryError::ArithmeticOverflow)?.0;
+        self.minted_today = today.0;
+        if day > Day(self.minted_on) {
+            self.minted_on = day.0;
+        }
+        Ok(amount)
+    }
+
     /// Called at the end of each instruction that changes a meter.
     #[inline(always)]
     pub fn invariant(&self) -> Result<()> {
@@ -212,6 +293,7 @@ impl Meter {
             self.minted <= self.settled
                 && self.settled <= self.eligible
                 && held == self.held
+                && self.minted_today <= self.minted
                 && self.surplus_total <= self.produced_total
                 && self.status <= STATUS_REBASE,
             RegistryError::InvariantViolated
@@ -272,6 +354,8 @@ mod tests {
         eligible: u128,
         held: u128,
         gone: u128,
+        day: u64,
+        minted_today: u64,
         /// What the policy would have counted without a limit, new bases left out.
         risen: u128,
     }
@@ -285,12 +369,30 @@ mod tests {
             let policy = if random.below(2) == 0 { Policy::IntervalSurplus } else { Policy::NetOverAllTime };
             let mut meter = meter();
             let mut model = Model::default();
+            let mut day = 19_000;
             let context = format!("GTX_TEST_SEED={seed}, life {life}, {policy:?}");
             for _ in 0..120 {
                 match random.below(10) {
                     0 => {
-                        meter.settle();
-                        meter.minted = meter.settled;
+                        let due = meter.settle().due;
+                        // Later and later days, some of them again, with and without caps.
+                        day += random.below(2);
+                        let own = [0, 700_000_000, u64::MAX][random.below(3) as usize];
+                        let default = Nkwh([0, 1_000_000_000][random.below(2) as usize]);
+                        meter.daily_mint_cap = own;
+                        let cap = if own > 0 { own } else { default.0 };
+                        let before = meter.minted;
+                        let minted = meter.mint(due, Day(day), default).unwrap_or_else(|_| panic!("{context}"));
+                        assert_eq!(meter.minted - before, minted.0, "{context}");
+                        if day > model.day {
+                            model.minted_today = 0;
+                            model.day = day;
+                        }
+                        let free = if cap == 0 { u64::MAX } else { cap.saturating_sub(model.minted_today) };
+                        assert_eq!(minted.0, due.0.min(free), "{context}");
+                        model.minted_today += minted.0;
+                        // Nothing is lost: what is not minted stays due.
+                        assert_eq!(meter.settle().due.0, due.0 - minted.0, "{context}");
                     }
                     1 => {
                         meter.settle();
@@ -366,6 +468,43 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_day_is_one_of_utc() {
+        assert_eq!(Day::of(0), Some(Day(0)));
+        assert_eq!(Day::of(86_399), Some(Day(0)));
+        assert_eq!(Day::of(86_400), Some(Day(1)));
+        assert_eq!(Day::of(1_700_006_399), Some(Day(19_675)));
+        assert_eq!(Day::of(1_700_006_400), Some(Day(19_676)));
+        assert_eq!(Day::of(-1), None);
+    }
+
+    #[test]
+    fn a_cap_is_reached_exactly_and_begins_anew_with_the_day() {
+        let mut meter = Meter { eligible: 10, ..meter() };
+        let due = |meter: &mut Meter| meter.settle().due;
+        let mut mint = |day, cap| {
+            let due = due(&mut meter);
+            let minted = meter.mint(due, Day(day), Nkwh(cap)).map_err(|_| ()).expect("no overflow");
+            (minted.0, meter.minted, meter.minted_today, meter.minted_on)
+        };
+        assert_eq!(mint(5, 4), (4, 4, 4, 5));
+        assert_eq!(mint(5, 4), (0, 4, 4, 5));
+        // A cap below what was minted already, a higher one, the same day in a clock that went back.
+        assert_eq!(mint(5, 3), (0, 4, 4, 5));
+        assert_eq!(mint(5, 5), (1, 5, 5, 5));
+        assert_eq!(mint(4, 5), (0, 5, 5, 5));
+        assert_eq!(mint(6, 2), (2, 7, 2, 6));
+        assert_eq!(mint(6, 0), (3, 10, 5, 6));
+        assert_eq!(mint(7, 2), (0, 10, 5, 6));
+        // One's own cap goes before the registry's, higher or lower.
+        let mut meter = Meter { eligible: 10, daily_mint_cap: 3, ..self::meter() };
+        let due = meter.settle().due;
+        assert!(matches!(meter.mint(due, Day(1), Nkwh(2)), Ok(Nkwh(3))));
+        meter.daily_mint_cap = u64::MAX;
+        let due = meter.settle().due;
+        assert!(matches!(meter.mint(due, Day(1), Nkwh(1)), Ok(Nkwh(7))));
+    }
+
     /// A refused reading leaves every byte as it was.
     #[test]
     fn a_refusal_changes_nothing() {
@@ -402,8 +541,9 @@ mod tests {
 
     #[test]
     fn the_invariant_notices_contradictions() {
-        let broken: [fn(&mut Meter); 5] = [
+        let broken: [fn(&mut Meter); 6] = [
             |meter| meter.minted = 1,
+            |meter| meter.minted_today = 1,
             |meter| meter.settled = 1,
             |meter| meter.held = 1,
             |meter| meter.surplus_total = 1,

@@ -16,7 +16,8 @@ pub struct CancelOrder {
     /// Whoever paid for the order's accounts.
     #[account(mut, unsafe(dup))]
     pub rent_payer: UncheckedAccount,
-    pub token_program: Program<Token>,
+    /// The token program of what is escrowed.
+    pub token_program: UncheckedAccount,
 }
 
 impl CancelOrder {
@@ -26,7 +27,13 @@ impl CancelOrder {
         let mut order = closing::open(&accounts.order)?;
         require!(order.owner == *accounts.owner.address(), TradingError::NotOrderOwner);
         let escrow = Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
-        let refunded = closing::give_back(&mut order, escrow, &accounts.destination, &accounts.rent_payer)?;
+        let refunded = closing::give_back(
+            &mut order,
+            escrow,
+            &accounts.destination,
+            &accounts.rent_payer,
+            &accounts.token_program,
+        )?;
         log_event(OrderCancelled {
             market: order.market,
             order: *accounts.order.address(),

@@ -1,10 +1,11 @@
 use {
-    crate::{clock::now, create, spl, Market, MarketChanged, TradingError},
+    crate::{clock::now, create, spl::DECIMALS, Market, MarketChanged, TradingError},
     anchor_lang::prelude::*,
     gridtokenx_shared::{
         addresses::{GRID_MINT, TRADING_PROGRAM_DATA, UPGRADEABLE_LOADER_ID},
         program_data::upgrade_authority,
         seeds,
+        token::{self, MintKind},
     },
 };
 
@@ -24,7 +25,7 @@ pub struct CreateMarket {
     pub authority: Signer,
     #[account(mut, seeds = [seeds::MARKET, quote_mint.address().as_ref()], bump)]
     pub market: UncheckedAccount,
-    /// GRX: an SPL Token mint with nine decimals.
+    /// GRX: a mint of the classic token program or of Token-2022 with nine decimals, and no extension but metadata.
     pub quote_mint: UncheckedAccount,
     /// A token account of the quote mint; receives the fees.
     pub treasury: UncheckedAccount,
@@ -46,8 +47,13 @@ impl CreateMarket {
         };
         require!(is_authority, TradingError::NotUpgradeAuthority);
         let quote_mint = *accounts.quote_mint.address();
-        require!(quote_mint != GRID_MINT && spl::is_quote_mint(&accounts.quote_mint), TradingError::QuoteMintInvalid);
-        require!(spl::is_usable_of(&accounts.treasury, &quote_mint), TradingError::TreasuryInvalid);
+        let quote_token_program = match token::mint_kind(&accounts.quote_mint) {
+            (MintKind::Plain(program), DECIMALS) if quote_mint != GRID_MINT => program,
+            (MintKind::Extended, _) => return Err(TradingError::QuoteMintExtended.into()),
+            _ => return Err(TradingError::QuoteMintInvalid.into()),
+        };
+        let usable = token::is_usable_of(&accounts.treasury, &quote_token_program, &quote_mint);
+        require!(usable, TradingError::TreasuryInvalid);
         require!(args.guardian != Address::default(), TradingError::AuthorityInvalid);
         Market::fee(args.fee_bps)?;
 
@@ -62,6 +68,7 @@ impl CreateMarket {
         market.guardian = args.guardian;
         market.base_mint = GRID_MINT;
         market.quote_mint = quote_mint;
+        market.quote_token_program = quote_token_program;
         market.treasury = *accounts.treasury.address();
         market.feed = args.feed;
         market.lot_size = args.lot_size;

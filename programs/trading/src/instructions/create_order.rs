@@ -1,16 +1,10 @@
 use {
     crate::{
-        allocate,
-        clock::now,
-        create,
-        described::Described,
-        limits::MAX_ORDER_SECONDS,
-        log_event,
-        spl::{self, TOKEN_ACCOUNT_BYTES},
-        Allocation, Market, Order, OrderCreated, Side, Trader, TradingError,
+        allocate, clock::now, create, described::Described, limits::MAX_ORDER_SECONDS, log_event, spl, Allocation,
+        Market, Order, OrderCreated, Side, Trader, TradingError,
     },
-    anchor_lang::{accounts::Account, find_program_address, prelude::*, programs::AssociatedToken, Id},
-    gridtokenx_shared::seeds,
+    anchor_lang::{accounts::Account, prelude::*},
+    gridtokenx_shared::{addresses::TOKEN_2022_ID, seeds, token},
 };
 
 pub struct OrderArgs {
@@ -19,35 +13,39 @@ pub struct OrderArgs {
     pub amount: u64,
     pub price: u64,
     pub expires_at: i64,
+    pub order_bump: u8,
+    pub escrow_bump: u8,
 }
 
 #[derive(Accounts)]
-#[instruction(order_id: u64)]
 pub struct CreateOrder {
     /// Pays the rent of order and escrow, and gets it back when they are closed.
     #[account(mut, unsafe(dup))]
     pub payer: Signer,
     pub owner: Signer,
     pub market: Account<Market>,
-    /// Made with the owner's first order, at the payer's cost. `["trader", owner]`
+    /// The owner's, opened for this market. `["trader", owner]`
     #[account(mut)]
     pub trader: Described<Trader>,
-    #[account(mut, seeds = [seeds::ORDER, owner.address().as_ref(), &order_id.to_le_bytes()], bump)]
+    /// `["order", owner, order id]` with the bump that is named: the system program checks it when it makes the account.
+    #[account(mut)]
     pub order: UncheckedAccount,
-    #[account(mut, seeds = [seeds::ESCROW, order.address().as_ref()], bump)]
+    /// `["escrow", order]`, likewise.
+    #[account(mut)]
     pub escrow: UncheckedAccount,
     /// The owner's token account from which the escrow is filled.
     #[account(mut)]
     pub source: UncheckedAccount,
     /// GRID for a sell order, the market's quote mint for a buy order.
     pub mint: UncheckedAccount,
-    pub token_program: Program<Token>,
+    /// The mint's.
+    pub token_program: UncheckedAccount,
     pub system_program: Program<System>,
 }
 
 impl CreateOrder {
     pub fn run(ctx: &mut Context<Self>, args: OrderArgs) -> Result<()> {
-        let (order_bump, escrow_bump) = (ctx.bumps.order, ctx.bumps.escrow);
+        let (order_bump, escrow_bump) = (args.order_bump, args.escrow_bump);
         let accounts = &mut ctx.accounts;
         let market = &accounts.market;
         market.require_running()?;
@@ -57,16 +55,23 @@ impl CreateOrder {
         let now = now()?;
         let until = now.seconds.checked_add(MAX_ORDER_SECONDS).ok_or(TradingError::ArithmeticOverflow)?;
         require!(args.expires_at > now.seconds && args.expires_at <= until, TradingError::ExpiryInvalid);
-        let mint = match side {
-            Side::Sell => &market.base_mint,
-            Side::Buy => &market.quote_mint,
+        let (mint, program) = match side {
+            Side::Sell => (&market.base_mint, &TOKEN_2022_ID),
+            Side::Buy => (&market.quote_mint, &market.quote_token_program),
         };
         require!(*accounts.mint.address() == *mint, TradingError::WrongMint);
+        require!(*accounts.token_program.address() == *program, TradingError::WrongTokenProgram);
         let owner = *accounts.owner.address();
         // A delegate would trade with another's tokens.
-        require!(spl::is_usable_by(&accounts.source, &owner), TradingError::TokenAccountUnusable);
+        require!(token::is_usable_by(&accounts.source, program, &owner), TradingError::TokenAccountUnusable);
 
-        let mut trader = trader(&accounts.payer, &accounts.trader, &owner, market)?;
+        require!(accounts.trader.owned_by(&crate::ID), TradingError::TraderNotOpen);
+        // SAFETY: no other reference to this account's data exists: no other declared account is a trader, and `load_mut`
+        // checks owner and discriminator. Only `open_trader` makes any, and it derives the address from the wallet.
+        let mut trader =
+            unsafe { Account::<Trader>::load_mut(*accounts.trader) }.map_err(|_| TradingError::WrongTrader)?;
+        require!(trader.wallet == owner, TradingError::WrongTrader);
+        require!(trader.quote_mint == market.quote_mint, TradingError::TraderNotOpen);
         trader.use_order_id(args.order_id)?;
 
         let mut order = create::<Order>(
@@ -101,14 +106,14 @@ impl CreateOrder {
             &Allocation {
                 payer: &accounts.payer,
                 target: &accounts.escrow,
-                space: TOKEN_ACCOUNT_BYTES,
-                owner: &Token::id(),
+                space: token::ACCOUNT_BYTES,
+                owner: program,
                 address_seeds: &[seeds::ESCROW, order_address.as_ref(), &[escrow_bump]],
             },
             TradingError::AccountExists,
         )?;
-        spl::initialize_account(&accounts.escrow, &accounts.mint, accounts.escrow.address());
-        spl::transfer(&accounts.source, &accounts.escrow, &accounts.owner, order.escrowed);
+        token::initialize_account(program, &accounts.escrow, &accounts.mint, accounts.escrow.address());
+        spl::transfer(program, &[&accounts.source, &accounts.escrow, &accounts.owner], order.escrowed);
         log_event(OrderCreated {
             market: order.market,
             order: order_address,
@@ -127,37 +132,4 @@ impl CreateOrder {
         });
         order.invariant()
     }
-}
-
-/// The owner's trader account, made when it is not there, with the token accounts for this market. One that exists is
-/// known by program, discriminator and wallet: only the lines below make any, and they derive the address.
-#[inline(always)]
-fn trader(payer: &AccountView, target: &AccountView, owner: &Address, market: &Market) -> Result<Account<Trader>> {
-    let mut trader = if target.owned_by(&crate::ID) {
-        // SAFETY: no other reference to this account's data exists: no other declared account is a trader, and
-        // `load_mut` checks owner and discriminator.
-        let trader = unsafe { Account::<Trader>::load_mut(*target) }.map_err(|_| TradingError::WrongTrader)?;
-        require!(trader.wallet == *owner, TradingError::WrongTrader);
-        trader
-    } else {
-        let (address, bump) = find_program_address(&[seeds::TRADER, owner.as_ref()], &crate::ID);
-        require!(*target.address() == address, TradingError::WrongTrader);
-        let address_seeds: [&[u8]; 3] = [seeds::TRADER, owner.as_ref(), &[bump]];
-        let mut trader = create::<Trader>(payer, target, &address_seeds, TradingError::AccountExists)?;
-        trader.wallet = *owner;
-        trader.base_account = associated_account(owner, &market.base_mint);
-        trader.bump = bump;
-        trader
-    };
-    if trader.quote_mint != market.quote_mint {
-        trader.quote_mint = market.quote_mint;
-        trader.quote_account = associated_account(owner, &market.quote_mint);
-    }
-    Ok(trader)
-}
-
-/// A wallet's associated token account: anybody can create it again if it is closed, always at this address.
-#[inline(never)]
-fn associated_account(wallet: &Address, mint: &Address) -> Address {
-    find_program_address(&[wallet.as_ref(), Token::id().as_ref(), mint.as_ref()], &AssociatedToken::id()).0
 }

@@ -9,8 +9,12 @@ use {
         spl::{self, Escrow},
         Market, Order, PairSkipped, TradeExecuted, TradingError,
     },
-    anchor_lang::{accounts::Account, prelude::*},
-    gridtokenx_shared::money::Bps,
+    anchor_lang::{accounts::Account, prelude::*, programs::Token2022},
+    gridtokenx_shared::{
+        addresses::TOKEN_2022_ID,
+        money::Bps,
+        token::{is_usable_by, is_usable_of},
+    },
 };
 
 /// Accounts that each pair brings, all writable, in the order of [`Pair`].
@@ -23,7 +27,10 @@ pub struct CrossOrders {
     pub treasury: UncheckedAccount,
     /// The market's price feed; the system program for a market without one.
     pub feed: UncheckedAccount,
-    pub token_program: Program<Token>,
+    /// GRID's.
+    pub base_token_program: Program<Token2022>,
+    #[account(address = market.quote_token_program @ TradingError::WrongTokenProgram)]
+    pub quote_token_program: UncheckedAccount,
 }
 
 /// What a pair brings.
@@ -47,6 +54,7 @@ struct Terms<'a> {
     market: &'a Address,
     treasury: &'a AccountView,
     treasury_usable: bool,
+    quote_token_program: &'a Address,
     fee: Bps,
     band: Option<Band>,
     timestamp: i64,
@@ -78,7 +86,8 @@ impl CrossOrders {
         let terms = Terms {
             market: market.address(),
             treasury: &accounts.treasury,
-            treasury_usable: spl::is_usable_of(&accounts.treasury, &market.quote_mint),
+            treasury_usable: is_usable_of(&accounts.treasury, &market.quote_token_program, &market.quote_mint),
+            quote_token_program: &market.quote_token_program,
             fee: Market::fee(market.fee_bps)?,
             band: band_of(market, &accounts.feed, timestamp)?,
             timestamp,
@@ -166,7 +175,9 @@ impl<'a> Pair<'a> {
         {
             return Err(TradingError::WrongTokenAccount);
         }
-        if !spl::is_usable_by(self.seller_quote, &sell.owner) || !spl::is_usable_by(self.buyer_base, &buy.owner) {
+        if !is_usable_by(self.seller_quote, terms.quote_token_program, &sell.owner)
+            || !is_usable_by(self.buyer_base, &TOKEN_2022_ID, &buy.owner)
+        {
             return Err(TradingError::TokenAccountUnusable);
         }
         if !fill.fee.is_zero() && !terms.treasury_usable {

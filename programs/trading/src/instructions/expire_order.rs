@@ -15,7 +15,8 @@ pub struct ExpireOrder {
     /// Whoever paid for the order's accounts.
     #[account(mut, unsafe(dup))]
     pub rent_payer: UncheckedAccount,
-    pub token_program: Program<Token>,
+    /// The token program of what is escrowed.
+    pub token_program: UncheckedAccount,
 }
 
 impl ExpireOrder {
@@ -27,7 +28,13 @@ impl ExpireOrder {
         require!(timestamp >= order.expires_at || order.remaining == 0, TradingError::NotExpired);
         require!(*accounts.destination.address() == *order.refund_account(), TradingError::WrongTokenAccount);
         let escrow = Escrow { account: &accounts.escrow, order: accounts.order.address(), bump: order.escrow_bump };
-        let refunded = closing::give_back(&mut order, escrow, &accounts.destination, &accounts.rent_payer)?;
+        let refunded = closing::give_back(
+            &mut order,
+            escrow,
+            &accounts.destination,
+            &accounts.rent_payer,
+            &accounts.token_program,
+        )?;
         log_event(OrderExpired {
             market: order.market,
             order: *accounts.order.address(),

@@ -9,10 +9,12 @@ use {
         spl::{self, Escrow},
         Market, Order, Side, TradeExecuted, TradingError,
     },
-    anchor_lang::prelude::*,
+    anchor_lang::{prelude::*, programs::Token2022},
     gridtokenx_shared::{
+        addresses::TOKEN_2022_ID,
         energy::Nkwh,
         money::{Bps, Price},
+        token::{is_usable_by, is_usable_of},
     },
 };
 
@@ -50,7 +52,10 @@ pub struct MatchOrder {
     pub rent_payer: UncheckedAccount,
     /// The market's price feed; the system program for a market without one.
     pub feed: UncheckedAccount,
-    pub token_program: Program<Token>,
+    /// GRID's.
+    pub base_token_program: Program<Token2022>,
+    #[account(address = market.quote_token_program @ TradingError::WrongTokenProgram)]
+    pub quote_token_program: UncheckedAccount,
 }
 
 impl MatchOrder {
@@ -90,8 +95,10 @@ impl MatchOrder {
         require!(*self.rent_payer.address() == order.rent_payer, TradingError::WrongRentPayer);
         // Whoever is paid has to be the owner still, and whoever pays the taker itself: a delegate of the maker's could
         // otherwise pay the maker out of the maker's own account.
-        require!(spl::is_usable_by(&self.maker_destination, &order.owner), TradingError::TokenAccountUnusable);
-        require!(spl::is_usable_by(&self.taker_source, taker), TradingError::TokenAccountUnusable);
+        let paid_with = self.paid_with(order.side());
+        let payable = is_usable_by(&self.maker_destination, &paid_with, &order.owner);
+        require!(payable, TradingError::TokenAccountUnusable);
+        require!(is_usable_by(&self.taker_source, &paid_with, taker), TradingError::TokenAccountUnusable);
         let band = band_of(market, &self.feed, timestamp)?;
         let wish = Wish {
             price: Price(args.price),
@@ -102,23 +109,37 @@ impl MatchOrder {
         let fill = take(order, wish, market.lot_size, Market::fee(market.fee_bps)?)?;
         Band::check(band, fill.price)?;
         if !fill.fee.is_zero() {
-            require!(spl::is_usable_of(&self.treasury, &market.quote_mint), TradingError::TreasuryInvalid);
+            let usable = is_usable_of(&self.treasury, &market.quote_token_program, &market.quote_mint);
+            require!(usable, TradingError::TreasuryInvalid);
         }
         Ok(fill)
     }
 
+    /// The token program of what the taker of such an order pays with.
+    #[inline(always)]
+    fn paid_with(&self, order: Side) -> Address {
+        match order {
+            Side::Sell => self.market.quote_token_program,
+            Side::Buy => TOKEN_2022_ID,
+        }
+    }
+
     #[inline(always)]
     fn move_tokens(&self, fill: &Fill, escrow: &Escrow) {
+        let taker: &AccountView = &self.taker;
+        let (source, maker, treasury): (&AccountView, &AccountView, &AccountView) =
+            (&self.taker_source, &self.maker_destination, &self.treasury);
         match fill.taker {
             Side::Buy => {
-                spl::transfer(&self.taker_source, &self.maker_destination, &self.taker, fill.proceeds());
-                spl::transfer(&self.taker_source, &self.treasury, &self.taker, fill.fee.0);
+                let program = self.paid_with(Side::Sell);
+                spl::transfer(&program, &[source, maker, taker], fill.proceeds());
+                spl::transfer(&program, &[source, treasury, taker], fill.fee.0);
                 escrow.pay(&self.taker_destination, fill.amount.0);
             }
             Side::Sell => {
-                spl::transfer(&self.taker_source, &self.maker_destination, &self.taker, fill.amount.0);
+                spl::transfer(&TOKEN_2022_ID, &[source, maker, taker], fill.amount.0);
                 escrow.pay(&self.taker_destination, fill.proceeds());
-                escrow.pay(&self.treasury, fill.fee.0);
+                escrow.pay(treasury, fill.fee.0);
             }
         }
     }

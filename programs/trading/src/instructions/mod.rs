@@ -4,16 +4,15 @@ pub mod accept_admin;
 pub mod admin;
 pub mod cancel_order;
 pub mod create_market;
-// The derive names the arguments that seeds use in code of its own, where the compiler thinks them unused.
-#[allow(unused_variables)]
 pub mod create_order;
 pub mod cross_orders;
 pub mod expire_order;
 pub mod match_order;
+pub mod open_trader;
 pub mod set_paused;
 pub mod set_treasury;
 
 pub use {
     accept_admin::*, admin::*, cancel_order::*, create_market::*, create_order::*, cross_orders::*, expire_order::*,
-    match_order::*, set_paused::*, set_treasury::*,
+    match_order::*, open_trader::*, set_paused::*, set_treasury::*,
 };

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, spl, Market, MarketChanged, TradingError},
+    crate::{clock::now, Market, MarketChanged, TradingError},
     anchor_lang::prelude::*,
+    gridtokenx_shared::token::is_usable_of,
 };
 
 #[derive(Accounts)]
@@ -17,7 +18,8 @@ impl SetTreasury {
     pub fn run(ctx: &mut Context<Self>) -> Result<()> {
         let accounts = &mut ctx.accounts;
         let market = &mut accounts.market;
-        require!(spl::is_usable_of(&accounts.treasury, &market.quote_mint), TradingError::TreasuryInvalid);
+        let usable = is_usable_of(&accounts.treasury, &market.quote_token_program, &market.quote_mint);
+        require!(usable, TradingError::TreasuryInvalid);
         market.treasury = *accounts.treasury.address();
         emit!(MarketChanged::new(market.address(), market, now()?.seconds));
         market.invariant()

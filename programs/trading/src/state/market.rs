@@ -4,6 +4,7 @@ use {
     gridtokenx_shared::{
         energy::Nkwh,
         money::{quote, Bps, Price, Rounding},
+        token::is_token_program,
     },
 };
 
@@ -36,8 +37,10 @@ pub struct Market {
     pub paused: u8,
     pub bump: u8,
     pub padding: [u8; 2],
+    /// The token program of the quote mint: the classic one or Token-2022. GRID's is Token-2022.
+    pub quote_token_program: Address,
     /// Room for what comes later without moving accounts.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 32],
 }
 
 impl Market {
@@ -84,6 +87,7 @@ impl Market {
                 && self.guardian != zero
                 && self.treasury != zero
                 && self.base_mint != self.quote_mint
+                && is_token_program(&self.quote_token_program)
                 && self.fee_bps <= MAX_FEE_BPS
                 && self.paused <= 1,
             TradingError::InvariantViolated

@@ -10,7 +10,7 @@ pub struct Trader {
     pub wallet: Address,
     /// The wallet's associated GRID account.
     pub base_account: Address,
-    /// The quote mint of the wallet's last order.
+    /// The quote mint of the market for which it was opened last.
     pub quote_mint: Address,
     /// The wallet's associated account of that mint.
     pub quote_account: Address,

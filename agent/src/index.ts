@@ -6,3 +6,8 @@ export { LEAN_NODE_OPTIONS } from './lean-options.js';
 export { Outbox, type OutboxReading, type ReadingState } from './outbox.js';
 export { MeterSigner } from './sign.js';
 export { AGENT_VERSION } from './version.js';
+
+/** The installer's tools. Loaded when called: a gateway that runs has no use for them. */
+export const installerTools = () => import('./tools.js');
+export type { LineSettings } from './modbus-line.js';
+export type { FoundDevice, ScanProgress } from './scan.js';

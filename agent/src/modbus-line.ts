@@ -215,6 +215,11 @@ export class ModbusLine {
     this.owed.set(unit, owed.set(count, this.monotonic() + OWED_MS));
   }
 
+  /** Late answers of a unit are not waited for any longer: they have had the time to come. */
+  forgetOwed(unit: number): void {
+    this.owed.delete(unit);
+  }
+
   /** Waits without holding up the line; returns early when it is closed. */
   pause(ms: number): Promise<void> {
     return pause(ms, this.abort.signal);

@@ -28,7 +28,7 @@ export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string }[] = [
     code: EXIT.refused,
     meaning: 'The collector or the chain refused what was asked; the error code says why.',
   },
-  { code: EXIT.busy, meaning: 'Another `gtx up` is using this data folder.' },
+  { code: EXIT.busy, meaning: 'Another program has it: the data folder, or the port.' },
   { code: EXIT.interrupted, meaning: 'Stopped by Ctrl-C before the work was done.' },
 ];
 
@@ -44,6 +44,7 @@ const BY_CODE: Partial<Record<string, ExitCode>> = {
   COLLECTOR_UNAVAILABLE: EXIT.unavailable,
   CHAIN_REFUSED: EXIT.refused,
   DATA_DIR_IN_USE: EXIT.busy,
+  PORT_IN_USE: EXIT.busy,
   INTERNAL: EXIT.failed,
 };
 

@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { addCommand, addGroup, type ProgramEnvironment, valueOption } from '../command.js';
 import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
+import { addAgentInit } from './agent-init.js';
+import { addAgentScan } from './agent-scan.js';
 
 export function addAgent(program: Command, environment: ProgramEnvironment): void {
   const group = addGroup(program, 'agent', 'The gateway beside the meters.');
@@ -35,4 +37,6 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
     },
     environment,
   );
+  addAgentInit(group, environment);
+  addAgentScan(group, environment);
 }

@@ -1,0 +1,8 @@
+/** What an installer's commands need beside the gateway itself; loaded only by them (see `installerTools`). */
+
+export { readNtpStatus } from './clock.js';
+export { profileLibrary } from './config.js';
+export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';
+export { type PortHolder, portHolder } from './port-holder.js';
+export * from './scan.js';
+export { readClockOffset } from './server-time.js';

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { Acks } from './broker/acks.js';
 import type { MqttBus, MqttHandlers } from './broker/bus.js';
+import { OwnAuthority, TlsFiles, type TlsSource } from './broker/certificates.js';
 import { EmbeddedBroker } from './broker/embedded.js';
 import { EnvelopeSigner } from './broker/envelope.js';
 import { ExternalBroker } from './broker/external.js';
@@ -57,6 +60,8 @@ export interface RunningCollector {
   mqttUrl: string;
   /** Base58 of the public key that gateways pin. */
   ackPublicKey: string;
+  /** The collector's own certificate authority, which gateways are to trust; absent without one. */
+  caFile: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -130,7 +135,8 @@ async function assemble(
     onListening: (meterId) => void acks.sendCurrent(meterId),
   };
   const logins = new Logins({ pool, mirror, now, operator });
-  const bus = makeBus(config, { handlers, metrics, logger, now, logins });
+  const tls = tlsSource(config, now);
+  const bus = makeBus(config, tls, { handlers, metrics, logger, now, logins });
   const acks = new Acks({ pool, signer, bus, metrics, logger, now, maxAgeSeconds: MAX_READING_AGE_SECONDS });
   const ingest = new Ingest({
     pool,
@@ -203,6 +209,7 @@ async function assemble(
       windowSeconds: config.httpWindowSeconds,
       trustProxy: config.httpTrustProxy,
       operator,
+      tls: config.httpTls === 'on' ? tls : undefined,
     },
   });
   await http.start();
@@ -216,6 +223,7 @@ async function assemble(
     httpUrl: http.url,
     mqttUrl: bus.url,
     ackPublicKey: signer.publicKey,
+    caFile: tls?.caFile,
     stop: () => {
       stopping ??= stop();
       return stopping;
@@ -223,8 +231,20 @@ async function assemble(
   };
 }
 
+/** Where the certificates of broker and HTTP server come from; undefined without TLS. */
+function tlsSource(config: CollectorConfig, now: () => number): TlsSource | undefined {
+  const { mqttTlsCert, mqttTlsKey, mqttTlsClientCa: clientCaFile, tlsDir, tlsNames } = config;
+  if (mqttTlsCert !== undefined && mqttTlsKey !== undefined) {
+    return new TlsFiles({ certFile: mqttTlsCert, keyFile: mqttTlsKey, clientCaFile });
+  }
+  if (tlsDir === undefined) return undefined;
+  const names = [...(tlsNames?.split(',') ?? [hostname()]), 'localhost', '127.0.0.1', '::1'];
+  return new OwnAuthority({ folder: resolve(tlsDir), names: [...new Set(names)], clientCaFile, now });
+}
+
 function makeBus(
   config: CollectorConfig,
+  tls: TlsSource | undefined,
   deps: { handlers: MqttHandlers; metrics: Metrics; logger: Logger; now: () => number; logins: Logins },
 ): MqttBus {
   if (config.mqttUrl !== undefined) {
@@ -244,10 +264,7 @@ function makeBus(
       host: config.mqttHost,
       port: config.mqttPort,
       maxConnections: config.mqttMaxConnections,
-      tls:
-        config.mqttTlsCert !== undefined && config.mqttTlsKey !== undefined
-          ? { certFile: config.mqttTlsCert, keyFile: config.mqttTlsKey }
-          : undefined,
+      tls,
     },
     deps,
   );

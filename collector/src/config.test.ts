@@ -51,6 +51,13 @@ test('TLS is required off loopback, in both directions', () => {
     '',
   );
   expect(problems({ ...base, GTX_MQTT_HOST: '0.0.0.0', GTX_MQTT_TLS_CERT: 'c' })).toMatch(/go together/);
+  expect(problems({ ...base, GTX_MQTT_HOST: '0.0.0.0', GTX_TLS_DIR: 'tls', GTX_HTTP_TLS: 'on' })).toBe('');
+  expect(problems({ ...base, GTX_HTTP_TLS: 'on' })).toMatch(/GTX_HTTP_TLS: needs a certificate/);
+  expect(problems({ ...base, GTX_MQTT_TLS_CLIENT_CA: 'ca.pem' })).toMatch(/need TLS/);
+  expect(problems({ ...base, GTX_TLS_DIR: 'tls', GTX_MQTT_TLS_CERT: 'c', GTX_MQTT_TLS_KEY: 'k' })).toMatch(
+    /not both/,
+  );
+  expect(problems({ ...base, GTX_TLS_DIR: 'tls', GTX_TLS_NAMES: 'a b' })).toMatch(/GTX_TLS_NAMES/);
   expect(problems({ ...base, MQTT_URL: 'mqtt://broker.example' })).toMatch(/needs TLS/);
   expect(problems({ ...base, MQTT_URL: 'mqtts://broker.example' })).toBe('');
   expect(problems({ ...base, MQTT_URL: 'mqtt://[::1]:1883' })).toBe('');

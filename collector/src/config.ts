@@ -90,6 +90,24 @@ export const SETTINGS = {
     schema: z.string().min(1).optional(),
     doc: 'PEM file with its private key.',
   },
+  mqttTlsClientCa: {
+    env: 'GTX_MQTT_TLS_CLIENT_CA',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with the authority of client certificates. Set: the embedded broker takes no connection without one.',
+  },
+  tlsDir: {
+    env: 'GTX_TLS_DIR',
+    schema: z.string().min(1).optional(),
+    doc: "Folder for a certificate authority of the collector's own, made at the first start, and the server certificate that it signs and renews. Instead of GTX_MQTT_TLS_CERT. Give its `ca.pem` to gateways.",
+  },
+  tlsNames: {
+    env: 'GTX_TLS_NAMES',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.:_-]+(,[A-Za-z0-9.:_-]+)*$/, 'must be names and addresses separated by commas')
+      .optional(),
+    doc: "DNS names and addresses in that server certificate, separated by commas: those by which gateways know the collector. Default: this machine's name.",
+  },
   mqttMaxConnections: {
     env: 'GTX_MQTT_MAX_CONNECTIONS',
     schema: z.coerce.number().int().min(1).max(1_000_000).default(10_000),
@@ -98,7 +116,12 @@ export const SETTINGS = {
   httpHost: {
     env: 'GTX_HTTP_HOST',
     schema: z.string().min(1).default('127.0.0.1'),
-    doc: 'Address on which the HTTP server listens. Put a TLS proxy before it when others are to reach it.',
+    doc: 'Address on which the HTTP server listens. Use GTX_HTTP_TLS, or a TLS proxy before it, when others are to reach it.',
+  },
+  httpTls: {
+    env: 'GTX_HTTP_TLS',
+    schema: z.enum(['off', 'on']).default('off'),
+    doc: '`on`: HTTPS, with the certificate of the embedded broker (GTX_TLS_DIR or GTX_MQTT_TLS_CERT).',
   },
   httpPort: { env: 'GTX_HTTP_PORT', schema: port.default(8080), doc: 'Its port; 0 takes a free one.' },
   httpBurst: {
@@ -224,11 +247,21 @@ export const CollectorConfig = z.strictObject(shape).superRefine((config, contex
   if ((config.mqttTlsCert === undefined) !== (config.mqttTlsKey === undefined)) {
     issue('mqttTlsCert', 'certificate and key go together');
   }
-  if (config.mqttUrl === undefined && config.mqttTlsCert === undefined && !isLoopback(config.mqttHost)) {
+  const encrypted = config.mqttTlsCert !== undefined || config.tlsDir !== undefined;
+  if (config.mqttUrl === undefined && !encrypted && !isLoopback(config.mqttHost)) {
     issue(
       'mqttHost',
-      'the broker needs TLS (GTX_MQTT_TLS_CERT, GTX_MQTT_TLS_KEY) on any address but loopback',
+      'the broker needs TLS (GTX_TLS_DIR, or GTX_MQTT_TLS_CERT and GTX_MQTT_TLS_KEY) on any address but loopback',
     );
+  }
+  if (config.mqttTlsCert !== undefined && config.tlsDir !== undefined) {
+    issue('tlsDir', 'give certificate files or a folder for own ones, not both');
+  }
+  if (config.mqttTlsClientCa !== undefined && !encrypted) {
+    issue('mqttTlsClientCa', 'client certificates need TLS (GTX_TLS_DIR or GTX_MQTT_TLS_CERT)');
+  }
+  if (config.httpTls === 'on' && !encrypted) {
+    issue('httpTls', 'needs a certificate (GTX_TLS_DIR or GTX_MQTT_TLS_CERT)');
   }
   if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
     issue('operatorUsername', 'operator name and password go together');

@@ -26,7 +26,11 @@ an owner's key. Prints one JSON line when it is ready. Stops on Ctrl-C, SIGTERM.
           const { loadCollectorConfig, startCollector } = await import('@gridtokenx/collector');
           const collector = await startCollector(loadCollectorConfig(env), { logger });
           return {
-            info: { http_url: collector.httpUrl, mqtt_url: collector.mqttUrl },
+            info: {
+              http_url: collector.httpUrl,
+              mqtt_url: collector.mqttUrl,
+              ...(collector.caFile !== undefined && { ca_file: collector.caFile }),
+            },
             stop: () => collector.stop(),
           };
         });

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Ack, decodeBase58, encodeEnvelopeMessage, topicFor } from '@gridtokenx/protocol';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -411,9 +413,12 @@ describe('readings', () => {
 
 test('with a certificate the broker speaks TLS and nothing else', async () => {
   const file = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), 'gtx-tls-'));
+  const keyFile = join(folder, 'key.pem');
+  writeFileSync(keyFile, readFileSync(file('tls-test-key.pem')), { mode: 0o600 });
   const secure = await startTestCollector(postgres, {
     now: () => time * 1000,
-    env: { GTX_MQTT_TLS_CERT: file('tls-test-cert.pem'), GTX_MQTT_TLS_KEY: file('tls-test-key.pem') },
+    env: { GTX_MQTT_TLS_CERT: file('tls-test-cert.pem'), GTX_MQTT_TLS_KEY: keyFile },
   });
   const meter = new TestMeter('MTR-TLS', time - 9000);
   secure.registry.register(meter);
@@ -430,6 +435,7 @@ test('with a certificate the broker speaks TLS and nothing else', async () => {
   plain.on('error', () => undefined);
   await new Promise<void>((resolve) => plain.once('close', () => resolve()));
   await secure.stop();
+  rmSync(folder, { recursive: true });
 });
 
 describe('the wire', () => {

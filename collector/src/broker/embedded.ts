@@ -1,20 +1,21 @@
 import type { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { GtxError, MAX_PAYLOAD_BYTES, parseTopic, topicFor } from '@gridtokenx/protocol';
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
 import { mayPublish, mayReceive, maySubscribe } from './access.js';
 import type { MqttBus, MqttHandlers } from './bus.js';
+import type { TlsSource } from './certificates.js';
 import { LogLimiter } from './log-limiter.js';
 import type { LoginEntry, Logins } from './login.js';
+import { keepFresh, serverOptions } from './tls.js';
 
 export interface EmbeddedBrokerOptions {
   host: string;
   port: number;
-  tls: { certFile: string; keyFile: string } | undefined;
+  tls: TlsSource | undefined;
   maxConnections: number;
 }
 
@@ -53,6 +54,7 @@ export class EmbeddedBroker implements MqttBus {
   private readonly sessions = new WeakMap<object, Session>();
   private readonly log: LogLimiter;
   private loggingIn = 0;
+  private keeper: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly options: EmbeddedBrokerOptions,
@@ -126,14 +128,7 @@ export class EmbeddedBroker implements MqttBus {
     );
 
     const accept = (socket: Socket) => this.accept(socket);
-    // Read once: a renewed certificate is taken at the next start.
-    const server =
-      tls === undefined
-        ? createTcpServer(accept)
-        : createTlsServer(
-            { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile), minVersion: 'TLSv1.2' },
-            accept,
-          );
+    const server = tls === undefined ? createTcpServer(accept) : await this.tlsServer(tls, accept);
     server.maxConnections = maxConnections;
     server.on('tlsClientError', (error: Error) => {
       this.log.warn('tls', { reason: error.message }, 'a TLS connection failed');
@@ -153,10 +148,24 @@ export class EmbeddedBroker implements MqttBus {
 
   async stop(): Promise<void> {
     const { server, broker } = this;
+    clearInterval(this.keeper);
     const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
     if (broker !== undefined) await new Promise<void>((resolve) => broker.close(resolve));
     for (const socket of this.sockets) socket.destroy();
     await closed;
+  }
+
+  private async tlsServer(source: TlsSource, accept: (socket: Socket) => void): Promise<TlsServer> {
+    const material = await source.load();
+    const server = createTlsServer(serverOptions(material), accept);
+    const { logger } = this.deps;
+    this.keeper = keepFresh(
+      source,
+      material,
+      (fresh) => server.setSecureContext(serverOptions(fresh)),
+      logger,
+    );
+    return server;
   }
 
   publish(topic: string, payload: string, options: { retain?: boolean } = {}): Promise<void> {

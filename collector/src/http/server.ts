@@ -1,4 +1,6 @@
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import rateLimit from '@fastify/rate-limit';
 import {
   errorBody,
@@ -14,7 +16,9 @@ import {
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { TlsMaterial, TlsSource } from '../broker/certificates.js';
 import { type Logins, sameText } from '../broker/login.js';
+import { keepFresh, serverOptions } from '../broker/tls.js';
 import { type Answer, type Ingest, unavailableError } from '../ingest/ingest.js';
 import type { Metrics } from '../metrics.js';
 import { refusalError, type StoredStatus } from '../validate/rules.js';
@@ -42,6 +46,8 @@ export interface HttpDeps {
     windowSeconds: number;
     trustProxy: string | undefined;
     operator: { username: string; password: string } | undefined;
+    /** HTTPS with these certificates; undefined: HTTP. Client certificates are not asked for here. */
+    tls: TlsSource | undefined;
   };
 }
 
@@ -51,20 +57,26 @@ const DELIVERED_READING_BYTES = 2 * 1024;
 /** The collector's HTTP interface. */
 export class HttpServer {
   private app: FastifyInstance | undefined;
+  private keeper: NodeJS.Timeout | undefined;
 
   constructor(private readonly deps: HttpDeps) {}
 
   get url(): string {
-    const { host, port } = this.deps.options;
+    const { host, port, tls } = this.deps.options;
     const address = this.app?.server.address() as AddressInfo | null | undefined;
     const name = host.includes(':') ? `[${host}]` : host;
-    return `http://${name}:${address?.port ?? port}`;
+    return `${tls === undefined ? 'http' : 'https'}://${name}:${address?.port ?? port}`;
   }
 
   async start(): Promise<void> {
-    const app = await buildHttp(this.deps);
+    const { host, port, tls } = this.deps.options;
+    const material = await tls?.load();
+    const app = await buildHttp(this.deps, material && httpsOptions(material));
     this.app = app;
-    const { host, port } = this.deps.options;
+    if (tls !== undefined && material !== undefined) {
+      const use = (fresh: TlsMaterial) => (app.server as HttpsServer).setSecureContext(httpsOptions(fresh));
+      this.keeper = keepFresh(tls, material, use, this.deps.logger);
+    }
     try {
       await app.listen({ host, port });
     } catch (error) {
@@ -76,14 +88,20 @@ export class HttpServer {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.keeper);
     await this.app?.close();
   }
 }
 
+function httpsOptions({ cert, key }: TlsMaterial): TlsOptions {
+  return serverOptions({ cert, key });
+}
+
 /** The fastify application, not yet listening. */
-export async function buildHttp(deps: HttpDeps): Promise<FastifyInstance> {
+export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<FastifyInstance> {
   const { options, logger, now, ingest, pool, metrics } = deps;
-  const app = Fastify({
+  const app: FastifyInstance = Fastify({
+    ...(https && { https: https as never }),
     bodyLimit: MAX_PAYLOAD_BYTES,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,

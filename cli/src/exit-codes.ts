@@ -45,6 +45,8 @@ const BY_CODE: Partial<Record<string, ExitCode>> = {
   CHAIN_REFUSED: EXIT.refused,
   DATA_DIR_IN_USE: EXIT.busy,
   PORT_IN_USE: EXIT.busy,
+  AGENT_UNAVAILABLE: EXIT.unavailable,
+  BACKUP_INVALID: EXIT.usage,
   INTERNAL: EXIT.failed,
 };
 

@@ -292,6 +292,18 @@ export const ERRORS = define({
     meaning: 'A meter profile is unknown or does not match the profile schema.',
     action: 'Use a profile from gtx profile list, or see with gtx profile check what is wrong with the file.',
   },
+  AGENT_UNAVAILABLE: {
+    status: 503,
+    retry: 'later',
+    meaning: 'The gateway does not answer on its status page.',
+    action: 'Is it running? systemctl status gridtokenx-agent; its address is http in its configuration.',
+  },
+  BACKUP_INVALID: {
+    status: 500,
+    retry: 'never',
+    meaning: 'The passphrase does not open the backup, or the backup is damaged or was changed.',
+    action: 'Check the passphrase; take another copy of the backup.',
+  },
   METER_BUS_ERROR: {
     status: 502,
     retry: 'later',

@@ -4,5 +4,6 @@ export { readNtpStatus } from './clock.js';
 export { profileLibrary } from './config.js';
 export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';
 export { type PortHolder, portHolder } from './port-holder.js';
+export { type ReadingFilter, readStore, type StoredReading } from './read-store.js';
 export * from './scan.js';
 export { readClockOffset } from './server-time.js';

@@ -4,6 +4,7 @@ import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
 import { addAgentInit } from './agent-init.js';
 import { addAgentScan } from './agent-scan.js';
+import { addAgentStatus } from './agent-status.js';
 
 export function addAgent(program: Command, environment: ProgramEnvironment): void {
   const group = addGroup(program, 'agent', 'The gateway beside the meters.');
@@ -39,4 +40,5 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
   );
   addAgentInit(group, environment);
   addAgentScan(group, environment);
+  addAgentStatus(group, environment);
 }

@@ -1,6 +1,7 @@
 /** What can go wrong with meters and lines in the field, as data; and how a frame is spoiled. Pure. */
 import { u64Text } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { crc16 } from './rtu-framing.js';
 
 const times = z.int().min(1).max(1_000_000).optional().describe('How many answers; without it until cleared');
 const seconds = z.number().min(0).max(1_000_000).optional().describe('How long; without it until cleared');
@@ -133,8 +134,7 @@ export function spoilFrame(
         frame = frameOf(unit === 247 ? 1 : unit + 1);
         break;
       case 'bad-crc':
-        frame = Buffer.from(frame);
-        frame[frame.length - 1] = (frame[frame.length - 1] as number) ^ 0xff;
+        frame = damaged(frame, random);
         break;
       case 'truncated':
         frame = frame.subarray(0, Math.max(1, Math.floor(frame.length / 2)));
@@ -162,6 +162,22 @@ export function spoilFrame(
     { bytes: frame.subarray(0, middle), afterMs: 0 },
     { bytes: frame.subarray(middle), afterMs: pauseMs },
   ];
+}
+
+/**
+ * A frame with bits turned over behind its head: each byte with a chance of a quarter, at least one. Unit, function and
+ * length stay, so that only the CRC tells.
+ */
+function damaged(frame: Buffer, random: () => number): Buffer {
+  const bytes = Buffer.from(frame);
+  const head = Math.min(3, bytes.length - 1);
+  const flip = (at: number) => {
+    bytes[at] = (bytes[at] as number) ^ (1 << Math.floor(random() * 8));
+  };
+  // The CRC finds every damage of up to 16 neighbouring bits, and of more all but one in 65,536.
+  for (let at = head; at < bytes.length - 2; at++) if (random() < 0.25) flip(at);
+  if (crc16(bytes.subarray(0, -2)) === bytes.readUInt16LE(bytes.length - 2)) flip(bytes.length - 1);
+  return bytes;
 }
 
 function noiseBytes(length: number, random: () => number): Buffer {

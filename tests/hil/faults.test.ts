@@ -65,40 +65,119 @@ interface Alone {
   chance?: number;
   /** So often it must have happened. */
   times: number;
+  /** What the gateway must have counted at least so often, or at all. */
+  noticed: { metric: string; atLeast?: number };
   /** The victim's model, where the fault wants another than the usual one. */
   profile?: string;
 }
 
 const ALONE: Alone[] = [
-  { name: 'silence', fault: { type: 'dead' }, times: 3 },
-  { name: 'answers beyond the timeout', fault: { type: 'late', delay_ms: TIMEOUT_MS + 400 }, times: 3 },
+  {
+    name: 'silence',
+    fault: { type: 'dead' },
+    times: 3,
+    noticed: { metric: 'device_failures_total', atLeast: 3 },
+  },
+  {
+    name: 'answers beyond the timeout',
+    fault: { type: 'late', delay_ms: TIMEOUT_MS + 400 },
+    times: 3,
+    noticed: { metric: 'device_failures_total', atLeast: 3 },
+  },
   {
     name: 'now and then an answer beyond the timeout',
     fault: { type: 'late', delay_ms: TIMEOUT_MS + 150 },
     chance: 0.4,
     times: 4,
+    noticed: { metric: 'device_failures_total', atLeast: 4 },
   },
-  { name: 'CRC errors', fault: { type: 'bad-crc' }, chance: 0.2, times: 4 },
-  { name: 'garbage', fault: { type: 'garbage' }, chance: 0.2, times: 4 },
-  { name: 'noise before answers', fault: { type: 'noise', bytes: 23 }, chance: 0.7, times: 5 },
-  { name: 'truncated frames', fault: { type: 'truncated' }, chance: 0.2, times: 4 },
-  { name: 'answers in two pieces', fault: { type: 'split', pause_ms: 80 }, chance: 0.7, times: 5 },
-  { name: 'joined frames', fault: { type: 'joined' }, chance: 0.6, times: 5 },
-  { name: 'answers of a wrong unit', fault: { type: 'wrong-unit' }, chance: 0.2, times: 4 },
-  { name: 'echoes', fault: { type: 'echo' }, chance: 0.7, times: 5 },
-  { name: 'frozen registers', fault: { type: 'freeze' }, times: 6 },
-  { name: 'registers that are no numbers', fault: { type: 'value', value: 'nan' }, times: 3 },
+  {
+    name: 'CRC errors',
+    fault: { type: 'bad-crc' },
+    chance: 0.2,
+    times: 4,
+    noticed: { metric: 'device_failures_total', atLeast: 4 },
+  },
+  {
+    name: 'garbage',
+    fault: { type: 'garbage' },
+    chance: 0.2,
+    times: 4,
+    noticed: { metric: 'device_failures_total', atLeast: 4 },
+  },
+  {
+    name: 'noise before answers',
+    fault: { type: 'noise', bytes: 23 },
+    chance: 0.7,
+    times: 5,
+    noticed: { metric: 'line_stray_bytes_total', atLeast: 5 },
+  },
+  {
+    name: 'truncated frames',
+    fault: { type: 'truncated' },
+    chance: 0.2,
+    times: 4,
+    noticed: { metric: 'device_failures_total', atLeast: 4 },
+  },
+  {
+    name: 'answers in two pieces',
+    fault: { type: 'split', pause_ms: 80 },
+    chance: 0.7,
+    times: 5,
+    noticed: { metric: 'device_samples_total', atLeast: 5 },
+  },
+  {
+    name: 'joined frames',
+    fault: { type: 'joined' },
+    chance: 0.6,
+    times: 5,
+    noticed: { metric: 'line_stray_bytes_total', atLeast: 5 },
+  },
+  {
+    name: 'answers of a wrong unit',
+    fault: { type: 'wrong-unit' },
+    chance: 0.2,
+    times: 4,
+    noticed: { metric: 'device_failures_total', atLeast: 4 },
+  },
+  {
+    name: 'echoes',
+    fault: { type: 'echo' },
+    chance: 0.7,
+    times: 5,
+    noticed: { metric: 'line_echoes_total', atLeast: 1 },
+  },
+  {
+    name: 'frozen registers',
+    fault: { type: 'freeze' },
+    times: 6,
+    noticed: { metric: 'device_samples_total', atLeast: 6 },
+  },
+  {
+    name: 'registers that are no numbers',
+    fault: { type: 'value', value: 'nan' },
+    times: 3,
+    noticed: { metric: 'device_invalid_values_total', atLeast: 3 },
+  },
   {
     name: 'registers full of ones',
     fault: { type: 'value', value: 'ones' },
     times: 3,
+    noticed: { metric: 'device_invalid_values_total|doubtful_values_total' },
     profile: 'siemens-pac1600',
   },
-  { name: 'single zeros', fault: { type: 'value', value: 'zero' }, chance: 0.4, times: 5 },
+  {
+    name: 'single zeros',
+    fault: { type: 'value', value: 'zero' },
+    chance: 0.4,
+    times: 5,
+    noticed: { metric: 'doubtful_values_total', atLeast: 2 },
+  },
   {
     name: 'zeros for so long that they look like a reset',
     fault: { type: 'value', value: 'zero' },
     times: 14,
+    noticed: { metric: 'series_returned_total' },
   },
 ];
 
@@ -137,7 +216,7 @@ async function askedAgain(meter: Watched, line: Line, times = 4): Promise<void> 
 const aloneId = (index: number) => `alone${index}`;
 const lineOf = (name: string) => lines.find((line) => line.name === name) as Line;
 
-for (const [index, { name, fault, chance, times }] of ALONE.entries()) {
+for (const [index, { name, fault, chance, times, noticed }] of ALONE.entries()) {
   scenario(name, async () => {
     const line = lineOf(aloneId(index));
     const victim = byId(`${aloneId(index)}-1`);
@@ -159,6 +238,9 @@ for (const [index, { name, fault, chance, times }] of ALONE.entries()) {
     line.simulator.setFaults([]);
     await settle(victim, byId(`${aloneId(index)}-2`));
     expect(line.injected(2, fault.type)).toBe(0);
+    expect(await counted(noticed.metric, victim), noticed.metric).toBeGreaterThanOrEqual(
+      noticed.atLeast ?? 1,
+    );
     expect(victim.expected().produced).toBeGreaterThan(0n);
   });
 }
@@ -394,14 +476,23 @@ describe.runIf(socatInstalled() || process.env.CI !== undefined)('hardware in th
   }, 240_000);
 });
 
-/** How often the gateway has begun a new series of a meter, for whatever reason. */
-async function newSeries(meter: Watched): Promise<number> {
+/**
+ * What the gateway has counted of a meter (or, where it counts by line, of the meter's line).
+ * @param metrics names without `gtx_agent_`, separated by `|`
+ */
+async function counted(metrics: string, meter: Watched): Promise<number> {
   const text = await (await fetch(new URL('/metrics', agent.url))).text();
+  const line = `tty-${meter.id.slice(0, meter.id.lastIndexOf('-'))}"`;
   return text
     .split('\n')
-    .filter((row) => /^gtx_agent_meter_(resets|exchanges)_total{/.test(row) && row.includes(`"${meter.id}"`))
+    .filter((row) => new RegExp(`^gtx_agent_(${metrics}){`).test(row))
+    .filter((row) => row.includes(`"${meter.id}"`) || row.includes(line))
     .reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(' '))), 0);
 }
+
+/** How often the gateway has begun a new series of a meter, for whatever reason. */
+const newSeries = (meter: Watched): Promise<number> =>
+  counted('meter_resets_total|meter_exchanges_total', meter);
 
 /** Everything that may happen to an answer, and to the line. */
 const MIXED: FaultRuleInput[] = [

@@ -13,6 +13,7 @@ export { openApiDocument } from './http/openapi.js';
 export { type Health, Health as HealthSchema } from './http/schemas.js';
 export { type Answer, Ingest, type IngestDeps, type IngestLimits, type Outcome } from './ingest/ingest.js';
 export { Receiver } from './ingest/receive.js';
+export * from './market/index.js';
 export { Metrics } from './metrics.js';
 export { ChainMirror } from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';

@@ -206,7 +206,8 @@ export class OrderBook {
     if (entry === undefined) {
       const early = this.#early.get(address);
       if (account === undefined) return this.remove(address, slot);
-      if (early !== undefined && (early.closed || early.slot > slot)) return early.closed ? 'closed' : 'stale';
+      if (early !== undefined && (early.closed || early.slot > slot))
+        return early.closed ? 'closed' : 'stale';
       if (slot < this.#through) return 'stale';
       this.#check(account);
       this.#early.delete(address);
@@ -220,24 +221,18 @@ export class OrderBook {
     }
     this.#check(account);
     entry.knownSlot = slot;
-    if (
-      entry.remaining === account.remaining &&
-      entry.escrowed === account.escrowed &&
-      entry.escrowExact
-    ) {
+    if (entry.remaining === account.remaining && entry.escrowed === account.escrowed && entry.escrowExact) {
       return 'known';
     }
     const { level } = entry;
-    if (level !== undefined) level.remove(entry);
+    const more = account.remaining - entry.remaining;
     entry.set(account.remaining, account.escrowed);
-    if (level !== undefined) this.#touch(entry.side, level.price);
-    if (entry.remaining === 0n) {
-      entry.status = 'filled';
-      if (level?.count === 0) this.#levels(entry.side).delete(level.price);
-    } else {
-      if (entry.status === 'filled') entry.status = entry.expiresAt <= this.#now ? 'expired' : 'open';
-      if (entry.status === 'open') this.#enterQueue(entry);
+    if (level !== undefined && more !== 0n) {
+      level.total += more;
+      this.#touch(entry.side, level.price);
     }
+    if (entry.remaining === 0n) this.#leaveQueue(entry, 'filled');
+    else if (entry.status === 'filled') this.#admit(entry);
     return 'applied';
   }
 
@@ -337,11 +332,13 @@ export class OrderBook {
     const entry = new Entry(order, knownSlot);
     this.#orders.set(entry.address, entry);
     if (entry.remaining === 0n) entry.status = 'filled';
-    else if (entry.expiresAt <= this.#now) entry.status = 'expired';
-    else this.#enterQueue(entry);
+    else this.#admit(entry);
   }
 
-  #enterQueue(entry: Entry): void {
+  /** Lets an order with something left into its queue, unless its time is over. */
+  #admit(entry: Entry): void {
+    entry.status = entry.expiresAt <= this.#now ? 'expired' : 'open';
+    if (entry.status === 'expired') return;
     this.#levels(entry.side).at(entry.price).add(entry);
     this.#expiry.add(entry, this.#orders.size);
     this.#touch(entry.side, entry.price);
@@ -370,7 +367,8 @@ export class OrderBook {
 
   /** An order that the book has is heard of again: from its event it gets the place that an account does not tell. */
   #place(entry: Entry, position: ChainPosition): Outcome {
-    if (entry.position.transaction !== UNPLACED || comparePositions(entry.position, position) === 0) return 'known';
+    if (entry.position.transaction !== UNPLACED || comparePositions(entry.position, position) === 0)
+      return 'known';
     const { level } = entry;
     level?.remove(entry);
     entry.position = position;

@@ -1,6 +1,12 @@
 import type { Side } from '@gridtokenx/chain';
 import type { Level } from './levels.js';
-import { type BookOrder, type ChainPosition, comparePositions, type OrderState, type OrderStatus } from './order.js';
+import {
+  type BookOrder,
+  type ChainPosition,
+  comparePositions,
+  type OrderState,
+  type OrderStatus,
+} from './order.js';
 
 /** What a part of an order traded, as a fill's event tells it. */
 interface Traded {
@@ -29,6 +35,8 @@ export class Entry implements BookOrder {
   /** The latest slot from which something is known about the order. */
   knownSlot: number;
   gone = false;
+  /** In the index of expiries. */
+  scheduled = false;
   level: Level | undefined;
   previous: Entry | undefined;
   next: Entry | undefined;

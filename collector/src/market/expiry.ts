@@ -10,8 +10,13 @@ export class ExpiryIndex {
 
   /** @param live how many orders are in the book: when most of the heap has left it, the heap is made anew */
   add(entry: Entry, live: number): void {
+    if (entry.scheduled) return;
+    entry.scheduled = true;
     if (this.#heap.length > 2 * live + 64) {
-      this.#heap = this.#heap.filter(({ gone, status }) => !gone && status === 'open');
+      this.#heap = this.#heap.filter((old) => {
+        old.scheduled = !old.gone && old.status === 'open';
+        return old.scheduled;
+      });
       // A sorted array is a heap.
       this.#heap.sort((a, b) => a.expiresAt - b.expiresAt);
     }
@@ -31,13 +36,17 @@ export class ExpiryIndex {
     const heap = this.#heap;
     const first = heap[0];
     if (first === undefined || first.expiresAt > now) return undefined;
+    first.scheduled = false;
     const last = heap.pop() as Entry;
     if (heap.length === 0) return first;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && (heap[child + 1] as Entry).expiresAt < (heap[child] as Entry).expiresAt) {
+      if (
+        child + 1 < heap.length &&
+        (heap[child + 1] as Entry).expiresAt < (heap[child] as Entry).expiresAt
+      ) {
         child += 1;
       }
       if ((heap[child] as Entry).expiresAt >= last.expiresAt) break;

@@ -13,7 +13,7 @@ export class Level {
   /** Behind all that are older. Orders come in the chain's order, so that this hardly ever looks past the last one. */
   add(entry: Entry): void {
     let before = this.tail;
-    while (before !== undefined && before.isYoungerThan(entry)) before = before.previous;
+    while (before?.isYoungerThan(entry)) before = before.previous;
     entry.previous = before;
     entry.next = before === undefined ? this.head : before.next;
     if (entry.next === undefined) this.tail = entry;

@@ -3,13 +3,19 @@ import { PublicKey } from '@solana/web3.js';
 import type { OrderBook, Outcome } from './book.js';
 import { type ChainPosition, type OrderState, unplaced } from './order.js';
 
+const BOOK_EVENTS = ['OrderCreated', 'OrderCancelled', 'OrderExpired', 'TradeExecuted'] as const;
+
 /** The events of trading that change a book. */
 export type BookEvent = {
-  [Name in 'OrderCreated' | 'OrderCancelled' | 'OrderExpired' | 'TradeExecuted']: {
-    name: Name;
-    data: TradingEvents[Name];
-  };
-}[keyof Pick<TradingEvents, 'OrderCreated' | 'OrderCancelled' | 'OrderExpired' | 'TradeExecuted'>];
+  [Name in (typeof BOOK_EVENTS)[number]]: { name: Name; data: TradingEvents[Name] };
+}[(typeof BOOK_EVENTS)[number]];
+
+/** Whether an event changes a book: that of the market which its data names. */
+export function isBookEvent<Event extends { name: string }>(
+  event: Event,
+): event is Extract<Event, BookEvent> {
+  return BOOK_EVENTS.some((name) => name === event.name);
+}
 
 /**
  * Tells a book of one event of its market.

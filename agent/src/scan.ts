@@ -391,6 +391,21 @@ export function connectionOf(settings: LineSettings): DeviceConfig['connection']
   };
 }
 
+/** The line that a device of a configuration is on: the inverse of `connectionOf`. */
+export function lineOf({ connection }: DeviceConfig, profile: MeterProfile): LineSettings {
+  if (connection.type !== 'rtu')
+    return { type: connection.type, host: connection.host, port: connection.port };
+  const { serial } = profile.modbus;
+  return {
+    type: 'rtu',
+    path: connection.path,
+    baudRate: connection.baud_rate ?? serial.baud_rate,
+    parity: connection.parity ?? serial.parity,
+    dataBits: connection.data_bits ?? serial.data_bits,
+    stopBits: connection.stop_bits ?? serial.stop_bits,
+  };
+}
+
 /** A line in words: "/dev/ttyUSB0, 9600 baud, parity none, 1 stop bit". */
 export function lineText(settings: LineSettings): string {
   if (settings.type !== 'rtu') return lineKey(settings);

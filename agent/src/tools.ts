@@ -1,9 +1,10 @@
 /** What an installer's commands need beside the gateway itself; loaded only by them (see `installerTools`). */
 
-export { readNtpStatus } from './clock.js';
+export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
 export { profileLibrary } from './config.js';
 export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';
+export { DeviceReader } from './measure.js';
+export { lineKey, ModbusLine } from './modbus-line.js';
 export { type PortHolder, portHolder } from './port-holder.js';
 export { type ReadingFilter, readStore, type StoredReading } from './read-store.js';
 export * from './scan.js';
-export { readClockOffset } from './server-time.js';

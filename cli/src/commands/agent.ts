@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addCommand, addGroup, type ProgramEnvironment, valueOption } from '../command.js';
 import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
+import { addAgentDoctor } from './agent-doctor.js';
 import { addAgentInit } from './agent-init.js';
 import { addAgentScan } from './agent-scan.js';
 import { addAgentStatus } from './agent-status.js';
@@ -40,5 +41,6 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
   );
   addAgentInit(group, environment);
   addAgentScan(group, environment);
+  addAgentDoctor(group, environment);
   addAgentStatus(group, environment);
 }

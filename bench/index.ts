@@ -3,16 +3,18 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureAgent } from './agent.js';
+import { measureBook } from './book.js';
 import { IngestFleet } from './ingest.js';
 import { measureLatency } from './latency.js';
 import { describeMachine } from './machine.js';
 import { type Figure, reached, reportJson, reportText } from './report.js';
 import { Stack } from './stack.js';
 
-const BENCHMARKS = ['latency', 'agent', 'ingest-mqtt', 'ingest-direct'] as const;
+const BENCHMARKS = ['book', 'latency', 'agent', 'ingest-mqtt', 'ingest-direct'] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
-const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [NAME...] [options]
+  NAME             as --only NAME
   --quick          a few seconds each: shows that it runs, too short to quote
   --only NAME      one of ${BENCHMARKS.join(', ')}; may be given several times
   --json           the report as one line of JSON
@@ -34,7 +36,8 @@ async function main(): Promise<number> {
     'cpu-prof'?: string;
   };
   try {
-    ({ values } = parseArgs({
+    const parsed = parseArgs({
+      allowPositionals: true,
       options: {
         quick: { type: 'boolean' },
         only: { type: 'string', multiple: true },
@@ -44,7 +47,9 @@ async function main(): Promise<number> {
         help: { type: 'boolean' },
         'cpu-prof': { type: 'string' },
       },
-    }));
+    });
+    const only = [...(parsed.values.only ?? []), ...parsed.positionals];
+    values = { ...parsed.values, ...(only.length > 0 ? { only } : {}) };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
@@ -71,9 +76,11 @@ async function main(): Promise<number> {
     process.once('SIGTERM', () => reject(new Error('interrupted')));
   });
   const run = async () => {
-    await stack.start();
+    // The book alone needs no chain and no database.
+    if (chosen.some((name) => name !== 'book')) await stack.start();
     const fleet = new IngestFleet(stack, { quick, say });
     const measure: Record<Benchmark, () => Promise<Figure[]>> = {
+      book: async () => measureBook({ quick, say }),
       latency: () => measureLatency(stack, { quick, say }),
       agent: () => measureAgent(stack, { quick, say }),
       'ingest-mqtt': () => fleet.mqtt(),

@@ -19,7 +19,8 @@ import {
 import { pda, program, type Result } from './support.js';
 import { BUY, ONE, plain, SELL, type TestOrder, TradingWorld } from './trading.js';
 
-const LOT = 250_000_000n;
+// One lot at one tick is worth 1.4 base units: nearly every quote has a fraction.
+const LOT = 350_000_000n;
 const TICK = 4n;
 const USERS = 4;
 
@@ -27,7 +28,6 @@ const anyOrder = fc.record({
   owner: fc.nat(USERS - 1),
   side: fc.constantFrom(SELL, BUY),
   lots: fc.integer({ min: 1, max: 12 }),
-  // Prices from 1 to 24 base units for 1 GRID: nearly every quote has a fraction.
   ticks: fc.integer({ min: 1, max: 6 }),
   /** Whether it is made in the same slot as the one before. */
   sameSlot: fc.boolean(),

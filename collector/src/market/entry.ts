@@ -41,7 +41,7 @@ export class Entry implements BookOrder {
   previous: Entry | undefined;
   next: Entry | undefined;
   /** Parts between `remaining` and `amount` whose fills were not heard of yet, as [from, to). Nearly always none. */
-  #gaps: [from: bigint, to: bigint][] = [];
+  #gaps: [from: bigint, to: bigint][] | undefined;
 
   constructor(order: OrderState, knownSlot: number) {
     this.address = order.address;
@@ -60,7 +60,7 @@ export class Entry implements BookOrder {
   }
 
   get escrowExact(): boolean {
-    return this.#gaps.length === 0;
+    return this.#gaps === undefined;
   }
 
   isYoungerThan(other: Entry): boolean {
@@ -79,20 +79,23 @@ export class Entry implements BookOrder {
     if (amount <= 0n || from < 0n || to > this.amount) return 'contradiction';
     if (from < this.remaining) {
       if (to > this.remaining) return 'contradiction';
-      if (to < this.remaining) this.#gaps.push([to, this.remaining]);
+      if (to < this.remaining) {
+        this.#gaps ??= [];
+        this.#gaps.push([to, this.remaining]);
+      }
       const less = this.remaining - from;
       this.remaining = from;
       this.#pay(isSell, quote);
       return less;
     }
-    const index = this.#gaps.findIndex((gap) => from < gap[1] && to > gap[0]);
-    const gap = this.#gaps[index];
-    if (gap === undefined) return undefined;
+    const gap = this.#gaps?.find((each) => from < each[1] && to > each[0]);
+    if (this.#gaps === undefined || gap === undefined) return undefined;
     if (from < gap[0] || to > gap[1]) return 'contradiction';
     const rest: [bigint, bigint][] = [];
     if (gap[0] < from) rest.push([gap[0], from]);
     if (to < gap[1]) rest.push([to, gap[1]]);
-    this.#gaps.splice(index, 1, ...rest);
+    const gaps = [...this.#gaps.filter((each) => each !== gap), ...rest];
+    this.#gaps = gaps.length > 0 ? gaps : undefined;
     this.#pay(isSell, quote);
     return 0n;
   }
@@ -101,7 +104,7 @@ export class Entry implements BookOrder {
   set(remaining: bigint, escrowed: bigint): void {
     this.remaining = remaining;
     this.escrowed = escrowed;
-    this.#gaps = [];
+    this.#gaps = undefined;
   }
 
   #pay(isSell: boolean, quote: bigint): void {

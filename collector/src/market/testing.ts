@@ -5,7 +5,8 @@ import type { OrderBook, OrderFill } from './book.js';
 import { crossFill, takeFill } from './fill.js';
 import type { ChainPosition, OrderState } from './order.js';
 
-export const LOT = 250_000_000n;
+/** One lot at one tick is worth 1.4 base units: nearly every quote has a fraction. */
+export const LOT = 350_000_000n;
 export const TICK = 4n;
 
 /** What the chain tells about one order. */

@@ -1,6 +1,6 @@
 /** The gateway: lines, meters, store and the way to the collector, put together. */
 import type { MeterProfile } from '@gridtokenx/firmware-profiles';
-import { GtxError } from '@gridtokenx/protocol';
+import { ERRORS, type ErrorCode, GtxError } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
@@ -43,11 +43,43 @@ export interface AgentStatus {
   version: string;
   time_ms: number;
   started_ms: number;
-  broker: { url: string; connected: boolean };
+  /** `way`: how readings travel now; `http` while the broker has been away for long. */
+  broker: { url: string; connected: boolean; way: 'mqtt' | 'http' | 'none' };
   clock: { trusted: boolean; reason?: string; offsetMs?: number };
   store: { bytes: number; maxBytes: number; folder: string };
-  meters: ReturnType<Metering['view']>[];
+  meters: (ReturnType<Metering['view']> & { troubled: TroubledView[] })[];
   alerts: ReturnType<Alerts['list']>;
+}
+
+/** A reading that the collector has refused for good, or cannot take yet (then it is sent again). */
+export interface TroubledView {
+  sequence: number;
+  interval_end: number;
+  code: ErrorCode;
+  /** What happened and what to do about it. */
+  meaning: string;
+  action: string;
+  refused: boolean;
+  retry_ms: number | null;
+}
+
+/** The newest so many are shown; how many there are is in the counts. */
+const TROUBLED_SHOWN = 20;
+
+function troubledOf(outbox: Outbox, meterId: string): TroubledView[] {
+  return outbox.troubled(meterId, TROUBLED_SHOWN).map(({ sequence, intervalEnd, code, final, retryMs }) => {
+    // A collector that is newer than this gateway may have codes of its own.
+    const entry = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : undefined;
+    return {
+      sequence,
+      interval_end: intervalEnd,
+      code: code as ErrorCode,
+      meaning: entry?.meaning ?? '',
+      action: entry?.action ?? '',
+      refused: final,
+      retry_ms: retryMs ?? null,
+    };
+  });
 }
 
 const NTP_EVERY_MS = 60_000;
@@ -177,10 +209,10 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       version: AGENT_VERSION,
       time_ms: now(),
       started_ms: startedMs,
-      broker: { url: config.mqtt.url, connected: sender.connected },
+      broker: { url: config.mqtt.url, connected: sender.connected, way: sender.way },
       clock: clock.verdict(Math.max(...meters.map((meter) => meter.view().last_end))),
       store: { ...outbox.size(), folder: config.data_dir },
-      meters: meters.map((meter) => meter.view()),
+      meters: meters.map((meter) => ({ ...meter.view(), troubled: troubledOf(outbox, meter.id) })),
       alerts: alerts.list(),
     });
     // The loops run and the store answers; what does not work beyond is told by alerts.
@@ -467,6 +499,24 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       'Failed or lost connections to the broker.',
       'counter',
       sent.connectFailures,
+    ),
+    one(
+      'gtx_agent_http_readings_total',
+      'Readings sent over HTTP because the broker was away, repeats included.',
+      'counter',
+      sent.httpReadings,
+    ),
+    one(
+      'gtx_agent_http_failures_total',
+      'Requests with readings that brought no acknowledgement.',
+      'counter',
+      sent.httpFailures,
+    ),
+    one(
+      'gtx_agent_acknowledged_dropped_total',
+      'Acknowledged readings given up before their time because the store was full.',
+      'counter',
+      outbox.dropped,
     ),
     one('gtx_agent_store_bytes', 'Bytes of the store in use.', 'gauge', size.bytes),
     one('gtx_agent_store_max_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),

@@ -82,6 +82,14 @@ describe('the configuration', () => {
     }
   });
 
+  it('wants TLS to a collector on another machine, where readings may go there', () => {
+    const plain = `${good}collector_url: http://collector.example\n`;
+    expect(problems(plain)[0]).toContain('collector_url: must use TLS');
+    expect(problems(plain.replace('http:', 'https:'))).toEqual([]);
+    expect(problems(`${plain}delivery: { http_after_seconds: 0 }\n`)).toEqual([]);
+    expect(problems(plain.replace('collector.example\n', '127.0.0.1:8080\n'))).toEqual([]);
+  });
+
   it('does not let two meters sell the energy of one device', () => {
     const meter = good.slice(good.indexOf('  - id'));
     expect(problems(good + meter.replace('MTR-001', 'MTR-002'))[0]).toContain(

@@ -227,6 +227,32 @@ export const AgentConfig = z
           .describe("How often the gateway's health is published."),
       })
       .describe('How readings travel.'),
+    collector_ca_file: file
+      .optional()
+      .describe(
+        "Certificate authority of `collector_url`'s certificate (PEM). Default: `mqtt.ca_file`, else the system's.",
+      ),
+    delivery: z
+      .strictObject({
+        http_after_seconds: z
+          .int()
+          .min(0)
+          .max(86_400)
+          .default(300)
+          .describe(
+            'When the broker has been away this long, readings go to `collector_url` over HTTPS until it is back. 0: they wait for the broker.',
+          ),
+        max_readings_per_second: z
+          .number()
+          .min(0.1)
+          .max(10_000)
+          .default(20)
+          .describe(
+            'Most readings that this gateway sends in a second, repeats included, so that a backlog drowns nobody. Shared equally by its meters; up to `mqtt.window` of a meter may go at once.',
+          ),
+      })
+      .prefault({})
+      .describe('How a backlog is sent, and by which way.'),
     http: z
       .strictObject({
         host: z
@@ -260,7 +286,7 @@ export const AgentConfig = z
       .min(MIB / 4)
       .default(256 * MIB)
       .describe(
-        'Most disk space of the store. When it is full, an alert is raised and nothing is signed until there is room.',
+        'Most disk space of the store. When it is full, samples go first, then the oldest acknowledged readings; what is not acknowledged never goes. When nothing else is left, an alert is raised and nothing is signed until there is room.',
       ),
     record_seconds: z
       .int()
@@ -274,7 +300,7 @@ export const AgentConfig = z
       .min(OUTBOX_KEEP_SECONDS / 86_400)
       .max(36_500)
       .default(OUTBOX_KEEP_SECONDS / 86_400)
-      .describe('How long delivered readings are kept.'),
+      .describe('How long delivered readings are kept, where the space suffices.'),
     meters: z
       .array(meter)
       .min(1)
@@ -292,6 +318,15 @@ export const AgentConfig = z
     const encrypted = ['mqtts:', 'ssl:', 'wss:'].includes(url.protocol);
     if (!encrypted && !isLoopback(url.hostname) && !config.mqtt.allow_unencrypted) {
       fail(['mqtt', 'url'], 'must use TLS (mqtts://): the broker is on another machine');
+    }
+    if (config.collector_url !== undefined && config.delivery.http_after_seconds > 0) {
+      const { protocol, hostname } = new URL(config.collector_url);
+      if (protocol !== 'https:' && !isLoopback(hostname) && !config.mqtt.allow_unencrypted) {
+        fail(
+          ['collector_url'],
+          'must use TLS (https://): the collector is on another machine. Or set delivery.http_after_seconds to 0, and no readings go there',
+        );
+      }
     }
     if ((config.mqtt.cert_file === undefined) !== (config.mqtt.key_file === undefined)) {
       fail(['mqtt'], 'cert_file and key_file belong together');
@@ -461,6 +496,7 @@ function absolute(config: AgentConfig, folder: string): AgentConfig {
   return {
     ...config,
     data_dir: at(config.data_dir),
+    ...(config.collector_ca_file === undefined ? {} : { collector_ca_file: at(config.collector_ca_file) }),
     ...(config.profile_dir === undefined ? {} : { profile_dir: [config.profile_dir].flat().map(at) }),
     mqtt: {
       ...config.mqtt,

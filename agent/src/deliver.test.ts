@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DeliveryWindow, reconnectWaitMs } from './deliver.js';
+import { DeliveryWindow, Pace, reconnectWaitMs } from './deliver.js';
 
 describe('delivery', () => {
   it('sends in order, and again after 1, 2, 4 and 8 seconds', () => {
@@ -78,6 +78,39 @@ describe('delivery', () => {
         }
         expect(first).toEqual([...first].sort((a, b) => a - b));
       }),
+    );
+  });
+
+  it('sends no more than it may, in order, and asks again for the rest', () => {
+    const window = new DeliveryWindow();
+    expect(window.plan([1, 2, 3, 4, 5], 0, 2)).toMatchObject({ send: [1, 2], held: true });
+    expect(window.plan([1, 2, 3, 4, 5], 10, 0)).toMatchObject({ send: [], held: true });
+    expect(window.plan([2, 3, 4, 5], 20, 2)).toMatchObject({ send: [3, 4], held: true });
+    expect(window.plan([2, 3, 4, 5], 30, 2)).toMatchObject({ send: [5], held: false });
+  });
+
+  it('a backlog goes at the pace: so many at once, then so many a second, whatever the steps', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 64 }),
+        fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 1, maxLength: 60 }),
+        (perSecond, burst, steps) => {
+          const pace = new Pace(perSecond, burst);
+          let nowMs = 0;
+          let sent = 0;
+          for (const step of steps) {
+            const may = pace.available(nowMs);
+            pace.spend(may);
+            sent += may;
+            expect(sent).toBeLessThanOrEqual(burst + (nowMs * perSecond) / 1000 + 1e-3);
+            nowMs += step;
+          }
+          // Nothing is withheld for longer than it says.
+          const waitMs = pace.waitMs(nowMs);
+          expect(pace.available(nowMs + waitMs)).toBeGreaterThanOrEqual(1);
+        },
+      ),
     );
   });
 

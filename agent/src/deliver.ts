@@ -21,9 +21,15 @@ export class DeliveryWindow {
 
   /**
    * @param open sequences that may be sent, ascending, at most as many as the window is wide
-   * @returns what to send now, in order, and when to ask again (unless something happens before)
+   * @param most how many may be sent now
+   * @returns what to send now, in order, and when to ask again (unless something happens before); `held` when more was
+   *   due than `most`
    */
-  plan(open: readonly number[], nowMs: number): { send: number[]; nextMs: number | undefined } {
+  plan(
+    open: readonly number[],
+    nowMs: number,
+    most = Number.POSITIVE_INFINITY,
+  ): { send: number[]; nextMs: number | undefined; held: boolean } {
     const known = this.flights;
     this.flights = new Map();
     for (const sequence of open) {
@@ -33,16 +39,22 @@ export class DeliveryWindow {
     const [head] = open;
     if (head === undefined) {
       this.stalled = false;
-      return { send: [], nextMs: undefined };
+      return { send: [], nextMs: undefined, held: false };
     }
     const first = this.flights.get(head);
     if (first && first.tries >= TRIES_BEFORE_ALERT && first.dueMs <= nowMs) this.stalled = true;
 
     const send: number[] = [];
     let nextMs: number | undefined;
+    let held = false;
     for (const sequence of this.stalled ? [head] : open) {
       const flight = this.flights.get(sequence) ?? { tries: 0, dueMs: nowMs };
       if (flight.dueMs <= nowMs) {
+        // The order holds: what comes after one that must wait waits too, unless it is on its way already.
+        if (send.length >= most) {
+          held = true;
+          continue;
+        }
         send.push(sequence);
         flight.tries++;
         flight.dueMs = nowMs + (WAITS_MS[Math.min(flight.tries, WAITS_MS.length) - 1] as number);
@@ -50,7 +62,7 @@ export class DeliveryWindow {
       }
       nextMs = nextMs === undefined ? flight.dueMs : Math.min(nextMs, flight.dueMs);
     }
-    return { send, nextMs };
+    return { send, nextMs, held };
   }
 
   /** The collector has answered: it lives, and what it did not mention may have been lost. */
@@ -64,6 +76,41 @@ export class DeliveryWindow {
   /** The connection is new: nothing is on its way any more. */
   reconnected(): void {
     this.flights.clear();
+  }
+}
+
+/**
+ * How much may be sent: so many a second on average, so many at once after a pause (a token bucket). Pure.
+ */
+export class Pace {
+  private tokens: number;
+  private atMs: number | undefined;
+
+  constructor(
+    private readonly perSecond: number,
+    private readonly burst: number,
+  ) {
+    this.tokens = burst;
+  }
+
+  /** How many may be sent now. */
+  available(nowMs: number): number {
+    const passedMs = this.atMs === undefined ? 0 : Math.max(0, nowMs - this.atMs);
+    this.atMs = nowMs;
+    this.tokens = Math.min(this.burst, this.tokens + (passedMs * this.perSecond) / 1000);
+    // What a thousand small steps add up to is a hair below the whole number.
+    return Math.floor(this.tokens + 1e-6);
+  }
+
+  /** So many have been sent. */
+  spend(count: number): void {
+    this.tokens -= count;
+  }
+
+  /** How long until one more may be sent. */
+  waitMs(nowMs: number): number {
+    if (this.available(nowMs) >= 1) return 0;
+    return Math.ceil(((1 - this.tokens) * 1000) / this.perSecond);
   }
 }
 

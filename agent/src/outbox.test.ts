@@ -225,15 +225,67 @@ describe('a full store', () => {
     expect(last).toBeGreaterThan(100);
   });
 
+  it('gives up the oldest acknowledged readings before it stops, and none that is not acknowledged', () => {
+    const box = open({ maxBytes: 256 * 1024 });
+    const last = fill(box, 1);
+    const half = Math.floor(last / 2);
+    const sent = Array.from({ length: half }, (_, index) => index + 1);
+    box.markSent('M', sent, NOW);
+    const refused = [{ sequence: 3, code: 'INVALID_SIGNATURE', retry: 'never' as const }];
+    box.decide(
+      'M',
+      { ...nothing, refused, held: [4], stored: sent.filter((one) => one > 4 || one < 3) },
+      NOW,
+    );
+    let next = last + 1;
+    while (box.dropped === 0) put(box, next++);
+    const left = box.readings('M', 1, 10_000).map((one) => one.sequence);
+    const gone = sent.filter((sequence) => !left.includes(sequence));
+    expect(gone.length).toBe(box.dropped);
+    expect(gone.slice(0, 4)).toEqual([1, 2, 5, 6]);
+    expect(Math.max(...gone)).toBeLessThan(half);
+    // It goes on until nothing acknowledged is left; then it stops, with everything else in place.
+    const end = fill(box, next);
+    const kept = box.readings('M', 1, 10_000);
+    const open_ = kept.filter((one) => one.state === 'pending').map((one) => one.sequence);
+    expect(open_).toEqual(Array.from({ length: end - half }, (_, index) => half + 1 + index));
+    expect(
+      kept.filter((one) => one.state !== 'pending').map((one) => `${one.sequence} ${one.state}`),
+    ).toEqual(['3 refused', '4 held', `${half} stored`]);
+    expect(box.highestSent('M')).toBe(half);
+    expect(box.counts('M')).toEqual({ pending: end - half, sent: 0, stored: 1, held: 1, refused: 1 });
+  });
+
+  it('tells which readings were refused or wait, and why', () => {
+    const box = open();
+    for (let sequence = 1; sequence <= 4; sequence++) put(box, sequence);
+    box.markSent('M', [1, 2, 3], NOW);
+    const refused = [
+      { sequence: 1, code: 'READING_TOO_OLD', retry: 'never' as const },
+      { sequence: 3, code: 'USER_NOT_VERIFIED', retry: 'later' as const },
+    ];
+    box.decide('M', { ...nothing, refused, stored: [2] }, NOW);
+    expect(box.troubled('M', 10)).toMatchObject([
+      { sequence: 3, code: 'USER_NOT_VERIFIED', final: false, retryMs: NOW + 30_000 },
+      { sequence: 1, code: 'READING_TOO_OLD', final: true, retryMs: undefined },
+    ]);
+    expect(box.troubled('M', 1)).toHaveLength(1);
+    box.decide('M', { ...nothing, stored: [3] }, NOW);
+    expect(box.troubled('M', 10)).toHaveLength(1);
+  });
+
   it('makes room by pruning when delivered readings are old enough', () => {
     const box = open({ maxBytes: 256 * 1024 });
     const last = fill(box, 1);
-    box.markSent('M', [last], NOW);
-    box.decide('M', { ...nothing, through: last }, NOW);
+    const all = Array.from({ length: last }, (_, index) => index + 1);
+    box.markSent('M', all, NOW);
+    // A person has still to look at them, so that they are not given up.
+    box.decide('M', { ...nothing, held: all }, NOW);
     const more = fill(box, last + 1);
     box.prune(NOW + 31 * DAY_MS);
     put(box, more + 1);
-    expect(box.counts('M').stored).toBe(0);
+    // Only the last one sent: acknowledgements are held against it.
+    expect(box.counts('M').held).toBe(1);
     expect(box.loadAccount('M')).toBe(`books ${more + 1}`);
   });
 });

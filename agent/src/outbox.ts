@@ -70,6 +70,16 @@ export interface OutboxCounts {
   refused: number;
 }
 
+/** A reading that the collector has refused, or cannot take yet. */
+export interface TroubledReading {
+  sequence: number;
+  intervalEnd: number;
+  code: string;
+  /** Refused for good; otherwise it is sent again at `retryMs`. */
+  final: boolean;
+  retryMs: number | undefined;
+}
+
 const SCHEMA_VERSION = 1;
 const SCHEMA = `
 CREATE TABLE meters (
@@ -108,6 +118,10 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID
 `;
 
 const PAGE_BYTES = 4096;
+/** Acknowledged readings are given up by a twentieth of the quota (some ten fit on a page): finding the oldest takes a scan. */
+const DROPPED_SHARE = 20;
+const READINGS_PER_PAGE = 10;
+const LEAST_DROPPED = 64;
 /** Some minutes of a few meters. */
 const SAMPLES_PER_WRITE = 60;
 /**
@@ -416,14 +430,35 @@ export class Outbox {
     this.statements.pruneRefused.run(nowMs - Math.max(KEEP_REFUSED_MS, this.options.keepMs));
   }
 
-  /** @throws SqliteError SQLITE_FULL when only the reserve is left */
-  private needRoom(): void {
+  private get quotaUsed(): boolean {
     const { bytes, maxBytes } = this.size();
-    if (bytes + PAGE_BYTES <= maxBytes - maxBytes / RESERVED_SHARE) return;
-    throw new Database.SqliteError(`the quota of ${maxBytes} bytes is used up`, 'SQLITE_FULL');
+    return bytes + PAGE_BYTES > maxBytes - maxBytes / RESERVED_SHARE;
   }
 
-  /** Runs a transaction; as long as there is no room, gives up samples and tries again. */
+  /** @throws SqliteError SQLITE_FULL when only the reserve is left */
+  private needRoom(): void {
+    if (!this.quotaUsed) return;
+    throw new Database.SqliteError(`the quota of ${this.options.maxBytes} bytes is used up`, 'SQLITE_FULL');
+  }
+
+  /**
+   * Readings of a meter that the collector has not simply taken, newest first: refused for good, or waiting because it
+   * cannot take them yet.
+   */
+  troubled(meterId: string, limit: number): TroubledReading[] {
+    return this.statements.troubled.all(meterId, limit).map((row) => ({
+      sequence: row.sequence,
+      intervalEnd: row.interval_end,
+      code: row.code,
+      final: row.state === 'refused',
+      retryMs: row.state === 'refused' ? undefined : row.retry_ms,
+    }));
+  }
+
+  /** Acknowledged readings that were given up before their time, for want of room. */
+  dropped = 0;
+
+  /** Runs a transaction; as long as there is no room, gives up samples, then acknowledged readings, and tries again. */
   private write<T>(work: () => T): T {
     const transaction = this.db.transaction(work).immediate;
     for (;;) {
@@ -435,10 +470,22 @@ export class Outbox {
     }
   }
 
-  /** Samples are worth the least: the older half of them goes. @returns whether there is anything to gain */
+  /**
+   * Samples are worth the least: the older half of them goes. Then, where it is the quota that is used up (on a full disk
+   * it would gain nothing), the readings that the collector has had for the longest time. What it has not
+   * acknowledged, and what it has refused, stays. @returns whether there is anything to gain
+   */
   private makeRoom(): boolean {
     try {
-      return this.db.transaction(() => this.statements.dropOldSamples.run().changes > 0).immediate();
+      const { dropOldSamples, dropOldDelivered } = this.statements;
+      if (this.db.transaction(() => dropOldSamples.run().changes > 0).immediate()) return true;
+      if (!this.quotaUsed) return false;
+      const share = (this.options.maxBytes / PAGE_BYTES / DROPPED_SHARE) * READINGS_PER_PAGE;
+      const most = Math.max(LEAST_DROPPED, Math.floor(share));
+      const dropped = this.db.transaction(() => dropOldDelivered.run(most).changes).immediate();
+      this.dropped += dropped;
+      if (dropped > 0) this.decided.clear();
+      return dropped > 0;
     } catch (error) {
       // A disk so full that not even this can be written: the caller reports OUTBOX_FULL.
       if (isFull(error)) return false;
@@ -497,6 +544,10 @@ function asOutboxError(error: unknown): unknown {
   });
 }
 
+/** The newest reading sent of a meter stays: what is acknowledged beyond it would be taken for forged. */
+const NOT_LAST_SENT = `sequence < (
+  SELECT max(sequence) FROM readings AS sent WHERE sent.meter_id = readings.meter_id AND sent.sent_ms > 0)`;
+
 function prepare(db: Sqlite.Database) {
   const columns =
     'meter_id, sequence, interval_end, bytes, signature, public_key, amount, state, code, created_ms, sent_ms, decided_ms';
@@ -530,6 +581,13 @@ function prepare(db: Sqlite.Database) {
     ),
     highestSent: db.prepare<[string], { sequence: number }>(
       'SELECT sequence FROM readings WHERE meter_id = ? AND sent_ms > 0 ORDER BY sequence DESC LIMIT 1',
+    ),
+    troubled: db.prepare<
+      [string, number],
+      { sequence: number; interval_end: number; code: string; state: ReadingState; retry_ms: number }
+    >(
+      `SELECT sequence, interval_end, code, state, retry_ms FROM readings
+       WHERE meter_id = ? AND code IS NOT NULL ORDER BY sequence DESC LIMIT ?`,
     ),
     one: db.prepare<[string, number], Row>(
       `SELECT ${columns} FROM readings WHERE meter_id = ? AND sequence = ?`,
@@ -581,7 +639,13 @@ function prepare(db: Sqlite.Database) {
     ),
     pruneSamples: db.prepare<[number]>('DELETE FROM samples WHERE at_ms < ?'),
     pruneDelivered: db.prepare<[number]>(
-      `DELETE FROM readings WHERE state IN ('stored', 'held') AND decided_ms < ?`,
+      `DELETE FROM readings WHERE state IN ('stored', 'held') AND decided_ms < ?
+         AND ${NOT_LAST_SENT}`,
+    ),
+    dropOldDelivered: db.prepare<[number]>(
+      `DELETE FROM readings WHERE (meter_id, sequence) IN (
+         SELECT meter_id, sequence FROM readings WHERE state = 'stored' AND ${NOT_LAST_SENT}
+         ORDER BY interval_end, meter_id, sequence LIMIT ?)`,
     ),
     pruneRefused: db.prepare<[number]>(`DELETE FROM readings WHERE state = 'refused' AND decided_ms < ?`),
     dropOldSamples: db.prepare<[]>(

@@ -14,6 +14,7 @@ import {
   GtxError,
   parseTopic,
   type Status,
+  type SubmitReading,
   type Telemetry,
   topicFor,
 } from '@gridtokenx/protocol';
@@ -22,8 +23,10 @@ import type { Logger } from 'pino';
 import { type CommandMark, checkCommand, openEnvelope, readAck, readCommand } from './acknowledge.js';
 import type { Alerts } from './alerts.js';
 import type { ClockGuard } from './clock.js';
+import type { TlsTexts } from './collector-http.js';
 import type { AgentConfig } from './config.js';
-import { DeliveryWindow, reconnectWaitMs, TRIES_BEFORE_ALERT } from './deliver.js';
+import { DeliveryWindow, Pace, reconnectWaitMs, TRIES_BEFORE_ALERT } from './deliver.js';
+import { deliverOverHttp, MAX_READINGS_PER_REQUEST } from './http-delivery.js';
 import type { Outbox, OutboxReading } from './outbox.js';
 import { Presence } from './presence.js';
 import { readClockOffset } from './server-time.js';
@@ -52,6 +55,9 @@ export interface PublishCounters {
   stored: number;
   refused: number;
   postponed: number;
+  /** Readings sent over HTTP, and requests for it that brought no acknowledgement. */
+  httpReadings: number;
+  httpFailures: number;
 }
 
 export interface PublisherDeps {
@@ -77,6 +83,17 @@ const OFFSET_EVERY_MS = 900_000;
 const CONFIRM_EVERY_MS = 2_000;
 /** A clock that moved by more than this against the monotonic one while the collector answered was set meanwhile. */
 const SET_MEANWHILE_MS = 1_000;
+/** While readings go over HTTP: how long until it is looked again whether there are any. */
+const HTTP_IDLE_MS = 60_000;
+/** Each request needs a later second for its login. */
+const HTTP_BETWEEN_MS = 1_000;
+
+/** One meter's readings on their way. */
+interface Lane {
+  window: DeliveryWindow;
+  pace: Pace;
+  timer: NodeJS.Timeout | undefined;
+}
 
 export class Publisher {
   readonly counters: PublishCounters = {
@@ -90,6 +107,8 @@ export class Publisher {
     stored: 0,
     refused: 0,
     postponed: 0,
+    httpReadings: 0,
+    httpFailures: 0,
   };
   private client: MqttClient | undefined;
   /** Connected, logged in and subscribed. */
@@ -98,7 +117,16 @@ export class Publisher {
   private stopping = false;
   private connectTimer: NodeJS.Timeout | undefined;
   private readonly intervals: NodeJS.Timeout[] = [];
-  private readonly windows = new Map<string, { window: DeliveryWindow; timer: NodeJS.Timeout | undefined }>();
+  private readonly windows = new Map<string, Lane>();
+  /** Readings go over HTTP, since the broker has been away for long. */
+  private overHttp = false;
+  private httpTimer: NodeJS.Timeout | undefined;
+  /** The request that is under way; never rejects. */
+  private httpRound: Promise<void> = Promise.resolve();
+  private httpFailuresInRow = 0;
+  /** There has been something new since the round began. */
+  private httpWoken = false;
+  private readonly abort = new AbortController();
   /** Collector's time minus own, for logins only. */
   private loginOffsetMs = 0;
   private readonly lastLogin = new Map<string, number>();
@@ -107,10 +135,14 @@ export class Publisher {
   private learning = false;
   private readonly presences: Presence[] = [];
   private readonly tls: { ca?: string; cert?: string; key?: string } = {};
+  private httpTls: TlsTexts = {};
 
   constructor(private readonly deps: PublisherDeps) {
+    const { mqtt, delivery } = deps.config;
+    const perMeter = delivery.max_readings_per_second / deps.meters.length;
     for (const meter of deps.meters) {
-      this.windows.set(meter.id, { window: new DeliveryWindow(), timer: undefined });
+      const pace = new Pace(perMeter, mqtt.window);
+      this.windows.set(meter.id, { window: new DeliveryWindow(), pace, timer: undefined });
     }
   }
 
@@ -118,12 +150,19 @@ export class Publisher {
     return this.ready;
   }
 
+  /** The way that readings take now. */
+  get way(): 'mqtt' | 'http' | 'none' {
+    return this.ready ? 'mqtt' : this.overHttp ? 'http' : 'none';
+  }
+
   /** @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS for the files of `mqtt` */
   start(): void {
-    const { mqtt } = this.deps.config;
+    const { mqtt, collector_ca_file } = this.deps.config;
     if (mqtt.ca_file !== undefined) this.tls.ca = readPem(mqtt.ca_file, false);
     if (mqtt.cert_file !== undefined) this.tls.cert = readPem(mqtt.cert_file, false);
     if (mqtt.key_file !== undefined) this.tls.key = readPem(mqtt.key_file, true);
+    this.httpTls = { ...this.tls };
+    if (collector_ca_file !== undefined) this.httpTls.ca = readPem(collector_ca_file, false);
     this.intervals.push(setInterval(() => this.publishTelemetry(), mqtt.telemetry_seconds * 1000));
     this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
     if (this.deps.config.collector_url !== undefined) {
@@ -132,6 +171,7 @@ export class Publisher {
       this.confirmClock();
     }
     this.dial();
+    this.watchBroker();
     if (mqtt.last_wills === 'gateway') return;
     for (const meter of this.deps.meters.slice(1)) {
       const presence = new Presence({
@@ -152,6 +192,9 @@ export class Publisher {
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.connectTimer);
+    this.clearHttpTimer();
+    this.abort.abort();
+    await this.httpRound;
     for (const timer of this.intervals) clearInterval(timer);
     for (const { timer } of this.windows.values()) clearTimeout(timer);
     const client = this.client;
@@ -166,7 +209,13 @@ export class Publisher {
   wake(meterId: string): void {
     const entry = this.windows.get(meterId);
     const meter = this.deps.meters.find((one) => one.id === meterId);
-    if (!entry || !meter || !this.ready || this.stopping) return;
+    if (!entry || !meter || this.stopping) return;
+    if (!this.ready) {
+      // A new reading is a reason to look; while requests fail, their wait holds.
+      this.httpWoken = true;
+      if (this.overHttp && this.httpFailuresInRow === 0) this.scheduleHttp(HTTP_BETWEEN_MS);
+      return;
+    }
     clearTimeout(entry.timer);
     try {
       this.send(meter, entry);
@@ -183,17 +232,16 @@ export class Publisher {
     }
   }
 
-  private send(
-    meter: PublishedMeter,
-    entry: { window: DeliveryWindow; timer: NodeJS.Timeout | undefined },
-  ): void {
+  private send(meter: PublishedMeter, entry: Lane): void {
     const { outbox, now, monotonic, config, alerts } = this.deps;
     const wall = now();
     const open = outbox.open(meter.id, wall, config.mqtt.window);
-    const { send, nextMs } = entry.window.plan(
+    const { send, nextMs, held } = entry.window.plan(
       open.map((reading) => reading.sequence),
       monotonic(),
+      entry.pace.available(monotonic()),
     );
+    entry.pace.spend(send.length);
     if (entry.window.stalled) {
       alerts.raise(
         'BROKER_UNAVAILABLE',
@@ -210,6 +258,7 @@ export class Publisher {
       for (const reading of open) if (wanted.has(reading.sequence)) this.publishReading(meter, reading);
     }
     const waits = nextMs === undefined ? [] : [nextMs - monotonic()];
+    if (held) waits.push(entry.pace.waitMs(monotonic()));
     const laterMs = outbox.nextRetryMs(meter.id, wall);
     if (laterMs !== undefined) waits.push(laterMs - wall);
     if (waits.length > 0) {
@@ -218,16 +267,116 @@ export class Publisher {
   }
 
   private publishReading(meter: PublishedMeter, row: OutboxReading): void {
-    const body = fromReading({
-      meterId: meter.id,
-      wallet: meter.wallet,
-      reading: decodeReading(row.bytes),
-      amountNkwh: row.amount,
-      signature: row.signature,
-      publicKey: row.publicKey,
-    });
     this.counters.published++;
-    this.emit(topicFor(meter.id, 'reading'), body, false);
+    this.emit(topicFor(meter.id, 'reading'), bodyOf(meter, row), false);
+  }
+
+  /** Begins the time after which readings go over HTTP, unless the broker is there before. */
+  private watchBroker(): void {
+    const { config, logger } = this.deps;
+    const afterSeconds = config.delivery.http_after_seconds;
+    if (config.collector_url === undefined || afterSeconds === 0 || this.stopping) return;
+    this.httpTimer = setTimeout(() => {
+      if (this.ready || this.stopping) return;
+      logger.warn(
+        { away_seconds: afterSeconds, collector_url: config.collector_url },
+        'the broker is away: readings go over HTTP',
+      );
+      this.overHttp = true;
+      this.httpFailuresInRow = 0;
+      this.scheduleHttp(0);
+    }, afterSeconds * 1000);
+  }
+
+  private clearHttpTimer(): void {
+    clearTimeout(this.httpTimer);
+    this.httpTimer = undefined;
+  }
+
+  private scheduleHttp(afterMs: number): void {
+    this.clearHttpTimer();
+    if (!this.overHttp || this.stopping) return;
+    this.httpTimer = setTimeout(() => {
+      // One after the other: a round that is under way decides itself when the next one comes.
+      this.httpRound = this.httpRound.then(() => this.deliverRound());
+    }, afterMs);
+  }
+
+  /** One request for each meter with something to send. Never rejects. */
+  private async deliverRound(): Promise<void> {
+    const { meters, alerts, logger } = this.deps;
+    let waitMs = HTTP_IDLE_MS;
+    let failure: unknown;
+    this.httpWoken = false;
+    for (const meter of meters) {
+      if (!this.overHttp || this.stopping) return;
+      try {
+        waitMs = Math.min(waitMs, await this.deliverMeter(meter));
+      } catch (error) {
+        // One meter that is refused (not registered yet) keeps no other from being heard.
+        failure = error;
+        this.counters.httpFailures++;
+        if (!this.stopping) {
+          logger.warn({ meter_id: meter.id, reason: (error as Error).message }, 'not delivered over HTTP');
+        }
+      }
+    }
+    if (!this.overHttp || this.stopping) return;
+    if (failure === undefined) {
+      this.httpFailuresInRow = 0;
+      if (this.httpWoken) waitMs = Math.min(waitMs, HTTP_BETWEEN_MS);
+      alerts.clear('COLLECTOR_UNAVAILABLE', undefined, 'delivery');
+    } else {
+      waitMs = Math.max(reconnectWaitMs(this.httpFailuresInRow++, Math.random), retryAfterMs(failure));
+      if (this.httpFailuresInRow >= TRIES_BEFORE_ALERT) {
+        alerts.raise(
+          'COLLECTOR_UNAVAILABLE',
+          `nothing was delivered over HTTP either, ${this.httpFailuresInRow} times: ${(failure as Error).message}`,
+          undefined,
+          'delivery',
+        );
+      }
+      if (failure instanceof GtxError && failure.code === 'LOGIN_STALE') await this.learnOffset();
+    }
+    this.scheduleHttp(waitMs);
+  }
+
+  /** Sends the oldest readings of a meter over HTTP. @returns after how many ms there may be more to send */
+  private async deliverMeter(meter: PublishedMeter): Promise<number> {
+    const { outbox, now, monotonic, config } = this.deps;
+    const lane = this.windows.get(meter.id) as Lane;
+    const wall = now();
+    const open = outbox.open(meter.id, wall, Math.min(config.mqtt.window, MAX_READINGS_PER_REQUEST));
+    if (open.length === 0) {
+      const laterMs = outbox.nextRetryMs(meter.id, wall);
+      return laterMs === undefined ? HTTP_IDLE_MS : Math.max(HTTP_BETWEEN_MS, laterMs - wall);
+    }
+    const readings = open.slice(0, lane.pace.available(monotonic()));
+    if (readings.length === 0) return Math.max(HTTP_BETWEEN_MS, lane.pace.waitMs(monotonic()));
+    lane.pace.spend(readings.length);
+    outbox.markSent(
+      meter.id,
+      readings.map((reading) => reading.sequence),
+      wall,
+    );
+    this.counters.httpReadings += readings.length;
+    const { time, signature } = this.loginOf(meter);
+    const envelope = await deliverOverHttp({
+      collectorUrl: config.collector_url as string,
+      meterId: meter.id,
+      login: { time, signature },
+      readings: readings.map((row) => bodyOf(meter, row)),
+      tls: this.httpTls,
+      signal: this.abort.signal,
+    });
+    const topic = topicFor(meter.id, 'ack');
+    try {
+      this.onAck(meter, topic, envelope);
+    } catch (error) {
+      this.refuse(meter, 'ack', error);
+      throw error;
+    }
+    return HTTP_BETWEEN_MS;
   }
 
   /** QoS 1. Whether the broker took it does not matter here: only the collector's word counts. */
@@ -320,7 +469,13 @@ export class Publisher {
     if (this.client !== client || this.stopping) return;
     this.failures = 0;
     this.counters.connects++;
+    this.overHttp = false;
+    this.clearHttpTimer();
+    // What is on its way over HTTP is not sent a second time here.
+    await this.httpRound;
+    if (this.client !== client || this.stopping) return;
     this.ready = true;
+    alerts.clear('COLLECTOR_UNAVAILABLE', undefined, 'delivery');
     alerts.clear('BROKER_UNAVAILABLE');
     alerts.clear('LOGIN_REFUSED');
     logger.info(
@@ -342,6 +497,7 @@ export class Publisher {
     const { logger, alerts, config } = this.deps;
     this.client = undefined;
     this.ready = false;
+    if (!this.overHttp && this.httpTimer === undefined) this.watchBroker();
     for (const { timer } of this.windows.values()) clearTimeout(timer);
     this.failures++;
     this.counters.connectFailures++;
@@ -365,18 +521,23 @@ export class Publisher {
 
   /** The password: for each meter a login message of now, signed by its key. */
   private login(): string {
-    const { meters, now } = this.deps;
     return JSON.stringify(
-      meters.map(({ id, signer }) => {
-        // Each login must be newer than the last; two within a second would be equal.
-        const wanted = Math.floor((now() + this.loginOffsetMs) / 1000);
-        const last = this.lastLogin.get(id) ?? 0;
-        // A clock that was set back far must not be chased by counting up from the future.
-        const time = wanted <= last && last - wanted < 60 ? last + 1 : Math.max(0, wanted);
-        this.lastLogin.set(id, time);
-        return { meter_id: id, time, signature: encodeBase58(signer.signLogin(id, time)) };
+      this.deps.meters.map((meter) => {
+        const { time, signature } = this.loginOf(meter);
+        return { meter_id: meter.id, time, signature: encodeBase58(signature) };
       }),
     );
+  }
+
+  /** A login message of now, newer than the meter's last. */
+  private loginOf({ id, signer }: PublishedMeter): { time: number; signature: Uint8Array } {
+    // Each login must be newer than the last; two within a second would be equal.
+    const wanted = Math.floor((this.deps.now() + this.loginOffsetMs) / 1000);
+    const last = this.lastLogin.get(id) ?? 0;
+    // A clock that was set back far must not be chased by counting up from the future.
+    const time = wanted <= last && last - wanted < 60 ? last + 1 : Math.max(0, wanted);
+    this.lastLogin.set(id, time);
+    return { time, signature: signer.signLogin(id, time) };
   }
 
   /** Asks the collector for its time when nobody has confirmed the clock. Never throws. */
@@ -390,7 +551,7 @@ export class Publisher {
     this.learning = true;
     const before = now() - monotonic();
     try {
-      const offsetMs = await readClockOffset(config.collector_url, now, this.tls.ca);
+      const offsetMs = await readClockOffset(config.collector_url, now, this.httpTls);
       if (Math.abs(now() - monotonic() - before) > SET_MEANWHILE_MS) return;
       clock.setOffset(offsetMs);
       this.loginOffsetMs = Math.abs(offsetMs) > 5_000 ? -offsetMs : 0;
@@ -522,6 +683,24 @@ export class Publisher {
     await Promise.race([Promise.all(sent), limit]);
     clearTimeout(timer);
   }
+}
+
+/** What carries a reading, by either way. */
+function bodyOf(meter: PublishedMeter, row: OutboxReading): SubmitReading {
+  return fromReading({
+    meterId: meter.id,
+    wallet: meter.wallet,
+    reading: decodeReading(row.bytes),
+    amountNkwh: row.amount,
+    signature: row.signature,
+    publicKey: row.publicKey,
+  });
+}
+
+/** How long a refusal asks to wait. */
+function retryAfterMs(error: unknown): number {
+  const seconds = error instanceof GtxError ? Number(error.details?.retry_after_seconds) : Number.NaN;
+  return Number.isFinite(seconds) ? Math.min(seconds, 3_600) * 1000 : 0;
 }
 
 /** A PEM file; a secret one must not be readable by others. */

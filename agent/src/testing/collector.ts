@@ -11,10 +11,19 @@ import {
   sign,
   verify,
 } from 'node:crypto';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import {
   type Ack,
   type Command,
+  DeliverReadings,
   decodeBase58,
   encodeBase58,
   encodeEnvelopeMessage,
@@ -22,6 +31,7 @@ import {
   encodeReading,
   LoginPassword,
   parseJsonWith,
+  parseLoginHeader,
   parseTopic,
   type Reading,
   SubmitReading,
@@ -82,13 +92,22 @@ export class TestCollector {
   /** Stands in for the collector's clock, Unix seconds. */
   now: () => number = () => Math.floor(Date.now() / 1000);
   port = 0;
+  /** Logins over HTTP. */
+  readonly httpLogins: LoginPassword = [];
+  /** How a request over HTTP is answered. */
+  httpAnswer: (response: ServerResponse, envelope: string) => void = (response, envelope) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(envelope);
+  };
+  /** With these the broker speaks TLS. */
+  tls: TlsOptions | undefined;
+  private http: HttpServer | HttpsServer | undefined;
   private broker: Aedes | undefined;
   private server: Server | undefined;
   private sockets = new Set<Socket>();
   private readonly refused = new Map<string, Set<number>>();
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
+    return `${this.tls ? 'mqtts' : 'mqtt'}://127.0.0.1:${this.port}`;
   }
 
   /** Opens the broker; a second time on the port of the first. */
@@ -114,11 +133,12 @@ export class TestCollector {
         this.retained.set(packet.topic, JSON.parse(payload.toString('utf8')));
       }
     });
-    const server = createServer((socket) => {
+    const accept = (socket: Socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
       broker.handle(socket);
-    });
+    };
+    const server = this.tls ? createTlsServer(this.tls, accept) : createServer(accept);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', () => resolve());
@@ -199,8 +219,61 @@ export class TestCollector {
     this.publishRaw(topic, this.envelope(topic, JSON.stringify(body), key));
   }
 
+  /** Answers `POST /api/meters/{meter}/readings` and `/api/time`, as the collector does. @returns its URL */
+  async startHttp(tls?: { cert: string; key: string }): Promise<string> {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        if (request.url === '/api/time') {
+          response.end(JSON.stringify({ time: this.now() }));
+          return;
+        }
+        const meterId = /^\/api\/meters\/([^/]+)\/readings$/.exec(request.url ?? '')?.[1];
+        if (meterId === undefined || request.method !== 'POST') {
+          response.writeHead(404).end();
+          return;
+        }
+        const entry = parseLoginHeader(meterId, request.headers.authorization);
+        this.httpLogins.push(entry);
+        const { readings } = parseJsonWith(DeliverReadings, Buffer.concat(parts));
+        const ack: Ack = {
+          meter_id: meterId,
+          time: this.now(),
+          through: '0',
+          stored: [],
+          refused: [],
+          held: [],
+        };
+        for (const reading of readings) {
+          const part = this.take(meterId, reading);
+          ack.stored.push(...(part?.stored ?? []));
+          ack.refused.push(...(part?.refused ?? []));
+        }
+        ack.through = String(this.through(meterId));
+        this.httpAnswer(response, this.envelope(topicFor(meterId, 'ack'), JSON.stringify(ack)));
+      });
+    };
+    const server = tls === undefined ? createHttpServer(answer) : createHttpsServer(tls, answer);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    this.http = server;
+    return `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as { port: number }).port}`;
+  }
+
+  async stopHttp(): Promise<void> {
+    const server = this.http;
+    this.http = undefined;
+    server?.closeAllConnections();
+    if (server) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
   private receive(meterId: string, payload: Buffer): void {
-    const body = parseJsonWith(SubmitReading, payload);
+    const part = this.take(meterId, parseJsonWith(SubmitReading, payload));
+    if (part) this.acknowledge(meterId, part);
+  }
+
+  /** Judges a reading. @returns what is to be acknowledged, if anything */
+  private take(meterId: string, body: SubmitReading): Partial<Ack> | undefined {
     const reading = toReading(body);
     const sequence = Number(reading.sequence);
     const bytes = Buffer.from(encodeReading(reading));
@@ -210,15 +283,13 @@ export class TestCollector {
       this.faults.push(`${meterId}/${sequence}: signature`);
     }
     const verdict = this.verdict(meterId, reading);
-    if (verdict === 'ignore') return;
+    if (verdict === 'ignore') return undefined;
     if (verdict !== 'store') {
       if (verdict.retry === 'never') {
         const set = this.refused.get(meterId) ?? new Set();
         this.refused.set(meterId, set.add(sequence));
       }
-      const refused = [{ sequence: String(sequence), code: verdict.code, retry: verdict.retry }];
-      this.acknowledge(meterId, { refused });
-      return;
+      return { refused: [{ sequence: String(sequence), code: verdict.code, retry: verdict.retry }] };
     }
     const readings = this.stored.get(meterId) ?? new Map<number, StoredReading>();
     this.stored.set(meterId, readings);
@@ -227,7 +298,7 @@ export class TestCollector {
       known.arrivals++;
       if (!known.bytes.equals(bytes)) this.faults.push(`${meterId}/${sequence}: a sequence was used twice`);
     } else readings.set(sequence, { reading, bytes, amount: String(body.kwh_amount), arrivals: 1 });
-    this.acknowledge(meterId, { stored: [String(sequence)] });
+    return { stored: [String(sequence)] };
   }
 
   private acknowledge(meterId: string, part: Partial<Ack>): void {

@@ -116,6 +116,7 @@ export class TestHome {
     for (const agent of this.agents) await agent.stop();
     for (const simulator of this.simulators) await simulator.stop();
     await this.collector.stop();
+    await this.collector.stopHttp();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

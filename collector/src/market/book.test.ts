@@ -158,14 +158,15 @@ describe('expiry', () => {
 
   it('forgets those that left before, however many', () => {
     const book = new OrderBook(market);
+    book.insert(order('first', { expiresAt: 50, position: at(0) }));
     for (let index = 0; index < 5_000; index += 1) {
       const address = `order ${index}`;
-      book.insert(order(address, { expiresAt: 10 + (index % 7), position: at(index) }));
-      book.remove(address, index);
-      book.settledThrough(index);
+      book.insert(order(address, { expiresAt: 10 + (index % 7), position: at(index + 1) }));
+      book.remove(address, index + 1);
+      book.settledThrough(index + 1);
     }
-    book.insert(order('last', { expiresAt: 12, position: at(5_000) }));
-    expect(book.advance(100)).toEqual(['last']);
+    book.insert(order('last', { expiresAt: 12, position: at(5_001) }));
+    expect(book.advance(100)).toEqual(['last', 'first']);
     expect(book.waiting).toBe(0);
   });
 });

@@ -14,7 +14,7 @@ import { type BookOrder, type ChainPosition, comparePositions, type OrderState, 
  * - `contradiction`: the fact cannot be true together with what the book was told; nothing changed. Read the order's
  *   account and {@link OrderBook.update} it.
  */
-export type Outcome = 'applied' | 'known' | 'closed' | 'early' | 'stale' | 'contradiction';
+export type BookOutcome = 'applied' | 'known' | 'closed' | 'early' | 'stale' | 'contradiction';
 
 /** A trade of an order, from `TradeExecuted`. */
 export interface OrderFill {
@@ -132,7 +132,7 @@ export class OrderBook {
    * An order was made (`OrderCreated`): `remaining` and `escrowed` are those of the start.
    * @throws RangeError for an order that no such market has
    */
-  insert(order: OrderState): Outcome {
+  insert(order: OrderState): BookOutcome {
     const existing = this.#orders.get(order.address);
     if (existing !== undefined) return this.#place(existing, order.position);
     const early = this.#early.get(order.address);
@@ -146,7 +146,7 @@ export class OrderBook {
   }
 
   /** An order traded (`TradeExecuted`). */
-  fill(fill: OrderFill): Outcome {
+  fill(fill: OrderFill): BookOutcome {
     const entry = this.#orders.get(fill.order);
     if (entry === undefined) {
       const early = this.#early.get(fill.order);
@@ -182,7 +182,7 @@ export class OrderBook {
   }
 
   /** An order is gone: cancelled, or returned after its expiry (`OrderCancelled`, `OrderExpired`). */
-  remove(address: string, slot: number): Outcome {
+  remove(address: string, slot: number): BookOutcome {
     const entry = this.#orders.get(address);
     if (entry !== undefined) {
       this.#drop(entry, slot);
@@ -201,7 +201,7 @@ export class OrderBook {
    * @param account undefined when there is no such account
    * @throws RangeError for an order that no such market has
    */
-  update(address: string, account: OrderState | undefined, slot: number): Outcome {
+  update(address: string, account: OrderState | undefined, slot: number): BookOutcome {
     const entry = this.#orders.get(address);
     if (entry === undefined) {
       const early = this.#early.get(address);
@@ -366,7 +366,7 @@ export class OrderBook {
   }
 
   /** An order that the book has is heard of again: from its event it gets the place that an account does not tell. */
-  #place(entry: Entry, position: ChainPosition): Outcome {
+  #place(entry: Entry, position: ChainPosition): BookOutcome {
     if (entry.position.transaction !== UNPLACED || comparePositions(entry.position, position) === 0)
       return 'known';
     const { level } = entry;

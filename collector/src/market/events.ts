@@ -1,6 +1,6 @@
 import type { Side, TradingEvents, TradingOrder } from '@gridtokenx/chain';
 import { PublicKey } from '@solana/web3.js';
-import type { OrderBook, Outcome } from './book.js';
+import type { BookOutcome, OrderBook } from './book.js';
 import { type ChainPosition, type OrderState, unplaced } from './order.js';
 
 const BOOK_EVENTS = ['OrderCreated', 'OrderCancelled', 'OrderExpired', 'TradeExecuted'] as const;
@@ -27,7 +27,7 @@ export function applyEvent(
   book: OrderBook,
   event: BookEvent,
   position: ChainPosition,
-): { order: string; outcome: Outcome }[] {
+): { order: string; outcome: BookOutcome }[] {
   const { slot } = position;
   if (event.name === 'OrderCreated') {
     const { data } = event;

@@ -7,4 +7,5 @@ export { DeviceReader } from './measure.js';
 export { lineKey, ModbusLine } from './modbus-line.js';
 export { type PortHolder, portHolder } from './port-holder.js';
 export { type ReadingFilter, readStore, type StoredReading } from './read-store.js';
+export { RESTORE_STEP, restorePoint, restoreStore } from './restore.js';
 export * from './scan.js';

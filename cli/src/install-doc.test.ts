@@ -153,5 +153,13 @@ describe('docs/install-pi.md', () => {
     const readings = await gtx(next('gtx agent readings'));
     expect(readings.code, readings.err).toBe(0);
     expect(readings.out).toMatch(/ MTR-001 {2}#1 /);
+
+    next('gtx agent doctor');
+    await agent.stop();
+    // Its store is there: nothing to restore, and nobody is asked.
+    expect(await gtx(next('gtx agent restore'))).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('left alone'),
+    });
   });
 });

@@ -493,7 +493,7 @@ async function checkRegistration(
           name,
           'fail',
           `the collector has reading ${highest} of this meter, this store ${own === undefined ? 'none' : `only ${own}`}: the store was lost or set back`,
-          'Stop the gateway and do not start it: two readings with one sequence would be refused. Bring the newest data folder back.',
+          'Stop the gateway: two readings with one sequence are refused. Where the newest store is gone, move agent.sqlite* away and run gtx agent restore.',
         );
       } else
         note(

@@ -4,6 +4,7 @@ import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
 import { addAgentDoctor } from './agent-doctor.js';
 import { addAgentInit } from './agent-init.js';
+import { addAgentRestore } from './agent-restore.js';
 import { addAgentScan } from './agent-scan.js';
 import { addAgentStatus } from './agent-status.js';
 
@@ -43,4 +44,5 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
   addAgentScan(group, environment);
   addAgentDoctor(group, environment);
   addAgentStatus(group, environment);
+  addAgentRestore(group, environment);
 }

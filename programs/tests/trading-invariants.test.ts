@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { pda } from './support.js';
 import { BUY, feeOf, ONE, plain, quoteDown, quoteUp, SELL, type TestOrder, TradingWorld } from './trading.js';
 
-const LOT = 250_000_000n;
+const LOT = 350_000_000n;
 const TICK = 4n;
 const USERS = 4;
 

@@ -121,6 +121,8 @@ export class Publisher {
   /** Readings go over HTTP, since the broker has been away for long. */
   private overHttp = false;
   private httpTimer: NodeJS.Timeout | undefined;
+  /** When it fires, while readings go over HTTP. */
+  private httpDueMs = 0;
   /** The request that is under way; never rejects. */
   private httpRound: Promise<void> = Promise.resolve();
   private httpFailuresInRow = 0;
@@ -213,7 +215,7 @@ export class Publisher {
     if (!this.ready) {
       // A new reading is a reason to look; while requests fail, their wait holds.
       this.httpWoken = true;
-      if (this.overHttp && this.httpFailuresInRow === 0) this.scheduleHttp(HTTP_BETWEEN_MS);
+      if (this.overHttp && this.httpFailuresInRow === 0) this.hastenHttp();
       return;
     }
     clearTimeout(entry.timer);
@@ -293,10 +295,18 @@ export class Publisher {
     this.httpTimer = undefined;
   }
 
+  /** There is something new: no later than in a moment. What is to come sooner anyway is never put off. */
+  private hastenHttp(): void {
+    const sooner = this.httpDueMs > this.deps.monotonic() + HTTP_BETWEEN_MS;
+    if (this.httpTimer !== undefined && sooner) this.scheduleHttp(HTTP_BETWEEN_MS);
+  }
+
   private scheduleHttp(afterMs: number): void {
     this.clearHttpTimer();
     if (!this.overHttp || this.stopping) return;
+    this.httpDueMs = this.deps.monotonic() + afterMs;
     this.httpTimer = setTimeout(() => {
+      this.httpTimer = undefined;
       // One after the other: a round that is under way decides itself when the next one comes.
       this.httpRound = this.httpRound.then(() => this.deliverRound());
     }, afterMs);

@@ -7,10 +7,11 @@ import { measureBook } from './book.js';
 import { IngestFleet } from './ingest.js';
 import { measureLatency } from './latency.js';
 import { describeMachine } from './machine.js';
+import { measureOffline } from './offline.js';
 import { type Figure, reached, reportJson, reportText } from './report.js';
 import { Stack } from './stack.js';
 
-const BENCHMARKS = ['book', 'latency', 'agent', 'ingest-mqtt', 'ingest-direct'] as const;
+const BENCHMARKS = ['book', 'latency', 'agent', 'offline', 'ingest-mqtt', 'ingest-direct'] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
 const USAGE = `npm run bench -- [NAME...] [options]
@@ -83,6 +84,7 @@ async function main(): Promise<number> {
       book: async () => measureBook({ quick, say }),
       latency: () => measureLatency(stack, { quick, say }),
       agent: () => measureAgent(stack, { quick, say }),
+      offline: () => measureOffline(stack, { quick, say }),
       'ingest-mqtt': () => fleet.mqtt(),
       'ingest-direct': () => fleet.direct(),
     };

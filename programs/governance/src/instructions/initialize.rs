@@ -77,7 +77,7 @@ impl Initialize {
         let token = Token::id();
         for (target, space, seed, bump) in [
             (&accounts.mint, spl::MINT_BYTES, seeds::MINT, GOV_MINT_BUMP),
-            (&accounts.vault, spl::TOKEN_ACCOUNT_BYTES, seeds::VAULT, GOV_VAULT_BUMP),
+            (&accounts.vault, spl::ACCOUNT_BYTES, seeds::VAULT, GOV_VAULT_BUMP),
         ] {
             allocate(
                 &Allocation {

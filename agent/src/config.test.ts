@@ -73,6 +73,14 @@ describe('the configuration', () => {
     );
   });
 
+  it('may not repeat itself by aliases, and says where it does', () => {
+    const twice = good
+      .replace('path: /dev/ttyUSB0', 'path: &port /dev/ttyUSB0')
+      .concat('sample_seconds: *port\n');
+    const line = twice.split('\n').findIndex((text) => text.includes('*port')) + 1;
+    expect(problems(twice)).toEqual([expect.stringContaining(`agent.yaml:${line}:17: aliases`)]);
+  });
+
   it('wants TLS to another machine', () => {
     const plain = good.replace('mqtts://collector.example:8883', 'mqtt://collector.example:1883');
     expect(problems(plain)[0]).toContain('must use TLS');

@@ -12,7 +12,7 @@ import {
   OUTBOX_KEEP_SECONDS,
   publicKeyText,
 } from '@gridtokenx/protocol';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 
 const MIB = 1024 * 1024;
@@ -414,7 +414,20 @@ export function parseAgentConfig(
       document.errors.map((error) => ({ ...lines.linePos(error.pos[0]), path: '', message: error.message })),
     );
   }
-  const result = AgentConfig.safeParse(document.toJS({ maxAliasCount: 0 }));
+  // A file that repeats itself by aliases could be small and mean gigabytes; nothing here needs them.
+  const aliases: number[] = [];
+  visit(document, { Alias: (_, node) => void aliases.push(node.range?.[0] ?? 0) });
+  if (aliases.length > 0) {
+    throw invalid(
+      path,
+      aliases.map((at) => ({
+        ...lines.linePos(at),
+        path: '',
+        message: 'aliases (*name) are not allowed: repeat the value',
+      })),
+    );
+  }
+  const result = AgentConfig.safeParse(document.toJS());
   if (!result.success) {
     throw invalid(
       path,

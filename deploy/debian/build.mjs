@@ -225,7 +225,9 @@ function packDocuments() {
   };
   put('deploy/systemd/gridtokenx-agent.service', 'usr/lib/systemd/system/gridtokenx-agent.service');
   put('deploy/udev/60-gridtokenx.rules', 'usr/lib/udev/rules.d/60-gridtokenx.rules');
-  put('docs/agent.md', 'usr/share/doc/gridtokenx-agent/agent.md');
+  for (const page of ['agent.md', 'install-pi.md', 'meter-profiles.md']) {
+    put(`docs/${page}`, `usr/share/doc/gridtokenx-agent/${page}`);
+  }
   put('deploy/debian/gtx', 'usr/bin/gtx', 0o755);
   const licences = [readFileSync(join(here, 'copyright'), 'utf8')];
   for (const path of [...needed].sort()) {

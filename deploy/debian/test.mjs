@@ -213,6 +213,19 @@ meters:
     const now = Number(await sequence());
     return now >= 3 ? now : undefined;
   });
+  const gtx = (...args) =>
+    inside([...owner, 'gtx', 'agent', ...args, '--config', '/etc/gridtokenx/agent.yaml']);
+  // No broker answers here, which the status calls something to look at.
+  const shown = spawnSync(
+    'chroot',
+    [debian, ...owner, 'gtx', 'agent', 'status', '--config', '/etc/gridtokenx/agent.yaml'],
+    { encoding: 'utf8' },
+  );
+  expect(
+    shown.status === 1 && shown.stdout.includes('package-test'),
+    `gtx agent status: ${shown.stdout}${shown.stderr}`,
+  );
+  expect(JSON.parse(gtx('readings', '--json')).readings.length >= 3, 'gtx agent readings does not show them');
   await end(child);
 
   step('Upgrade');

@@ -34,6 +34,12 @@ export interface OutboxReading {
   decidedMs: number | undefined;
 }
 
+/** A reading that the collector has not decided upon. */
+export type WaitingReading = Pick<
+  OutboxReading,
+  'sequence' | 'intervalEnd' | 'bytes' | 'signature' | 'publicKey' | 'amount' | 'createdMs' | 'sentMs'
+>;
+
 export interface NewReading {
   meterId: string;
   reading: Reading;
@@ -231,6 +237,42 @@ export class Outbox {
   /** Writes the books without a reading (a new base, a reset, an orderly end). */
   saveAccount(meterId: string, account: string, sequence: bigint, nowMs: number): void {
     this.write(() => this.statements.saveAccount.run(meterId, Number(sequence), account, nowMs));
+  }
+
+  /**
+   * Writes a backup's books and its readings that wait for the collector, for a meter that has no books here: all or
+   * nothing.
+   * @throws GtxError CONFLICT when the meter has books
+   */
+  restoreMeter(
+    meterId: string,
+    account: string,
+    sequence: bigint,
+    waiting: readonly WaitingReading[],
+    nowMs: number,
+  ): void {
+    this.write(() => {
+      if (this.statements.loadAccount.get(meterId) !== undefined) {
+        throw new GtxError('CONFLICT', `meter ${meterId} has books in the store`);
+      }
+      for (const one of waiting) {
+        this.statements.restoreReading.run(
+          meterId,
+          one.sequence,
+          one.intervalEnd,
+          one.bytes,
+          one.signature,
+          one.publicKey,
+          one.amount.toString(),
+          one.sentMs === undefined ? 'pending' : 'sent',
+          -one.createdMs,
+          one.createdMs,
+          one.sentMs ?? -one.createdMs,
+          -one.createdMs,
+        );
+      }
+      this.statements.saveAccount.run(meterId, Number(sequence), account, nowMs);
+    });
   }
 
   /** Stores a signed reading and advances the meter's books: both or neither. */
@@ -567,6 +609,25 @@ function prepare(db: Sqlite.Database) {
     >(
       `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state,
          retry_ms, created_ms, sent_ms, decided_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?)`,
+    ),
+    restoreReading: db.prepare<
+      [
+        string,
+        number,
+        number,
+        Uint8Array,
+        Uint8Array,
+        Uint8Array,
+        string,
+        string,
+        number,
+        number,
+        number,
+        number,
+      ]
+    >(
+      `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state,
+         retry_ms, created_ms, sent_ms, decided_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     open: db.prepare<[string, number, number], Row>(
       `SELECT ${columns} FROM readings

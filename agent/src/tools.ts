@@ -1,5 +1,13 @@
 /** What an installer's commands need beside the gateway itself; loaded only by them (see `installerTools`). */
 
+export {
+  type BackupContent,
+  gatherBackup,
+  loadBackup,
+  placeKeys,
+  saveBackup,
+} from './backup.js';
+export { LEAST_PASSPHRASE, refuseExistingBackup } from './backup-file.js';
 export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
 export { profileLibrary } from './config.js';
 export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';
@@ -7,5 +15,5 @@ export { DeviceReader } from './measure.js';
 export { lineKey, ModbusLine } from './modbus-line.js';
 export { type PortHolder, portHolder } from './port-holder.js';
 export { type ReadingFilter, readStore, type StoredReading } from './read-store.js';
-export { RESTORE_STEP, restorePoint, restoreStore } from './restore.js';
+export { RESTORE_STEP, type Restored, restorePoint, restoreStore } from './restore.js';
 export * from './scan.js';

@@ -4,7 +4,7 @@
  * deploy/debian/test.mjs.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -156,7 +156,19 @@ describe('docs/install-pi.md', () => {
 
     next('gtx agent doctor');
     await agent.stop();
+    const passphrase = join(folder, 'passphrase');
+    writeFileSync(passphrase, 'as if it were typed\n', { mode: 0o600 });
+    // There is nobody to ask, and no stick.
+    const kept = (command: string) =>
+      `${command.replace('/media/safe', folder)} --passphrase-file ${passphrase}`;
+    const backup = await gtx(kept(next('gtx agent backup')));
+    expect(backup.code, backup.err).toBe(0);
+    expect(backup.out).toMatch(/^MTR-001: key, books up to reading \d+/m);
     // Its store is there: nothing to restore, and nobody is asked.
+    expect(await gtx(kept(next('gtx agent restore --backup')))).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('left alone'),
+    });
     expect(await gtx(next('gtx agent restore'))).toMatchObject({
       code: 0,
       out: expect.stringContaining('left alone'),

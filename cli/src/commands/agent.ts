@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addCommand, addGroup, type ProgramEnvironment, valueOption } from '../command.js';
 import { serviceLogger } from '../logger.js';
 import { runService } from '../process/service.js';
+import { addAgentBackup } from './agent-backup.js';
 import { addAgentDoctor } from './agent-doctor.js';
 import { addAgentInit } from './agent-init.js';
 import { addAgentRestore } from './agent-restore.js';
@@ -44,5 +45,6 @@ it, and publishes live values. Prints one JSON line when it is ready. Stops on C
   addAgentScan(group, environment);
   addAgentDoctor(group, environment);
   addAgentStatus(group, environment);
+  addAgentBackup(group, environment);
   addAgentRestore(group, environment);
 }

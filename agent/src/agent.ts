@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
 import { type AgentConfig, asProfileError, type DeviceConfig, profileLibrary } from './config.js';
+import type { HomeAssistant, HomeAssistantView, ShownMeter } from './home-assistant.js';
 import { DeviceReader } from './measure.js';
 import { Metering } from './metering.js';
 import { type Metric, renderMetrics } from './metrics.js';
@@ -49,6 +50,8 @@ export interface AgentStatus {
   store: { bytes: number; maxBytes: number; folder: string };
   meters: (ReturnType<Metering['view']> & { troubled: TroubledView[] })[];
   alerts: ReturnType<Alerts['list']>;
+  /** Only where it is configured. */
+  home_assistant?: HomeAssistantView;
 }
 
 /** A reading that the collector has refused for good, or cannot take yet (then it is sent again). */
@@ -156,12 +159,13 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   };
   let publisher: Publisher | undefined;
   let server: StatusServer | undefined;
+  let home: HomeAssistant | undefined;
   const timers: NodeJS.Timeout[] = [];
   const stop = async () => {
     for (const timer of timers) clearInterval(timer);
     await Promise.all([...lines.values()].map((line) => line.close()));
     await Promise.all(meters.map((meter) => meter.stop()));
-    await publisher?.stop();
+    await Promise.all([publisher?.stop(), home?.stop()]);
     await server?.stop();
     outbox.close();
   };
@@ -214,6 +218,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       store: { ...outbox.size(), folder: config.data_dir },
       meters: meters.map((meter) => ({ ...meter.view(), troubled: troubledOf(outbox, meter.id) })),
       alerts: alerts.list(),
+      ...(home === undefined ? {} : { home_assistant: home.view }),
     });
     // The loops run and the store answers; what does not work beyond is told by alerts.
     const healthy = () => {
@@ -242,6 +247,25 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
         if (clock.verdict(0).trusted) outbox.prune(now());
       }, HOUSEKEEPING_MS),
     );
+    const shown = config.home_assistant;
+    if (shown !== undefined) {
+      try {
+        // Loaded only where it is wanted: memory is scarce on a gateway.
+        const { HomeAssistant: Shown } = await import('./home-assistant.js');
+        const notes = 'home_assistant/topics';
+        home = new Shown({
+          config: shown,
+          everySeconds: config.mqtt.telemetry_seconds,
+          meters: meters.map((meter) => shownMeter(meter, readersOf.get(meter.id) ?? [], loadProfile)),
+          notes: { load: () => outbox.setting(notes), save: (text) => outbox.saveSetting(notes, text) },
+          logger,
+        });
+        home.start();
+      } catch (error) {
+        // Measuring and delivery never depend on it.
+        logger.error({ err: error }, 'Home Assistant is told nothing');
+      }
+    }
     logger.info({ url, meters: config.meters.map((meter) => meter.id) }, 'the gateway measures');
     let stopped: Promise<void> | undefined;
     return {
@@ -257,6 +281,24 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     await stop();
     throw error;
   }
+}
+
+/** A meter as Home Assistant is to see it. */
+function shownMeter(
+  metering: Metering,
+  readers: readonly DeviceReader[],
+  loadProfile: (id: string) => MeterProfile,
+): ShownMeter {
+  return {
+    id: metering.id,
+    devices: readers.map(({ config: { role, profile: id }, quantities }) => {
+      const { manufacturer, model } = loadProfile(id);
+      const serialNumber = () => metering.serialNumber(role);
+      return { role, manufacturer, model, quantities, serialNumber };
+    }),
+    telemetry: () => metering.telemetry(),
+    status: (state) => metering.status(state),
+  };
 }
 
 function lineSettings(

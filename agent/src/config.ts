@@ -149,6 +149,16 @@ const mqttUrl = z
     error: 'must be mqtt://host:port or mqtts://host:port',
   });
 
+/** A part of MQTT topics: no wildcard, no empty level. */
+const topicPrefix = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, {
+    error: 'must be letters, digits, ".", "_", "-", in parts joined by "/"',
+  });
+
+const ENCRYPTED = ['mqtts:', 'ssl:', 'wss:'];
+
 export const AgentConfig = z
   .strictObject({
     data_dir: file.describe('Folder of the store. Only one agent may use it.'),
@@ -281,6 +291,27 @@ export const AgentConfig = z
       })
       .prefault({})
       .describe('When the clock may date readings.'),
+    home_assistant: z
+      .strictObject({
+        url: mqttUrl.describe("The home's own broker, not the collector's, which takes readings only."),
+        enabled: z
+          .boolean()
+          .default(true)
+          .describe('`false` removes everything that was announced there; afterwards the section may go.'),
+        username: z.string().min(1).optional().describe('Login at the broker.'),
+        password_file: file.optional().describe('File with the password (mode 0600).'),
+        ca_file: file
+          .optional()
+          .describe("Certificate authority of the broker's certificate (PEM). Default: the system's."),
+        allow_unencrypted: z
+          .boolean()
+          .default(false)
+          .describe('Allow `mqtt://` to another machine: values, and the password, can be read on the way.'),
+        discovery_prefix: topicPrefix.default('homeassistant').describe("Home Assistant's discovery prefix."),
+        topic_prefix: topicPrefix.default('gridtokenx').describe('First part of the topics with the values.'),
+      })
+      .optional()
+      .describe('Live values for Home Assistant, by MQTT discovery. Left out: none.'),
     max_outbox_bytes: z
       .int()
       .min(MIB / 4)
@@ -315,7 +346,7 @@ export const AgentConfig = z
       fail(['sample_limits'], 'min_seconds is above max_seconds');
     }
     const url = new URL(config.mqtt.url);
-    const encrypted = ['mqtts:', 'ssl:', 'wss:'].includes(url.protocol);
+    const encrypted = ENCRYPTED.includes(url.protocol);
     if (!encrypted && !isLoopback(url.hostname) && !config.mqtt.allow_unencrypted) {
       fail(['mqtt', 'url'], 'must use TLS (mqtts://): the broker is on another machine');
     }
@@ -330,6 +361,22 @@ export const AgentConfig = z
     }
     if ((config.mqtt.cert_file === undefined) !== (config.mqtt.key_file === undefined)) {
       fail(['mqtt'], 'cert_file and key_file belong together');
+    }
+    const home = config.home_assistant;
+    if (home !== undefined) {
+      const { protocol, hostname, username, password } = new URL(home.url);
+      if (!ENCRYPTED.includes(protocol) && !isLoopback(hostname) && !home.allow_unencrypted) {
+        fail(
+          ['home_assistant', 'url'],
+          'must use TLS (mqtts://): the broker is on another machine. Or set allow_unencrypted: true',
+        );
+      }
+      if (username !== '' || password !== '') {
+        fail(['home_assistant', 'url'], 'must not hold a login: use username and password_file');
+      }
+      if (home.password_file !== undefined && home.username === undefined) {
+        fail(['home_assistant'], 'password_file needs username');
+      }
     }
     const ids = new Set<string>();
     const places = new Map<string, string>();
@@ -506,6 +553,7 @@ function offsetOf(root: Node | null, path: readonly PropertyKey[]): number {
 function absolute(config: AgentConfig, folder: string): AgentConfig {
   const at = (path: string) => resolve(folder, path);
   const { ca_file, cert_file, key_file } = config.mqtt;
+  const home = config.home_assistant;
   return {
     ...config,
     data_dir: at(config.data_dir),
@@ -517,6 +565,15 @@ function absolute(config: AgentConfig, folder: string): AgentConfig {
       ...(cert_file === undefined ? {} : { cert_file: at(cert_file) }),
       ...(key_file === undefined ? {} : { key_file: at(key_file) }),
     },
+    ...(home === undefined
+      ? {}
+      : {
+          home_assistant: {
+            ...home,
+            ...(home.ca_file === undefined ? {} : { ca_file: at(home.ca_file) }),
+            ...(home.password_file === undefined ? {} : { password_file: at(home.password_file) }),
+          },
+        }),
     meters: config.meters.map((one) => ({ ...one, key_file: at(one.key_file) })),
   };
 }

@@ -145,6 +145,11 @@ export class DeviceReader {
     return this.role[side];
   }
 
+  /** What each sample reads, by the profile's names. */
+  get quantities(): readonly Quantity[] {
+    return planOf(this.written, this.role).flatMap((part) => part.quantities);
+  }
+
   /** What the register can show: where it starts again from 0, and its steps. */
   registerLimits(side: Side): Pick<RegisterLimits, 'rolloverNkwh' | 'stepNkwh' | 'floatStep'> {
     const quantity = this.role[side];

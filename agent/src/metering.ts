@@ -536,6 +536,11 @@ export class Metering {
     return result;
   }
 
+  /** The serial number that the device of a role has told. */
+  serialNumber(role: string): string | undefined {
+    return this.account.serials[role];
+  }
+
   /** The meter's state for the status page. Energy as decimal u64 text, nkWh. */
   view() {
     const { account } = this;

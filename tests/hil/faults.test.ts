@@ -86,10 +86,12 @@ const ALONE: Alone[] = [
   },
   {
     name: 'now and then an answer beyond the timeout',
-    fault: { type: 'late', delay_ms: TIMEOUT_MS + 150 },
+    // The time of transmission comes on top of the time limit. Some of the late ones answer requests that only bring
+    // the line back in step.
+    fault: { type: 'late', delay_ms: TIMEOUT_MS + 600 },
     chance: 0.4,
     times: 4,
-    noticed: { metric: 'device_failures_total', atLeast: 4 },
+    noticed: { metric: 'device_failures_total', atLeast: 2 },
   },
   {
     name: 'CRC errors',

@@ -2,10 +2,7 @@
 //! these. Energy in nkWh, times in Unix seconds. The events of certificates are plain bytes (`bytemuck`), which costs
 //! least; on the wire both kinds look alike.
 
-use {
-    crate::Config,
-    anchor_lang::{bytemuck, prelude::*, Event},
-};
+use {crate::Config, anchor_lang::prelude::*};
 
 /// The configuration after it was made or changed, whole.
 #[event]
@@ -176,20 +173,4 @@ pub struct CertificateRetired {
     pub reason: [u8; 128],
     pub source: u8,
     pub padding: [u8; 7],
-}
-
-/// Logs an event as `emit!` does, from the stack instead of the heap.
-#[inline(always)]
-pub(crate) fn log_event<E: Event + bytemuck::Pod>(event: E) {
-    #[repr(C)]
-    struct Logged<E> {
-        discriminator: [u8; 8],
-        event: E,
-    }
-    let mut discriminator = [0; 8];
-    discriminator.copy_from_slice(E::DISCRIMINATOR);
-    let logged = Logged { discriminator, event };
-    // SAFETY: both fields are plain bytes, and eight bytes before a type aligned to at most eight leave no padding.
-    let bytes = unsafe { core::slice::from_raw_parts((&raw const logged).cast::<u8>(), 8 + size_of::<E>()) };
-    sol_log_data(&[bytes]);
 }

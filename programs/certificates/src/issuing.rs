@@ -1,8 +1,9 @@
 //! What `issue` and `issue_for` have in common.
 
 use {
-    crate::{create, log_event, meter::Meter, Book, Certificate, CertificateIssued, CertificatesError},
+    crate::{meter::Meter, Book, Certificate, CertificateIssued, CertificatesError},
     anchor_lang::{accounts::Account, find_program_address, prelude::*},
+    gridtokenx_anchor_shared::{create, log_event},
     gridtokenx_shared::seeds,
 };
 

@@ -4,7 +4,6 @@
 
 extern crate sbf_shim;
 
-mod described;
 mod error;
 mod events;
 mod funds;

@@ -3,7 +3,7 @@
 
 use {
     crate::{Config, Proposal, Settings},
-    anchor_lang::{bytemuck, prelude::*, Event},
+    anchor_lang::prelude::*,
 };
 
 /// Settings and guardian after initialisation or a change, whole.
@@ -180,20 +180,4 @@ pub struct ProposalRemoved {
     /// As it was; a queued one (2) had expired.
     pub status: u8,
     pub timestamp: i64,
-}
-
-/// Logs an event as `emit!` does, from the stack instead of the heap.
-#[inline(always)]
-pub(crate) fn log_event<E: Event + bytemuck::Pod>(event: E) {
-    #[repr(C)]
-    struct Logged<E> {
-        discriminator: [u8; 8],
-        event: E,
-    }
-    let mut discriminator = [0; 8];
-    discriminator.copy_from_slice(E::DISCRIMINATOR);
-    let logged = Logged { discriminator, event };
-    // SAFETY: both fields are plain bytes, and eight bytes before a type aligned to at most eight leave no padding.
-    let bytes = unsafe { core::slice::from_raw_parts((&raw const logged).cast::<u8>(), 8 + size_of::<E>()) };
-    sol_log_data(&[bytes]);
 }

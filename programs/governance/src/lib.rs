@@ -4,7 +4,6 @@
 extern crate sbf_shim;
 
 mod clock;
-mod described;
 mod error;
 mod events;
 mod instructions;

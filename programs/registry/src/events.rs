@@ -1,10 +1,7 @@
 //! What the programs tell the outside. Events on the hot path are plain bytes (`bytemuck`), which costs least; on
 //! the wire both kinds look alike. Energies are nkWh, times Unix seconds.
 
-use {
-    crate::Config,
-    anchor_lang::{bytemuck, prelude::*, Event},
-};
+use {crate::Config, anchor_lang::prelude::*};
 
 /// The configuration after a change, whole.
 #[event]
@@ -182,20 +179,4 @@ pub struct HeldWrittenOff {
     pub amount: u64,
     pub authority: Address,
     pub timestamp: i64,
-}
-
-/// Logs an event as `emit!` does, from the stack instead of the heap.
-#[inline(always)]
-pub(crate) fn log_event<E: Event + bytemuck::Pod>(event: E) {
-    #[repr(C)]
-    struct Logged<E> {
-        discriminator: [u8; 8],
-        event: E,
-    }
-    let mut discriminator = [0; 8];
-    discriminator.copy_from_slice(E::DISCRIMINATOR);
-    let logged = Logged { discriminator, event };
-    // SAFETY: both fields are plain bytes, and eight bytes before a type aligned to at most eight leave no padding.
-    let bytes = unsafe { core::slice::from_raw_parts((&raw const logged).cast::<u8>(), 8 + size_of::<E>()) };
-    sol_log_data(&[bytes]);
 }

@@ -1,8 +1,9 @@
 //! Settling a meter and having energy-token mint what is due.
 
 use {
-    crate::{events::log_event, Day, Meter, MeterBalanceSettled, MintDeferred, RegistryError},
+    crate::{Day, Meter, MeterBalanceSettled, MintDeferred, RegistryError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::{
         addresses::{ENERGY_TOKEN_ID, MINT_AUTHORITY_BUMP, TOKEN_2022_ID},
         energy::Nkwh,

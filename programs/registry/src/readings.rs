@@ -1,11 +1,9 @@
 //! One signed reading, from its signature to the meter's counters.
 
 use {
-    crate::{
-        events::log_event, signature::SignedMessages, EnergyHeld, Meter, MeterReadingSubmitted, Policy, RegistryError,
-        User,
-    },
+    crate::{signature::SignedMessages, EnergyHeld, Meter, MeterReadingSubmitted, Policy, RegistryError, User},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::message::{Reading, READING_BYTES},
 };
 

@@ -24,6 +24,25 @@ export class Violation extends Error {
 const show = (value: unknown): string =>
   JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item)) ?? 'undefined';
 
+/** An order taken directly: which, and where the taker wants what it traded for. */
+interface Taking {
+  readonly order: string;
+  readonly destination: string;
+}
+
+/** Every `match_order` of a transaction, in its order: one order may be taken several times, each with another destination. */
+function takingsOf({ instructions }: Executed): Taking[] {
+  const definition = program('trading').idl.instructions.find(({ name }) => name === 'match_order');
+  const place = (name: string) => definition?.accounts.findIndex((each) => each.name === name) as number;
+  const [order, destination] = [place('order'), place('taker_destination')];
+  return instructions
+    .filter(({ data }) => data.subarray(0, 8).equals(Buffer.from(definition?.discriminator ?? [])))
+    .map(({ keys }) => ({
+      order: keys[order]?.pubkey.toBase58() ?? '',
+      destination: keys[destination]?.pubkey.toBase58() ?? '',
+    }));
+}
+
 /** Fails with the rule's name. `detail` is only worked out when it does. */
 export function hold(rule: string, condition: boolean, detail: () => unknown): void {
   if (!condition) throw new Violation(rule, show(detail()));
@@ -450,7 +469,8 @@ export class Ledger {
       return fields;
     };
     const readings = [...executed.readings];
-    for (const event of result.events) this.#follow(event, { move, meterOf, readings, executed });
+    const takings = takingsOf(executed);
+    for (const event of result.events) this.#follow(event, { move, meterOf, readings, takings, executed });
 
     // Meters end as their events add up.
     for (const [name, expected] of meters) {
@@ -553,10 +573,11 @@ export class Ledger {
       move: (wallet: string, grid: bigint, quote: bigint) => void;
       meterOf: (name: string) => Fields;
       readings: SignedReading[];
+      takings: Taking[];
       executed: Executed;
     },
   ): void {
-    const { move, meterOf, readings, executed } = to;
+    const { move, meterOf, readings, takings, executed } = to;
     const config = this.one('registry.Config');
     const earlier = executed.before.get(nameOf(pda.config))?.fields ?? config;
     if (['MeterReadingSubmitted', 'MeterBalanceSettled', 'ProductionMinted', 'HeldReleased'].includes(name))
@@ -658,7 +679,7 @@ export class Ledger {
       this.#newKey(key(data.public_key), key(data.meter));
     } else if (name === 'TokensBurned' || name === 'EnergyRetired') {
       move(key(data.owner), -big(data.amount), 0n);
-    } else this.#followTrade({ name, data }, move, executed);
+    } else this.#followTrade({ name, data }, move, takings, executed);
   }
 
   #newKey(name: string, meter: string): void {
@@ -719,6 +740,7 @@ export class Ledger {
   #followTrade(
     { name, data }: ChainEvent,
     move: (wallet: string, grid: bigint, quote: bigint) => void,
+    takings: Taking[],
     executed: Executed,
   ): void {
     if (name === 'OrderCreated') {
@@ -742,7 +764,7 @@ export class Ledger {
       hold('an order is its owner’s wish', executed.signers.has(owner), () => data);
       this.orders.set(order, { amount, filled: 0n, price, side: data.side, feeBps: data.fee_bps, owner });
       move(owner, data.side === 0 ? -escrowed : 0n, data.side === 0 ? 0n : -escrowed);
-    } else if (name === 'TradeExecuted') this.#trade(data, move, executed);
+    } else if (name === 'TradeExecuted') this.#trade(data, move, takings, executed);
     else if (name === 'OrderCancelled' || name === 'OrderExpired') {
       const [refunded, order] = [big(data.refunded), this.orders.get(key(data.order))];
       hold('only an order that there is ends', order !== undefined, () => data);
@@ -752,21 +774,10 @@ export class Ledger {
     }
   }
 
-  /** The taker's destination in the instruction that took an order. */
-  #destination({ instructions }: Executed, order: string): string {
-    const definition = program('trading').idl.instructions.find(({ name }) => name === 'match_order');
-    const place = (name: string) => definition?.accounts.findIndex((each) => each.name === name) as number;
-    const taking = instructions.find(
-      ({ data, keys }) =>
-        data.subarray(0, 8).equals(Buffer.from(definition?.discriminator ?? [])) &&
-        keys[place('order')]?.pubkey.toBase58() === order,
-    );
-    return taking?.keys[place('taker_destination')]?.pubkey.toBase58() ?? '';
-  }
-
   #trade(
     data: Fields,
     move: (wallet: string, grid: bigint, quote: bigint) => void,
+    takings: Taking[],
     executed: Executed,
   ): void {
     const [amount, price, quote, fee] = [data.amount, data.price, data.quote, data.fee].map(big) as [
@@ -835,7 +846,9 @@ export class Ledger {
     // A taker says where what it bought or sold for goes; it may be another's account, or an escrow.
     const taken = sell && !buy ? key(data.sell_order) : buy && !sell ? key(data.buy_order) : undefined;
     if (taken === undefined) return;
-    const account = this.#destination(executed, taken);
+    const index = takings.findIndex(({ order }) => order === taken);
+    hold('an order is taken by an instruction', index >= 0, () => data);
+    const account = takings.splice(index, 1)[0]?.destination ?? '';
     const owner = (executed.before.get(account) ?? this.get(account))?.fields.owner as string;
     const received = sell ? amount : quote - fee;
     if (owner !== account) move(owner, sell ? received : 0n, sell ? 0n : received);

@@ -2,10 +2,7 @@
 //! Amounts are base units (GRID, which is nkWh, or GRX), prices GRX base units for 1 GRID, times Unix seconds. Events
 //! of orders are plain bytes (`bytemuck`), which costs least; on the wire both kinds look alike.
 
-use {
-    crate::Market,
-    anchor_lang::{bytemuck, prelude::*, Event},
-};
+use {crate::Market, anchor_lang::prelude::*};
 
 /// A market after it was opened or changed, whole.
 #[event]
@@ -147,20 +144,4 @@ pub struct PairSkipped {
     /// The error that the pair alone would have had.
     pub error_code: u32,
     pub pair: u32,
-}
-
-/// Logs an event as `emit!` does, from the stack instead of the heap.
-#[inline(always)]
-pub(crate) fn log_event<E: Event + bytemuck::Pod>(event: E) {
-    #[repr(C)]
-    struct Logged<E> {
-        discriminator: [u8; 8],
-        event: E,
-    }
-    let mut discriminator = [0; 8];
-    discriminator.copy_from_slice(E::DISCRIMINATOR);
-    let logged = Logged { discriminator, event };
-    // SAFETY: both fields are plain bytes, and eight bytes before a type aligned to at most eight leave no padding.
-    let bytes = unsafe { core::slice::from_raw_parts((&raw const logged).cast::<u8>(), 8 + size_of::<E>()) };
-    sol_log_data(&[bytes]);
 }

@@ -6,7 +6,6 @@ extern crate sbf_shim;
 mod band;
 mod clock;
 mod closing;
-mod described;
 mod error;
 mod events;
 mod instructions;

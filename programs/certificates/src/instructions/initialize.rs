@@ -1,6 +1,7 @@
 use {
-    crate::{create, CertificatesConfigChanged, CertificatesError, Config},
+    crate::{CertificatesConfigChanged, CertificatesError, Config},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{
         addresses::{CERTIFICATES_CONFIG, CERTIFICATES_CONFIG_BUMP, CERTIFICATES_PROGRAM_DATA, UPGRADEABLE_LOADER_ID},
         program_data::upgrade_authority,

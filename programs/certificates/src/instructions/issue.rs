@@ -1,10 +1,10 @@
 use {
     crate::{
-        described::Described,
         issuing::{issue, meter_of, Issuing},
         Book, Certificate, CertificatesError, Config,
     },
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
     gridtokenx_shared::addresses::CERTIFICATES_CONFIG,
 };
 

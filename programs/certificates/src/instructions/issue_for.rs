@@ -1,11 +1,11 @@
 use {
     crate::{
-        described::Described,
         funds,
         issuing::{issue, meter_of, Issuing},
         Book, Certificate, CertificatesError, Config,
     },
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
     gridtokenx_shared::addresses::CERTIFICATES_CONFIG,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{create, meter::Meter, registrar::require_registrar, Book, BookOpened, CertificatesError, Config},
+    crate::{meter::Meter, registrar::require_registrar, Book, BookOpened, CertificatesError, Config},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{
         addresses::{CERTIFICATES_CONFIG, REGISTRY_CONFIG},
         seeds,

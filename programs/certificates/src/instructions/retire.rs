@@ -1,12 +1,10 @@
 use {
     crate::{
-        create,
-        described::Described,
-        log_event,
         text::{is_blank, is_text},
         Book, Certificate, CertificateRetired, CertificatesError, Config, Retirement,
     },
     anchor_lang::{find_program_address, prelude::*, AccountClose},
+    gridtokenx_anchor_shared::{create, log_event, Described},
     gridtokenx_shared::{addresses::CERTIFICATES_CONFIG, seeds},
 };
 

@@ -1,9 +1,7 @@
 use {
-    crate::{
-        described::Described, issuing::create_certificate, log_event, Book, Certificate, CertificateSplit,
-        CertificatesError, Config,
-    },
+    crate::{issuing::create_certificate, Book, Certificate, CertificateSplit, CertificatesError, Config},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::{log_event, Described},
     gridtokenx_shared::addresses::CERTIFICATES_CONFIG,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{log_event, Certificate, CertificateTransferred, CertificatesError, Config},
+    crate::{Certificate, CertificateTransferred, CertificatesError, Config},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::addresses::CERTIFICATES_CONFIG,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{log_event, Config, EnergyTokenError, TokensBurned},
+    crate::{Config, EnergyTokenError, TokensBurned},
     anchor_lang::{prelude::*, programs::Token2022},
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::{
         addresses::{GRID_MINT, TOKEN_2022_ID, TOKEN_CONFIG},
         token,

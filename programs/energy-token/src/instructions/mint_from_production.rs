@@ -1,6 +1,7 @@
 use {
-    crate::{log_event, Config, EnergyTokenError, ProductionMinted},
+    crate::{Config, EnergyTokenError, ProductionMinted},
     anchor_lang::{prelude::*, programs::Token2022},
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::{
         addresses::{GRID_MINT, MINT_AUTHORITY, TOKEN_2022_ID, TOKEN_CONFIG, TOKEN_CONFIG_BUMP},
         seeds, token,

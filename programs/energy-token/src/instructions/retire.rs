@@ -1,6 +1,7 @@
 use {
-    crate::{log_event, Config, EnergyRetired, EnergyTokenError},
+    crate::{Config, EnergyRetired, EnergyTokenError},
     anchor_lang::{prelude::*, programs::Token2022},
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::{
         addresses::{GRID_MINT, REGISTRY_ID, TOKEN_2022_ID, TOKEN_CONFIG},
         meter_layout::{METER_DISCRIMINATOR, METER_OWNER_OFFSET},

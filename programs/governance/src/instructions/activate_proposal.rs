@@ -1,9 +1,7 @@
 use {
-    crate::{
-        clock::now, described::Described, spl, tally::quorum_of, Config, GovernanceError, Proposal, ProposalActivated,
-        Status, Voter,
-    },
+    crate::{clock::now, spl, tally::quorum_of, Config, GovernanceError, Proposal, ProposalActivated, Status, Voter},
     anchor_lang::{accounts::Account, prelude::*},
+    gridtokenx_anchor_shared::Described,
     gridtokenx_shared::addresses::{GOVERNANCE_CONFIG, GOV_MINT},
 };
 

@@ -1,9 +1,7 @@
 use {
-    crate::{
-        allocate, clock::now, described::Described, limits::MAX_INSTRUCTIONS, Allocation, Call, GovernanceError,
-        InstructionAdded, Proposal,
-    },
+    crate::{clock::now, limits::MAX_INSTRUCTIONS, Call, GovernanceError, InstructionAdded, Proposal},
     anchor_lang::{find_program_address, prelude::*},
+    gridtokenx_anchor_shared::{allocate, Allocation, Described},
     gridtokenx_shared::seeds,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, described::Described, GovernanceError, Proposal, ProposalCancelled, Status, Voter},
+    crate::{clock::now, GovernanceError, Proposal, ProposalCancelled, Status, Voter},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
 };
 
 #[derive(Accounts)]

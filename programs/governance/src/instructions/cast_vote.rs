@@ -1,9 +1,7 @@
 use {
-    crate::{
-        clock::now, create, described::Described, log_event, open, tally::Choice, GovernanceError, Proposal, Vote,
-        VoteCast, Voter,
-    },
+    crate::{clock::now, open, tally::Choice, GovernanceError, Proposal, Vote, VoteCast, Voter},
     anchor_lang::{accounts::Account, find_program_address, prelude::*},
+    gridtokenx_anchor_shared::{create, log_event, Described},
     gridtokenx_shared::seeds,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, close, described::Described, GovernanceError, Proposal, ProposalInstruction, ProposalRemoved},
+    crate::{clock::now, close, GovernanceError, Proposal, ProposalInstruction, ProposalRemoved},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
 };
 
 #[derive(Accounts)]

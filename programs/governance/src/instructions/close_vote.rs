@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, close, described::Described, open, GovernanceError, Proposal, Vote, VoteClosed, Voter},
+    crate::{clock::now, close, open, GovernanceError, Proposal, Vote, VoteClosed, Voter},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
 };
 
 #[derive(Accounts)]

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, close, described::Described, GovernanceError, Voter, VoterClosed},
+    crate::{clock::now, close, GovernanceError, Voter, VoterClosed},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
 };
 
 #[derive(Accounts)]

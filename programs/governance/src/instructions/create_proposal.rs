@@ -1,8 +1,7 @@
 use {
-    crate::{
-        clock::now, create, described::Described, Config, GovernanceError, Proposal, ProposalCreated, Status, Voter,
-    },
+    crate::{clock::now, Config, GovernanceError, Proposal, ProposalCreated, Status, Voter},
     anchor_lang::{accounts::Account, find_program_address, prelude::*},
+    gridtokenx_anchor_shared::{create, Described},
     gridtokenx_shared::{addresses::GOVERNANCE_CONFIG, seeds},
 };
 

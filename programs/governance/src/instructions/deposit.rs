@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, create, described::Described, log_event, spl, Config, GovDeposited, GovernanceError, Voter},
+    crate::{clock::now, spl, Config, GovDeposited, GovernanceError, Voter},
     anchor_lang::{accounts::Account, find_program_address, prelude::*},
+    gridtokenx_anchor_shared::{create, log_event, Described},
     gridtokenx_shared::{
         addresses::{GOVERNANCE_CONFIG, GOV_VAULT},
         seeds,

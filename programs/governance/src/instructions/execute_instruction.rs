@@ -1,13 +1,11 @@
 use {
-    crate::{
-        clock::now, described::Described, Config, GovernanceError, InstructionExecuted, Proposal, ProposalInstruction,
-        Status,
-    },
+    crate::{clock::now, Config, GovernanceError, InstructionExecuted, Proposal, ProposalInstruction, Status},
     anchor_lang::{
         __alloc::vec::Vec,
         accounts::{Account, BorshAccount},
         prelude::*,
     },
+    gridtokenx_anchor_shared::Described,
     gridtokenx_shared::{
         addresses::{GOVERNANCE_CONFIG, GOVERNANCE_SIGNER_BUMP},
         seeds,

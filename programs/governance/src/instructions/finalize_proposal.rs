@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, described::Described, GovernanceError, Proposal, ProposalFinalized, Status, Voter},
+    crate::{clock::now, GovernanceError, Proposal, ProposalFinalized, Status, Voter},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::Described,
 };
 
 #[derive(Accounts)]

@@ -1,13 +1,12 @@
 use {
     crate::{
-        allocate,
         clock::now,
-        create,
         limits::PROPOSAL_DEPOSIT_PART,
         spl::{self, Associated},
-        Allocation, Config, GovernanceChanged, GovernanceError, Settings,
+        Config, GovernanceChanged, GovernanceError, Settings,
     },
     anchor_lang::{prelude::*, programs::AssociatedToken, Id},
+    gridtokenx_anchor_shared::{allocate, create, Allocation},
     gridtokenx_shared::{
         addresses::{
             GOVERNANCE_CONFIG, GOVERNANCE_CONFIG_BUMP, GOVERNANCE_PROGRAM_DATA, GOV_MINT, GOV_MINT_BUMP, GOV_VAULT,

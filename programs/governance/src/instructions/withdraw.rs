@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, described::Described, log_event, spl, Config, GovWithdrawn, GovernanceError, Voter},
+    crate::{clock::now, spl, Config, GovWithdrawn, GovernanceError, Voter},
     anchor_lang::{accounts::Account, prelude::*},
+    gridtokenx_anchor_shared::{log_event, Described},
     gridtokenx_shared::addresses::{GOVERNANCE_CONFIG, GOV_VAULT},
 };
 

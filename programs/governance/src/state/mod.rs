@@ -11,48 +11,10 @@ use {
     anchor_lang::{
         accounts::Account,
         bytemuck::{Pod, Zeroable},
-        create_account_signed,
         prelude::*,
-        AnchorAccount, Id, Owner,
+        AnchorAccount, Owner,
     },
 };
-
-/// Creates a program-derived account of this program, also where somebody sent lamports to its address before.
-/// `address_seeds` end with the bump. `taken` is the error for an account that exists.
-#[inline(always)]
-pub(crate) fn create<T>(
-    payer: &AccountView,
-    target: &AccountView,
-    address_seeds: &[&[u8]],
-    taken: GovernanceError,
-) -> Result<Account<T>>
-where
-    T: Pod + Zeroable + Owner + Discriminator,
-{
-    let owner = crate::ID;
-    allocate(&Allocation { payer, target, space: 8 + size_of::<T>(), owner: &owner, address_seeds }, taken)?;
-    let mut view = *target;
-    view.try_borrow_mut()?[..8].copy_from_slice(T::DISCRIMINATOR);
-    // SAFETY: the account was empty until here, so nothing else refers to its data.
-    unsafe { Account::load_mut(view) }
-}
-
-/// One reference instead of six arguments: the back end has registers for five.
-pub(crate) struct Allocation<'a> {
-    pub payer: &'a AccountView,
-    pub target: &'a AccountView,
-    pub space: usize,
-    pub owner: &'a Address,
-    pub address_seeds: &'a [&'a [u8]],
-}
-
-#[inline(never)]
-pub(crate) fn allocate(new: &Allocation, taken: GovernanceError) -> Result<()> {
-    if !new.target.owned_by(&System::id()) || new.target.data_len() != 0 {
-        return Err(taken.into());
-    }
-    create_account_signed(new.payer, new.target, new.space, new.owner, new.address_seeds)
-}
 
 /// An account that may have been closed, or never been made, to be changed: `missing` is the error then.
 #[inline(always)]

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, create, Config, Feed, FeedChanged, FeedSettings, OracleError},
+    crate::{clock::now, Config, Feed, FeedChanged, FeedSettings, OracleError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{addresses::ORACLE_CONFIG, seeds},
 };
 

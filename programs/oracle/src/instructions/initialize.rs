@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, create, Config, OracleChanged, OracleError},
+    crate::{clock::now, Config, OracleChanged, OracleError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{
         addresses::{ORACLE_CONFIG, ORACLE_CONFIG_BUMP, ORACLE_PROGRAM_DATA, UPGRADEABLE_LOADER_ID},
         program_data::upgrade_authority,

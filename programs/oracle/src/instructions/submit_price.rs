@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, log_event, Feed, PriceSubmitted},
+    crate::{clock::now, Feed, PriceSubmitted},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::log_event,
 };
 
 #[derive(Accounts)]

@@ -1,6 +1,7 @@
 use {
-    crate::{create, Config, ConfigChanged, Policy, RegistryError},
+    crate::{Config, ConfigChanged, Policy, RegistryError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{
         addresses::{
             MINT_AUTHORITY_BUMP, REGISTRY_CONFIG, REGISTRY_CONFIG_BUMP, REGISTRY_PROGRAM_DATA, UPGRADEABLE_LOADER_ID,

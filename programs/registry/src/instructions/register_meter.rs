@@ -2,9 +2,10 @@ use {
     crate::{
         clock::{now, now_u32},
         consent::require_consent,
-        create, grid_token_account, Config, Meter, MeterKey, MeterRegistered, RegistryError, User,
+        grid_token_account, Config, Meter, MeterKey, MeterRegistered, RegistryError, User,
     },
     anchor_lang::{accounts::SysvarInstructions, prelude::*},
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{addresses::REGISTRY_CONFIG, message::is_meter_id, seeds},
 };
 

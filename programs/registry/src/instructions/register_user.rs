@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, create, Config, RegistryError, User, UserRegistered},
+    crate::{clock::now, Config, RegistryError, User, UserRegistered},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{addresses::REGISTRY_CONFIG, seeds},
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, consent::require_consent, create, Config, Meter, MeterKey, MeterKeyRotated, RegistryError},
+    crate::{clock::now, consent::require_consent, Config, Meter, MeterKey, MeterKeyRotated, RegistryError},
     anchor_lang::{accounts::SysvarInstructions, prelude::*},
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{addresses::REGISTRY_CONFIG, seeds},
 };
 

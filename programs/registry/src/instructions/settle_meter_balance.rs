@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, events::log_event, Config, Meter, MeterBalanceSettled, RegistryError, STATUS_SUSPENDED},
+    crate::{clock::now, Config, Meter, MeterBalanceSettled, RegistryError, STATUS_SUSPENDED},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::addresses::REGISTRY_CONFIG,
 };
 

@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, closing, described::Described, log_event, spl::Escrow, Order, OrderCancelled, TradingError},
+    crate::{clock::now, closing, spl::Escrow, Order, OrderCancelled, TradingError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::{log_event, Described},
 };
 
 #[derive(Accounts)]

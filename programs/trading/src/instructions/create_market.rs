@@ -1,6 +1,7 @@
 use {
-    crate::{clock::now, create, spl::DECIMALS, Market, MarketChanged, TradingError},
+    crate::{clock::now, spl::DECIMALS, Market, MarketChanged, TradingError},
     anchor_lang::prelude::*,
+    gridtokenx_anchor_shared::create,
     gridtokenx_shared::{
         addresses::{GRID_MINT, TRADING_PROGRAM_DATA, UPGRADEABLE_LOADER_ID},
         program_data::upgrade_authority,

@@ -1,9 +1,7 @@
 use {
-    crate::{
-        allocate, clock::now, create, described::Described, limits::MAX_ORDER_SECONDS, log_event, spl, Allocation,
-        Market, Order, OrderCreated, Side, Trader, TradingError,
-    },
+    crate::{clock::now, limits::MAX_ORDER_SECONDS, spl, Market, Order, OrderCreated, Side, Trader, TradingError},
     anchor_lang::{accounts::Account, prelude::*},
+    gridtokenx_anchor_shared::{allocate, create, log_event, Allocation, Described},
     gridtokenx_shared::{addresses::TOKEN_2022_ID, seeds, token},
 };
 

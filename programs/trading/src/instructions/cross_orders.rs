@@ -4,12 +4,12 @@ use {
         clock::now,
         closing::{self, Emptied},
         limits::MAX_PAIRS,
-        log_event,
         matching::{book, cross, Fill},
         spl::{self, Escrow},
         Market, Order, PairSkipped, TradeExecuted, TradingError,
     },
     anchor_lang::{accounts::Account, prelude::*, programs::Token2022},
+    gridtokenx_anchor_shared::log_event,
     gridtokenx_shared::{
         addresses::TOKEN_2022_ID,
         money::Bps,

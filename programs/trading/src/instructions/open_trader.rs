@@ -1,6 +1,7 @@
 use {
-    crate::{create, described::Described, Market, Trader, TradingError},
+    crate::{Market, Trader, TradingError},
     anchor_lang::{accounts::Account, find_program_address, prelude::*, programs::AssociatedToken, Id},
+    gridtokenx_anchor_shared::{create, Described},
     gridtokenx_shared::{addresses::TOKEN_2022_ID, seeds},
 };
 

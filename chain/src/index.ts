@@ -34,3 +34,11 @@ export * from './setup.js';
 export * from './sign.js';
 export * from './trading.js';
 export * from './transaction.js';
+export {
+  decodeHolding,
+  type TokenHolding,
+  type WalkedAccount,
+  type WalkOptions,
+  walkProgramAccounts,
+  walkTokenAccounts,
+} from './walk.js';

@@ -207,6 +207,8 @@ async function assemble(
       port: config.httpPort,
       burst: config.httpBurst,
       windowSeconds: config.httpWindowSeconds,
+      readsPerMinute: config.httpReadsPerMinute,
+      writesPerMinute: config.httpWritesPerMinute,
       trustProxy: config.httpTrustProxy,
       operator,
       tls: config.httpTls === 'on' ? tls : undefined,

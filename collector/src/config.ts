@@ -134,6 +134,16 @@ export const SETTINGS = {
     schema: seconds(1, 86_400).default(300),
     doc: 'The window of that limit.',
   },
+  httpReadsPerMinute: {
+    env: 'GTX_HTTP_READS_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(1_200),
+    doc: 'Requests a minute for lists and figures that one address, and one wallet, may make over HTTP.',
+  },
+  httpWritesPerMinute: {
+    env: 'GTX_HTTP_WRITES_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(120),
+    doc: 'The same for requests that ask the chain: transactions to build, submit and follow; and for logins.',
+  },
   httpTrustProxy: {
     env: 'GTX_HTTP_TRUST_PROXY',
     schema: z

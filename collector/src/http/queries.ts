@@ -49,7 +49,7 @@ export async function readingsPage(
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
-    readings: page.map(
+    items: page.map(
       (row): StoredReading => ({
         id: row.id,
         meter_id: row.meter_id,

@@ -266,6 +266,8 @@ function makeBus(
       host: config.mqttHost,
       port: config.mqttPort,
       maxConnections: config.mqttMaxConnections,
+        certFile: config.mqttCertFile,
+        keyFile: config.mqttKeyFile,
       tls,
     },
     deps,

@@ -66,13 +66,24 @@ export const SETTINGS = {
     schema: z.string().min(1).optional(),
     doc: 'PEM file with the certificate authority of the external broker.',
   },
+  mqttCertFile: {
+    env: 'MQTT_CERT_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with the client certificate that the external broker wants (mutual TLS).',
+  },
+  mqttKeyFile: {
+    env: 'MQTT_KEY_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with its private key, mode 0600.',
+  },
   mqttShareGroup: {
     env: 'GTX_MQTT_SHARE_GROUP',
     schema: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/)
       .optional(),
-    doc: 'Several collectors at one external MQTT 5 broker: the name of their shared subscription.',
+    doc: 'Several collectors at one external MQTT 5 broker: the name of their shared subscription. Best one that nobody can guess.',
+    secret: true,
   },
   mqttHost: {
     env: 'GTX_MQTT_HOST',
@@ -242,7 +253,8 @@ export const SETTINGS = {
 
 type SettingName = keyof typeof SETTINGS;
 
-function isLoopback(host: string): boolean {
+/** True for names and addresses of this machine, an IPv6 address without brackets. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
@@ -299,6 +311,9 @@ export function flagOf(env: string): string {
  * @throws GtxError CONFIG_INVALID, naming every setting that is wrong, without its value
  */
 export function loadCollectorConfig(
+  if ((config.mqttCertFile === undefined) !== (config.mqttKeyFile === undefined)) {
+    issue('mqttCertFile', 'certificate and key go together');
+  }
   env: Record<string, string | undefined>,
   flags: Record<string, string | undefined> = {},
 ): CollectorConfig {

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { parseTopic, READINGS_FILTER, TOPIC_ROOT } from '@gridtokenx/protocol';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import type { MqttBus, MqttHandlers } from './bus.js';
+import { readPem, readSecretPem } from './certificates.js';
 
 export interface ExternalBrokerOptions {
   url: string;
   username: string | undefined;
   password: string | undefined;
   caFile: string | undefined;
+  /** Client certificate and its key, where the broker wants one. */
+  certFile?: string | undefined;
+  keyFile?: string | undefined;
   /** Shared subscription (MQTT 5, 4.8.2): several collectors divide the readings between them. */
   shareGroup: string | undefined;
 }
@@ -33,7 +36,7 @@ export class ExternalBroker implements MqttBus {
 
   /** Begins to connect and goes on trying: a broker that is away does not keep the collector from starting. */
   async start(): Promise<void> {
-    const { url, username, password, caFile, shareGroup } = this.options;
+    const { url, username, password, caFile, certFile, keyFile, shareGroup } = this.options;
     const { logger } = this.deps;
     const client = mqtt.connect(url, {
       // Unique, so that two collectors never throw each other out [MQTT-3.1.4-2].
@@ -46,7 +49,9 @@ export class ExternalBroker implements MqttBus {
       queueQoSZero: false,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
-      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+      ...(caFile !== undefined && { ca: readPem(caFile) }),
+      ...(certFile !== undefined && { cert: readPem(certFile) }),
+      ...(keyFile !== undefined && { key: readSecretPem(keyFile) }),
     });
     this.client = client;
     const readings = shareGroup === undefined ? READINGS_FILTER : `$share/${shareGroup}/${READINGS_FILTER}`;

@@ -18,6 +18,7 @@ import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
 import { Ingest } from './ingest/ingest.js';
 import { Receiver } from './ingest/receive.js';
+import { loginMetrics, Sessions } from './login/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
 import { storageFailure } from './store/errors.js';
@@ -172,7 +173,18 @@ async function assemble(
   await bus.start();
   stops.push(() => bus.stop());
 
+  const operatorWallets = config.operatorWallets?.split(',') ?? [];
+  const sessions = new Sessions({
+    pool,
+    logger,
+    now,
+    metrics: loginMetrics(metrics.registry),
+    operatorWallets,
+  });
+  sessions.start();
+  stops.push(() => sessions.stop());
   const http = new HttpServer({
+    sessions,
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
@@ -209,8 +221,12 @@ async function assemble(
       windowSeconds: config.httpWindowSeconds,
       readsPerMinute: config.httpReadsPerMinute,
       writesPerMinute: config.httpWritesPerMinute,
+      loginsPerMinute: config.httpLoginsPerMinute,
       trustProxy: config.httpTrustProxy,
       operator,
+      operatorWallets,
+      publicUrl: config.publicUrl,
+      loginDomains: config.loginDomains?.split(',') ?? [],
       tls: config.httpTls === 'on' ? tls : undefined,
     },
   });
@@ -256,6 +272,8 @@ function makeBus(
         username: config.mqttUsername,
         password: config.mqttPassword,
         caFile: config.mqttCaFile,
+        certFile: config.mqttCertFile,
+        keyFile: config.mqttKeyFile,
         shareGroup: config.mqttShareGroup,
       },
       deps,
@@ -266,8 +284,6 @@ function makeBus(
       host: config.mqttHost,
       port: config.mqttPort,
       maxConnections: config.mqttMaxConnections,
-        certFile: config.mqttCertFile,
-        keyFile: config.mqttKeyFile,
       tls,
     },
     deps,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GtxError, kwhToNkwh } from '@gridtokenx/protocol';
+import { GtxError, isBase58, kwhToNkwh } from '@gridtokenx/protocol';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -153,7 +153,12 @@ export const SETTINGS = {
   httpWritesPerMinute: {
     env: 'GTX_HTTP_WRITES_PER_MINUTE',
     schema: z.coerce.number().int().min(1).max(1_000_000).default(120),
-    doc: 'The same for requests that ask the chain: transactions to build, submit and follow; and for logins.',
+    doc: 'The same for requests that ask the chain: transactions to build, submit and follow.',
+  },
+  httpLoginsPerMinute: {
+    env: 'GTX_HTTP_LOGINS_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(60),
+    doc: 'The same for logins by wallet, their refreshing and ending.',
   },
   httpTrustProxy: {
     env: 'GTX_HTTP_TRUST_PROXY',
@@ -162,6 +167,30 @@ export const SETTINGS = {
       .regex(/^[0-9a-fA-F.:/, ]+$/)
       .optional(),
     doc: 'Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas.',
+  },
+  publicUrl: {
+    env: 'GTX_PUBLIC_URL',
+    schema: url('http:', 'https:').optional(),
+    doc: 'Where browsers find the collector, when that is not where it listens: a proxy, a name. Its host is the domain in the messages that wallets sign, and its pages may open the WebSocket.',
+  },
+  loginDomains: {
+    env: 'GTX_LOGIN_DOMAINS',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*$/, 'must be hosts separated by commas')
+      .optional(),
+    doc: 'Further hosts whose pages may ask for logins and open the WebSocket, separated by commas, with a port where it is not the usual one.',
+  },
+  operatorWallets: {
+    env: 'GTX_OPERATOR_WALLETS',
+    schema: z
+      .string()
+      .refine(
+        (text) => text.split(',').every((key) => isBase58(key, 32)),
+        'must be wallets separated by commas',
+      )
+      .optional(),
+    doc: "Wallets whose login is an operator's, separated by commas.",
   },
   operatorUsername: {
     env: 'GTX_OPERATOR_USERNAME',
@@ -285,6 +314,9 @@ export const CollectorConfig = z.strictObject(shape).superRefine((config, contex
   if (config.httpTls === 'on' && !encrypted) {
     issue('httpTls', 'needs a certificate (GTX_TLS_DIR or GTX_MQTT_TLS_CERT)');
   }
+  if ((config.mqttCertFile === undefined) !== (config.mqttKeyFile === undefined)) {
+    issue('mqttCertFile', 'certificate and key go together');
+  }
   if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
     issue('operatorUsername', 'operator name and password go together');
   }
@@ -311,9 +343,6 @@ export function flagOf(env: string): string {
  * @throws GtxError CONFIG_INVALID, naming every setting that is wrong, without its value
  */
 export function loadCollectorConfig(
-  if ((config.mqttCertFile === undefined) !== (config.mqttKeyFile === undefined)) {
-    issue('mqttCertFile', 'certificate and key go together');
-  }
   env: Record<string, string | undefined>,
   flags: Record<string, string | undefined> = {},
 ): CollectorConfig {

@@ -6,6 +6,7 @@ export * from './limits.js';
 export * from './messages.js';
 export * from './payloads.js';
 export * from './reading.js';
+export * from './sessions.js';
 export * from './signed.js';
 export * from './timestamp.js';
 export * from './topics.js';

@@ -9,15 +9,18 @@ export interface LimitOptions {
   windowSeconds: number;
   /** Requests a minute of one address, and of one wallet, for lists and figures. */
   readsPerMinute: number;
-  /** The same for what asks the chain: transactions to build, submit and follow; and for logins. */
+  /** The same for what asks the chain: transactions to build, submit and follow. */
   writesPerMinute: number;
+  /** The same for logins, their refreshing and ending. */
+  loginsPerMinute: number;
 }
 
 /**
  * - `submit`, `deliver`: readings by themselves and in lots; `recover`: a gateway that lost its store;
- * - `read`: lists and figures; `write`: what costs requests to the chain.
+ * - `read`: lists and figures; `write`: what costs requests to the chain;
+ * - `login`: what asks for logins and ends them.
  */
-export type LimitName = 'submit' | 'deliver' | 'recover' | 'read' | 'write';
+export type LimitName = 'submit' | 'deliver' | 'recover' | 'read' | 'write' | 'login';
 
 const MINUTE_MILLIS = 60_000;
 
@@ -30,7 +33,7 @@ export class Limits {
   private readonly asking = new WeakMap<FastifyRequest, Principal>();
 
   constructor(app: FastifyInstance, options: LimitOptions) {
-    const { burst, windowSeconds, readsPerMinute, writesPerMinute } = options;
+    const { burst, windowSeconds, readsPerMinute, writesPerMinute, loginsPerMinute } = options;
     const limits: Record<LimitName, { max: number; timeWindow: number }> = {
       submit: { max: burst, timeWindow: windowSeconds * 1000 },
       // As many readings as one address may submit one by one.
@@ -38,6 +41,7 @@ export class Limits {
       recover: { max: 30, timeWindow: MINUTE_MILLIS },
       read: { max: readsPerMinute, timeWindow: MINUTE_MILLIS },
       write: { max: writesPerMinute, timeWindow: MINUTE_MILLIS },
+      login: { max: loginsPerMinute, timeWindow: MINUTE_MILLIS },
     };
     const each = (extra: (name: LimitName) => object): Record<LimitName, Check> =>
       Object.fromEntries(

@@ -8,6 +8,7 @@ import {
   SubmitReadingResult,
 } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { LOGIN_ROUTES } from '../login/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
 import { isoTime, kwh, meterId } from './fields.js';
 import { type Route, route } from './route.js';
@@ -315,6 +316,7 @@ export const ROUTES: readonly Route[] = [
   submitReading,
   deliverReadings,
   getLastReading,
+  ...LOGIN_ROUTES,
   getTime,
   getMeter,
   listReadings,

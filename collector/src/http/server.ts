@@ -7,8 +7,8 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsMaterial, TlsSource } from '../broker/certificates.js';
 import { keepFresh, serverOptions } from '../broker/tls.js';
+import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
 import { knownError, sendError } from './errors.js';
-import { checkOperator, type Guards } from './guards.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
 import type { HttpContext } from './route.js';
@@ -18,11 +18,15 @@ import { type ServiceDeps, serviceRoutes } from './routes/service.js';
 
 export interface HttpDeps extends ReadingDeps, ServiceDeps {
   logger: Logger;
+  sessions: Sessions;
   options: LimitOptions & {
     host: string;
     port: number;
     trustProxy: string | undefined;
     operator: { username: string; password: string } | undefined;
+    operatorWallets: readonly string[];
+    publicUrl: string | undefined;
+    loginDomains: readonly string[];
     /** HTTPS with these certificates; undefined: HTTP. Client certificates are not asked for here. */
     tls: TlsSource | undefined;
   };
@@ -108,22 +112,27 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
 
   securityHeaders(app, { tls: https !== undefined });
   await app.register(rateLimit, { global: false, cache: 10_000 });
+  const sites = sitesOf(app, options, https !== undefined);
+  const { sessions } = deps;
+  const { operator, operatorWallets } = options;
   const context: HttpContext = {
-    guards: guardsOf(options.operator),
+    guards: new Guards({ sessions, sites, operator, operatorWallets }),
     limits: new Limits(app, options),
   };
+  loginRoutes(app, context, { sessions, sites });
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
   serviceRoutes(app, context, deps);
   return app;
 }
 
-/** Without wallets' logins: only the operator's own. */
-function guardsOf(operator: HttpDeps['options']['operator']): Guards {
-  return {
-    requireWallet: async () => {
-      throw new GtxError('UNAUTHENTICATED');
-    },
-    requireOperator: async (request) => checkOperator(operator, request),
+/** The collector's pages; to be asked when the server listens, since its port may be a free one. */
+function sitesOf(app: FastifyInstance, options: HttpDeps['options'], tls: boolean): () => Sites {
+  const { host, publicUrl, loginDomains: domains } = options;
+  let known: Sites | undefined;
+  return () => {
+    const address = app.server.address() as AddressInfo | null;
+    known ??= new Sites({ host, port: address?.port ?? options.port, tls, publicUrl, domains });
+    return known;
   };
 }

@@ -202,7 +202,7 @@ describe('gtx keygen', () => {
     const first = JSON.parse((await gtx(['keygen', '--set', '--json'])).out) as {
       keys: { file: string; public_key: string }[];
     };
-    expect(first.keys).toHaveLength(6);
+    expect(first.keys).toHaveLength(9);
     for (const { file } of first.keys) expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, 'keys')).mode & 0o777).toBe(0o700);
     const second = JSON.parse((await gtx(['keygen', '--set', '--json'])).out) as typeof first;

@@ -210,7 +210,7 @@ describe('gtx keygen', () => {
       first.keys.map(({ public_key }) => public_key),
     );
     expect(JSON.stringify(second)).toContain('"created":false');
-    expect(new Set(second.keys.map(({ public_key }) => public_key)).size).toBe(6);
+    expect(new Set(second.keys.map(({ public_key }) => public_key)).size).toBe(9);
   });
 
   it('never replaces a file and never shows a secret', async () => {

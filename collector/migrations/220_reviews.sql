@@ -88,6 +88,8 @@ CREATE TABLE alert_notices (
   number integer NOT NULL CHECK (number >= 1),
   event text NOT NULL CHECK (event IN ('opened', 'escalated', 'repeated', 'recovered')),
   severity text NOT NULL,
+  -- The newest of its alert and channel, until the alert is over and that has been told.
+  current boolean NOT NULL DEFAULT TRUE,
   -- dropped: the alert was over before anybody had been told.
   state text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'sent', 'dropped', 'failed')),
   attempts integer NOT NULL DEFAULT 0,
@@ -100,6 +102,7 @@ CREATE TABLE alert_notices (
   UNIQUE (alert_id, channel, number)
 );
 CREATE INDEX idx_alert_notices_due ON alert_notices (channel, next_attempt_at) WHERE state = 'due';
+CREATE INDEX idx_alert_notices_current ON alert_notices (channel) WHERE current;
 
 -- Down Migration
 DROP TABLE alert_notices;

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { AlertDelivery, alertChannels } from './alerts/index.js';
 import { Alerts } from './alerts.js';
 import { Acks } from './broker/acks.js';
 import type { MqttBus, MqttHandlers } from './broker/bus.js';
@@ -21,6 +22,8 @@ import { Receiver } from './ingest/receive.js';
 import { loginMetrics, Sessions } from './login/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
+import { Reviews } from './review/reviews.js';
+import type { ReviewRoutesDeps } from './review/routes.js';
 import { storageFailure } from './store/errors.js';
 import { migrate } from './store/migrate.js';
 import { Partitions } from './store/partitions.js';
@@ -32,6 +35,8 @@ export interface ChainParts {
   settlement: SettlementPort;
   /** Issues certificates; undefined when that is switched off. */
   certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
+  /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
+  prepareHeld: ReviewRoutesDeps['prepareHeld'];
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
 }
@@ -120,6 +125,17 @@ async function assemble(
   stops.push(() => clearInterval(partitionTimer));
 
   const alerts = new Alerts(pool, logger);
+  const alertDelivery = new AlertDelivery({
+    pool,
+    alerts,
+    channels: alertChannels(config, { logger, now, version: VERSION }),
+    logger,
+    registry: metrics.registry,
+    now,
+  });
+  alertDelivery.start();
+  stops.push(() => alertDelivery.stop());
+  const reviews = new Reviews({ pool });
   const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
   const { mirror, settlement, certificates, chainUp } = chain;
   await mirror.start();
@@ -194,6 +210,12 @@ async function assemble(
     now,
     version: VERSION,
     facts: () => ({ mqttUrl: bus.url, ackPublicKey: signer.publicKey }),
+    review: {
+      pool,
+      reviews,
+      prepareHeld: chain.prepareHeld,
+      testAlerts: (by) => alertDelivery.test(by),
+    },
     health: async (): Promise<Health> => {
       const [database, chain] = await Promise.all([
         inTime(pool.query('SELECT 1').then(() => true)),

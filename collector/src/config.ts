@@ -13,6 +13,9 @@ const url = (...protocols: string[]) =>
     `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+const severity = z.enum(['info', 'warning', 'critical']);
+const mailAddress = z.email().max(254);
+
 function isKwh(text: string): boolean {
   try {
     kwhToNkwh(text);
@@ -195,13 +198,77 @@ export const SETTINGS = {
   operatorUsername: {
     env: 'GTX_OPERATOR_USERNAME',
     schema: z.string().min(1).max(64).optional(),
-    doc: 'Read-only login for operators, at the embedded broker and for the HTTP pages about meters.',
+    doc: 'Login for operators: over HTTP for meters, reviews and alerts; at the embedded broker it may only read.',
   },
   operatorPassword: {
     env: 'GTX_OPERATOR_PASSWORD',
     schema: z.string().min(8).max(1024).optional(),
     doc: 'Its password, at least 8 characters.',
     secret: true,
+  },
+  alertLogSeverity: {
+    env: 'GTX_ALERT_LOG_SEVERITY',
+    schema: severity.default('info'),
+    doc: 'Least severity of alerts whose repetitions and end are logged: `info`, `warning` or `critical`. New ones always are.',
+  },
+  alertWebhookUrl: {
+    env: 'GTX_ALERT_WEBHOOK_URL',
+    schema: url('http:', 'https:').optional(),
+    doc: 'Where alerts are posted as signed JSON. https, except on this machine. See docs/alerts.md.',
+    secret: true,
+  },
+  alertWebhookSecret: {
+    env: 'GTX_ALERT_WEBHOOK_SECRET',
+    schema: z.string().min(16).max(1024).optional(),
+    doc: 'The secret that its requests are signed with (HMAC-SHA256), at least 16 characters.',
+    secret: true,
+  },
+  alertWebhookSeverity: {
+    env: 'GTX_ALERT_WEBHOOK_SEVERITY',
+    schema: severity.default('warning'),
+    doc: 'Least severity of the alerts that are posted.',
+  },
+  alertSmtpUrl: {
+    env: 'GTX_ALERT_SMTP_URL',
+    schema: url('smtp:', 'smtps:').optional(),
+    doc: 'Mail server for alerts: `smtps://host:465` or `smtp://host:587` (STARTTLS). Without TLS only on this machine.',
+  },
+  alertSmtpUsername: {
+    env: 'GTX_ALERT_SMTP_USERNAME',
+    schema: z.string().min(1).max(256).optional(),
+    doc: 'Login at the mail server.',
+  },
+  alertSmtpPassword: {
+    env: 'GTX_ALERT_SMTP_PASSWORD',
+    schema: z.string().min(1).max(1024).optional(),
+    doc: 'Its password.',
+    secret: true,
+  },
+  alertSmtpCaFile: {
+    env: 'GTX_ALERT_SMTP_CA_FILE',
+    schema: z.string().min(1).optional(),
+    doc: "PEM file with the authority of the mail server's certificate, when it is not a public one.",
+  },
+  alertMailFrom: {
+    env: 'GTX_ALERT_MAIL_FROM',
+    schema: mailAddress.optional(),
+    doc: 'Address that mails about alerts come from.',
+  },
+  alertMailTo: {
+    env: 'GTX_ALERT_MAIL_TO',
+    schema: z
+      .string()
+      .refine(
+        (text) => text.split(',').every((part) => mailAddress.safeParse(part.trim()).success),
+        'must be mail addresses separated by commas',
+      )
+      .optional(),
+    doc: 'Addresses that they go to, separated by commas.',
+  },
+  alertMailSeverity: {
+    env: 'GTX_ALERT_MAIL_SEVERITY',
+    schema: severity.default('warning'),
+    doc: 'Least severity of the alerts that are mailed.',
   },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
@@ -316,6 +383,31 @@ export const CollectorConfig = z.strictObject(shape).superRefine((config, contex
   }
   if ((config.mqttCertFile === undefined) !== (config.mqttKeyFile === undefined)) {
     issue('mqttCertFile', 'certificate and key go together');
+  }
+  if ((config.alertWebhookUrl === undefined) !== (config.alertWebhookSecret === undefined)) {
+    issue(
+      'alertWebhookUrl',
+      'a webhook needs its secret (GTX_ALERT_WEBHOOK_SECRET), and a secret its webhook',
+    );
+  }
+  if (config.alertWebhookUrl !== undefined) {
+    const { protocol, hostname } = new URL(config.alertWebhookUrl);
+    if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
+      issue('alertWebhookUrl', 'a webhook on another machine needs https');
+    }
+  }
+  const mail = [config.alertSmtpUrl, config.alertMailFrom, config.alertMailTo];
+  if (mail.some((part) => part !== undefined) && mail.includes(undefined)) {
+    issue('alertSmtpUrl', 'mail needs GTX_ALERT_SMTP_URL, GTX_ALERT_MAIL_FROM and GTX_ALERT_MAIL_TO');
+  }
+  if ((config.alertSmtpUsername === undefined) !== (config.alertSmtpPassword === undefined)) {
+    issue('alertSmtpUsername', 'name and password of the mail server go together');
+  }
+  if (
+    config.alertSmtpUrl !== undefined &&
+    /[/@?#]/.test(config.alertSmtpUrl.replace(/^smtps?:\/\//, '').replace(/\/$/, ''))
+  ) {
+    issue('alertSmtpUrl', 'must be a host and a port only; name and password have settings of their own');
   }
   if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
     issue('operatorUsername', 'operator name and password go together');

@@ -9,6 +9,7 @@ import {
 } from '@gridtokenx/protocol';
 import { z } from 'zod';
 import { LOGIN_ROUTES } from '../login/routes.js';
+import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
 import { isoTime, kwh, meterId } from './fields.js';
 import { type Route, route } from './route.js';
@@ -317,6 +318,7 @@ export const ROUTES: readonly Route[] = [
   deliverReadings,
   getLastReading,
   ...LOGIN_ROUTES,
+  ...REVIEW_ROUTES,
   getTime,
   getMeter,
   listReadings,

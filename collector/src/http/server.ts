@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { TlsMaterial, TlsSource } from '../broker/certificates.js';
 import { keepFresh, serverOptions } from '../broker/tls.js';
 import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
+import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
 import { knownError, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
@@ -19,6 +20,7 @@ import { type ServiceDeps, serviceRoutes } from './routes/service.js';
 export interface HttpDeps extends ReadingDeps, ServiceDeps {
   logger: Logger;
   sessions: Sessions;
+  review: ReviewRoutesDeps;
   options: LimitOptions & {
     host: string;
     port: number;
@@ -122,6 +124,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   loginRoutes(app, context, { sessions, sites });
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
+  reviewRoutes(app, context, deps.review);
   serviceRoutes(app, context, deps);
   return app;
 }

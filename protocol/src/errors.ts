@@ -208,6 +208,35 @@ export const ERRORS = define({
     action: 'Read the present state and decide again.',
   },
 
+  // The market.
+  BALANCE_TOO_LOW: {
+    status: 422,
+    retry: 'never',
+    meaning: 'The wallet does not hold what the order or trade would take from it.',
+    action:
+      'Choose a smaller amount, cancel an order of the wallet, or get more of the token that details name.',
+  },
+  ORDER_CLOSED: {
+    status: 409,
+    retry: 'never',
+    meaning: 'The order was filled, cancelled or has expired, or less of it is left than was asked for.',
+    action: 'Look at the book and choose another order or amount.',
+  },
+  SELF_TRADE: {
+    status: 422,
+    retry: 'never',
+    meaning: 'Nobody trades with an order of their own.',
+    action: 'Take an order of another wallet, or cancel this one.',
+  },
+  MARKET_CLOSED: {
+    status: 409,
+    retry: 'later',
+    meaning:
+      'The market is paused, or its price feed has no price that counts now, or the price is outside its band.',
+    action:
+      'Look at the price and the market (gtx price, gtx market show). Orders can be cancelled all the time.',
+  },
+
   // Values and messages.
   VALUE_INVALID: {
     status: 400,

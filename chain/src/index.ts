@@ -25,6 +25,7 @@ export { MeterStatus, Policy } from './instructions.js';
 export * from './keyfile.js';
 export * from './logs.js';
 export * from './lookup.js';
+export * from './market-checks.js';
 export * from './market-setup.js';
 export * from './mint.js';
 export * from './oracle.js';

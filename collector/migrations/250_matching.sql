@@ -51,6 +51,9 @@ CREATE TABLE matching_refusals (
   PRIMARY KEY (sell_order, buy_order)
 );
 
+-- Filled orders whose accounts still exist: what is left in their escrow is to be returned.
+CREATE INDEX idx_orders_unreturned ON orders (market) WHERE status = 'filled' AND closed_signature IS NULL;
+
 -- Who fills a lookup table: settlement, or the matcher of a market (its address).
 ALTER TABLE lookup_tables ADD COLUMN purpose text NOT NULL DEFAULT 'settlement';
 
@@ -74,6 +77,7 @@ CREATE TABLE price_guides (
 -- Down Migration
 DROP TABLE price_guides;
 ALTER TABLE lookup_tables DROP COLUMN purpose;
+DROP INDEX idx_orders_unreturned;
 DROP TABLE matching_refusals;
 DROP TABLE matching_pairs;
 DROP TABLE matching_transactions;

@@ -4,6 +4,8 @@ import { GtxError } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import {
+  applyEvent,
+  type BookEvent,
   type BookOutcome,
   comparePositions,
   type DepthDelta,
@@ -169,6 +171,19 @@ export class LiveBooks {
     const outcome = live.book.update(address, state, slot);
     this.tell();
     return outcome;
+  }
+
+  /** Reads these orders' rows now. @throws the database's error */
+  async refresh(addresses: readonly string[]): Promise<void> {
+    const rows = await readOrders(this.deps.pool, addresses);
+    for (const address of addresses) this.take(address, rows.get(address));
+    this.tell();
+  }
+
+  /** Tells a market's book of a trade that this collector has seen executed, before the event processor does. */
+  traded(market: string, trade: BookEvent, slot: number): void {
+    applyEvent(this.live(market).book, trade, { slot, transaction: UNPLACED, event: 0 });
+    this.tell();
   }
 
   private live(market: string): Live {

@@ -83,6 +83,16 @@ export async function readOpenOrders(client: pg.ClientBase | pg.Pool): Promise<O
   return rows.map(orderRow);
 }
 
+/** Filled orders of a market whose accounts still exist, since something is left in their escrow. */
+export async function readUnreturned(pool: pg.Pool, market: string, limit: number): Promise<OrderState[]> {
+  const { rows } = await pool.query(
+    `SELECT ${ORDER_COLUMNS} FROM orders
+     WHERE market = $1 AND status = 'filled' AND closed_signature IS NULL LIMIT $2`,
+    [market, limit],
+  );
+  return rows.map((row) => orderRow(row).state);
+}
+
 /** Every market whose base mint is one of these. */
 export async function readMarkets(client: pg.ClientBase | pg.Pool, baseMint: string): Promise<MarketInfo[]> {
   const { rows } = await client.query<Record<string, Column | boolean>>(

@@ -14,12 +14,14 @@ import { EnvelopeSigner } from './broker/envelope.js';
 import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
+import { ChangeFeed } from './feed/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
 import { Ingest } from './ingest/ingest.js';
 import { Receiver } from './ingest/receive.js';
 import { loginMetrics, Sessions } from './login/index.js';
+import { LiveBooks } from './matching/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
 import { Reviews } from './review/reviews.js';
@@ -140,6 +142,13 @@ async function assemble(
   const { mirror, settlement, certificates, chainUp } = chain;
   await mirror.start();
   stops.push(() => mirror.stop());
+  // What any collector on this database wrote, and the order books that follow it.
+  const changes = new ChangeFeed({ databaseUrl: config.databaseUrl, logger });
+  await changes.start();
+  stops.push(() => changes.stop());
+  const books = new LiveBooks({ pool, feed: changes, logger, now });
+  await books.start();
+  stops.push(() => books.stop());
 
   const signer = new EnvelopeSigner(options.ackSecretKey);
   const operator =
@@ -204,6 +213,8 @@ async function assemble(
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
+    books,
+    guides: () => [],
     pool,
     metrics,
     logger,

@@ -1,5 +1,5 @@
 /** Fields that several schemas of the HTTP interface share. */
-import { isMeterId, publicKeyText, signatureText, u64Text } from '@gridtokenx/protocol';
+import { isMeterId, parseTimestamp, publicKeyText, signatureText, u64Text } from '@gridtokenx/protocol';
 import { z } from 'zod';
 
 export const meterId = z
@@ -8,6 +8,23 @@ export const meterId = z
   .meta({ examples: ['MTR-001'] });
 export const kwh = z.string().meta({ description: 'kWh as decimal text', examples: ['15.3'] });
 export const isoTime = z.string().meta({ examples: ['2023-11-14T22:30:00Z'] });
+
+/** A time in a query, as Unix seconds. */
+export const instant = z
+  .string()
+  .max(40)
+  .transform((text, context) => {
+    try {
+      return parseTimestamp(/^[0-9]{1,10}$/.test(text) ? Number(text) : text);
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be ISO 8601 with a zone and whole seconds, or Unix seconds',
+      });
+      return z.NEVER;
+    }
+  })
+  .meta({ description: 'ISO 8601 with zone, or Unix seconds' });
 
 export const address = publicKeyText.meta({ description: 'Base58 address' });
 export const wallet = publicKeyText.meta({ description: "A wallet's base58 address" });

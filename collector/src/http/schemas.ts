@@ -11,7 +11,8 @@ import { z } from 'zod';
 import { LOGIN_ROUTES } from '../login/routes.js';
 import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
-import { isoTime, kwh, meterId } from './fields.js';
+import { cursor, instant, isoTime, kwh, limit, meterId, pageOf, wallet } from './fields.js';
+import { MARKET_ROUTES } from './market-schemas.js';
 import { type Route, route } from './route.js';
 
 export const Health = z.strictObject({
@@ -59,18 +60,32 @@ export const StoredReading = z.strictObject({
 });
 export type StoredReading = z.infer<typeof StoredReading>;
 
-export const ReadingsPage = z.strictObject({
-  items: z.array(StoredReading),
-  next_cursor: z.string().nullable().meta({ description: 'Give it as `cursor` for the next page' }),
-});
+export const ReadingsPage = pageOf(StoredReading);
 
+const period = {
+  from: instant.optional().meta({ description: 'Readings whose interval ends then or later' }),
+  to: instant.optional().meta({ description: 'and before' }),
+};
 export const ReadingsQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
+  ...period,
+  limit,
   cursor: z
     .string()
     .regex(/^[1-9][0-9]{0,19}$/, 'must be a cursor from an earlier page')
     .optional(),
 });
+
+export const CSV_COLUMNS = [
+  'interval_start',
+  'interval_end',
+  'sequence',
+  'produced_total_kwh',
+  'consumed_total_kwh',
+  'surplus_total_kwh',
+  'surplus_kwh',
+  'status',
+  'mint_tx_signature',
+] as const;
 
 export const MeterParams = z.strictObject({ meter_id: meterId });
 
@@ -237,6 +252,23 @@ export const getTime = route({
   errors: [],
 });
 
+export const listMeters = route({
+  method: 'get',
+  path: '/api/meters',
+  tag: 'Meters',
+  summary: 'Meters',
+  description: "A wallet's meters by their ids, or for an operator all.",
+  query: z.strictObject({
+    wallet: wallet.optional().meta({ description: 'For operators: whose; all unless given' }),
+    limit,
+    cursor,
+  }),
+  access: 'own',
+  limit: 'read',
+  answers: { 200: { description: 'A page.', schema: pageOf(MeterState) } },
+  errors: [],
+});
+
 export const getMeter = route({
   method: 'get',
   path: '/api/meters/{meter_id}',
@@ -244,10 +276,10 @@ export const getMeter = route({
   summary: 'A meter',
   description: 'What the collector knows of a meter, and how far it has come.',
   params: MeterParams,
-  access: 'operator',
+  access: 'own',
   limit: 'read',
   answers: { 200: { description: 'The meter.', schema: MeterState } },
-  errors: ['NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+  errors: [],
 });
 
 export const listReadings = route({
@@ -255,13 +287,30 @@ export const listReadings = route({
   path: '/api/meters/{meter_id}/readings',
   tag: 'Meters',
   summary: "A meter's readings",
-  description: 'Newest first, in pages.',
+  description:
+    'Newest first. A wallet sees the readings from the time in which the meter was its own, whoever has it now.',
   params: MeterParams,
   query: ReadingsQuery,
-  access: 'operator',
+  access: 'own',
   limit: 'read',
   answers: { 200: { description: 'A page.', schema: ReadingsPage } },
-  errors: ['INVALID_BODY', 'NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+  errors: [],
+});
+
+export const getReadingsCsv = route({
+  method: 'get',
+  path: '/api/meters/{meter_id}/readings.csv',
+  tag: 'Meters',
+  summary: "A meter's readings as a table",
+  description: `Oldest first: ${CSV_COLUMNS.map((name) => `\`${name}\``).join(', ')}. Energy in kWh, times in UTC. At most 366 days at once.`,
+  params: MeterParams,
+  query: z.strictObject(period),
+  access: 'own',
+  limit: 'read',
+  answers: {
+    200: { description: 'The table, with a line of names first (RFC 4180).', contentType: 'text/csv' },
+  },
+  errors: [],
 });
 
 export const getStatus = route({
@@ -319,9 +368,12 @@ export const ROUTES: readonly Route[] = [
   getLastReading,
   ...LOGIN_ROUTES,
   ...REVIEW_ROUTES,
-  getTime,
+  listMeters,
   getMeter,
   listReadings,
+  getReadingsCsv,
+  ...MARKET_ROUTES,
+  getTime,
   getStatus,
   getHealth,
   getMetrics,

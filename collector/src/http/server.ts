@@ -13,11 +13,12 @@ import { knownError, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
 import type { HttpContext } from './route.js';
+import { type MarketDeps, marketRoutes } from './routes/market.js';
 import { meterRoutes } from './routes/meters.js';
 import { type ReadingDeps, readingRoutes } from './routes/readings.js';
 import { type ServiceDeps, serviceRoutes } from './routes/service.js';
 
-export interface HttpDeps extends ReadingDeps, ServiceDeps {
+export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps {
   logger: Logger;
   sessions: Sessions;
   review: ReviewRoutesDeps;
@@ -125,6 +126,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
   reviewRoutes(app, context, deps.review);
+  marketRoutes(app, context, deps);
   serviceRoutes(app, context, deps);
   return app;
 }

@@ -157,7 +157,8 @@ export const ERRORS = define({
     status: 401,
     retry: 'never',
     meaning: 'The login message, its signature or the password is wrong.',
-    action: 'Check the meter key and id; each served meter needs its own signed login message.',
+    action:
+      'Check which key signed, and what: a gateway signs a message for each meter, a wallet the text of a new challenge.',
   },
   LOGIN_STALE: {
     status: 401,
@@ -194,6 +195,12 @@ export const ERRORS = define({
     retry: 'never',
     meaning: 'There is nothing at this address or with this id.',
     action: 'Check the path or id.',
+  },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    retry: 'never',
+    meaning: 'At this path there is a WebSocket, and the request did not ask for one.',
+    action: 'Connect with a WebSocket client (RFC 6455).',
   },
   METHOD_NOT_ALLOWED: {
     status: 405,

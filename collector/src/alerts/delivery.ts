@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Alerts } from '../alerts.js';
 import type { ChannelTests } from '../review/schemas.js';
-import { type AlertFigures, type DeliveryMetrics, deliveryMetrics } from './metrics.js';
+import { type DeliveryMetrics, deliveryMetrics } from './metrics.js';
 import { type AlertChannel, MAX_NOTICES, type Notice } from './notice.js';
 import { AlertOutbox, CHANNEL_FAILED, type LeasedNotice } from './outbox.js';
 
@@ -41,11 +41,20 @@ export class AlertDelivery {
   private loops: Promise<void>[] = [];
   private stopping = false;
   private readonly sleepers = new Set<() => void>();
-  private figures: AlertFigures = { alerts: [], reviews: [], due: [] };
 
   constructor(private readonly deps: AlertDeliveryDeps) {
     this.outbox = new AlertOutbox(deps.pool, this.collector);
-    this.metrics = deliveryMetrics(deps.registry, () => this.readFigures());
+    this.metrics = deliveryMetrics(deps.registry, {
+      alerts: this.figure(
+        `SELECT kind, severity, count(*)::int AS count FROM alerts WHERE resolved_at IS NULL GROUP BY kind, severity`,
+      ),
+      reviews: this.figure(
+        `SELECT kind, count(*)::int AS count FROM reviews WHERE status = 'open' GROUP BY kind`,
+      ),
+      due: this.figure(
+        `SELECT channel, count(*)::int AS count FROM alert_notices WHERE state = 'due' GROUP BY channel`,
+      ),
+    });
   }
 
   start(): void {
@@ -173,23 +182,17 @@ export class AlertDelivery {
   }
 
   /** For metrics; while the database is away the last figures stand. */
-  private async readFigures(): Promise<AlertFigures> {
+  private figure<Row>(sql: string): () => Promise<readonly Row[]> {
     const { pool, logger } = this.deps;
-    try {
-      const [alerts, reviews, due] = await Promise.all([
-        pool.query(
-          `SELECT kind, severity, count(*)::int AS count FROM alerts WHERE resolved_at IS NULL GROUP BY kind, severity`,
-        ),
-        pool.query(`SELECT kind, count(*)::int AS count FROM reviews WHERE status = 'open' GROUP BY kind`),
-        pool.query(
-          `SELECT channel, count(*)::int AS count FROM alert_notices WHERE state = 'due' GROUP BY channel`,
-        ),
-      ]);
-      this.figures = { alerts: alerts.rows, reviews: reviews.rows, due: due.rows };
-    } catch (error) {
-      logger.debug({ err: error }, 'the figures of alerts could not be read');
-    }
-    return this.figures;
+    let last: readonly Row[] = [];
+    return async () => {
+      try {
+        last = (await pool.query(sql)).rows;
+      } catch (error) {
+        logger.debug({ err: error }, 'the figures of alerts could not be read');
+      }
+      return last;
+    };
   }
 }
 

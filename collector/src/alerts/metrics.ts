@@ -5,47 +5,47 @@ export interface DeliveryMetrics {
   failed(channel: string, count: number): void;
 }
 
-/** What is open and what is on its way, asked when metrics are read. */
+/** What is open and what is on its way: labels and their count, asked when metrics are read. */
 export interface AlertFigures {
-  readonly alerts: readonly { kind: string; severity: string; count: number }[];
-  readonly reviews: readonly { kind: string; count: number }[];
-  readonly due: readonly { channel: string; count: number }[];
+  alerts(): Promise<readonly Figure<'kind' | 'severity'>[]>;
+  reviews(): Promise<readonly Figure<'kind'>[]>;
+  due(): Promise<readonly Figure<'channel'>[]>;
 }
 
-export function deliveryMetrics(registry: Registry, figures: () => Promise<AlertFigures>): DeliveryMetrics {
+type Figure<Label extends string> = Record<Label, string> & { readonly count: number };
+
+export function deliveryMetrics(registry: Registry, figures: AlertFigures): DeliveryMetrics {
   const notices = new Counter({
     name: 'gtx_alert_notices_total',
     help: 'Notices of alerts by channel and outcome (sent, failed: one attempt that the other side did not take)',
     labelNames: ['channel', 'outcome'] as const,
     registers: [registry],
   });
-  const reviews = new Gauge({
-    name: 'gtx_reviews_open',
-    help: 'What waits for a person, by kind',
-    labelNames: ['kind'] as const,
-    registers: [registry],
-  });
-  const due = new Gauge({
-    name: 'gtx_alert_notices_due',
-    help: 'Notices of alerts that are not delivered yet, by channel',
-    labelNames: ['channel'] as const,
-    registers: [registry],
-  });
-  new Gauge({
-    name: 'gtx_alerts_open',
-    help: 'Open alerts by kind and severity',
-    labelNames: ['kind', 'severity'] as const,
-    registers: [registry],
-    async collect() {
-      const now = await figures();
-      this.reset();
-      reviews.reset();
-      due.reset();
-      for (const { kind, severity, count } of now.alerts) this.set({ kind, severity }, count);
-      for (const { kind, count } of now.reviews) reviews.set({ kind }, count);
-      for (const { channel, count } of now.due) due.set({ channel }, count);
-    },
-  });
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    ask: () => Promise<readonly Figure<Label>[]>,
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      async collect() {
+        const found = await ask();
+        this.reset();
+        for (const { count, ...labels } of found) this.set(labels as unknown as Record<Label, string>, count);
+      },
+    });
+  gauge('gtx_alerts_open', 'Open alerts by kind and severity', ['kind', 'severity'], figures.alerts);
+  gauge('gtx_reviews_open', 'What waits for a person, by kind', ['kind'], figures.reviews);
+  gauge(
+    'gtx_alert_notices_due',
+    'Notices of alerts that are not delivered yet, by channel',
+    ['channel'],
+    figures.due,
+  );
   return {
     sent: (channel, count) => notices.inc({ channel, outcome: 'sent' }, count),
     failed: (channel, count) => notices.inc({ channel, outcome: 'failed' }, count),

@@ -110,7 +110,8 @@ export class AlertOutbox {
            SELECT id FROM alert_notices
            WHERE channel = $1 AND state = 'due' AND next_attempt_at <= now()
              AND (lease_until IS NULL OR lease_until <= now()) AND (attempts >= $5) = $6
-           ORDER BY created_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+           -- What has failed least goes first: behind a notice that nobody takes others would wait for ever.
+           ORDER BY attempts, created_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
          RETURNING id, alert_id, event, number, attempts, created_at)
        SELECT t.id, t.event, t.number, t.attempts, a.id AS alert_id, a.kind, a.dedupe_key, a.severity, a.message,
          a.details, a.occurrences, a.first_seen, a.last_seen, a.resolved_at

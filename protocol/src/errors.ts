@@ -399,6 +399,20 @@ export const ERRORS = define({
     meaning: 'The transaction was not included before its blockhash expired.',
     action: 'It is signed again by itself; raise the priority fee if this repeats.',
   },
+  TRANSACTION_INVALID: {
+    status: 400,
+    retry: 'never',
+    meaning:
+      'The transaction cannot be decoded, is too large or too old, or lacks a valid signature of one of its signers.',
+    action: 'Build it anew and submit it exactly as the wallet signed it, within a minute.',
+  },
+  TRANSACTION_FORBIDDEN: {
+    status: 403,
+    retry: 'never',
+    meaning: 'The transaction calls a program that is not relayed here.',
+    action:
+      "Send it to a Solana node; only transactions of this system's own programs go through the collector.",
+  },
   SETTLEMENT_REVIEW: {
     status: 409,
     retry: 'never',

@@ -20,6 +20,7 @@ import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
 import { Ingest } from './ingest/ingest.js';
 import { Receiver } from './ingest/receive.js';
+import { LIVE_LIMITS, Live, liveMetrics, ReadingsAnnouncer, seenReading } from './live/index.js';
 import { loginMetrics, Sessions } from './login/index.js';
 import { LiveBooks } from './matching/index.js';
 import { Metrics } from './metrics.js';
@@ -150,6 +151,37 @@ async function assemble(
   await books.start();
   stops.push(() => books.stop());
 
+  const operatorWallets = config.operatorWallets?.split(',') ?? [];
+  const sessions = new Sessions({
+    pool,
+    logger,
+    now,
+    metrics: loginMetrics(metrics.registry),
+    operatorWallets,
+  });
+  sessions.start();
+  stops.push(() => sessions.stop());
+  const guides = () => [];
+  const live = new Live({
+    pool,
+    feed: changes,
+    books,
+    guides,
+    sessions,
+    logger,
+    now,
+    metrics: liveMetrics(metrics.registry),
+    limits: {
+      ...LIVE_LIMITS,
+      clients: config.liveClients,
+      clientsPerAddress: config.liveClientsPerAddress,
+    },
+  });
+  live.start();
+  stops.push(() => live.stop());
+  const announcer = new ReadingsAnnouncer({ pool, logger });
+  stops.push(() => announcer.stop());
+
   const signer = new EnvelopeSigner(options.ackSecretKey);
   const operator =
     config.operatorUsername !== undefined && config.operatorPassword !== undefined
@@ -181,6 +213,9 @@ async function assemble(
     },
     onAnswers: (answers, source) => {
       if (source === 'mqtt') acks.acknowledge(answers);
+      const news = answers.map(seenReading).filter((reading) => reading !== undefined);
+      for (const { meterId, outcome } of news) if (outcome === 'stored') announcer.stored(meterId);
+      live.see(news);
     },
     onStored: () => settlement.wake(),
   });
@@ -198,23 +233,14 @@ async function assemble(
   await bus.start();
   stops.push(() => bus.stop());
 
-  const operatorWallets = config.operatorWallets?.split(',') ?? [];
-  const sessions = new Sessions({
-    pool,
-    logger,
-    now,
-    metrics: loginMetrics(metrics.registry),
-    operatorWallets,
-  });
-  sessions.start();
-  stops.push(() => sessions.stop());
   const http = new HttpServer({
     sessions,
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
+    live,
     books,
-    guides: () => [],
+    guides,
     pool,
     metrics,
     logger,

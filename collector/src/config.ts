@@ -171,6 +171,16 @@ export const SETTINGS = {
       .optional(),
     doc: 'Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas.',
   },
+  liveClients: {
+    env: 'GTX_LIVE_CLIENTS',
+    schema: z.coerce.number().int().min(1).max(100_000).default(5_000),
+    doc: 'Most clients of the WebSocket at once.',
+  },
+  liveClientsPerAddress: {
+    env: 'GTX_LIVE_CLIENTS_PER_ADDRESS',
+    schema: z.coerce.number().int().min(1).max(100_000).default(50),
+    doc: 'The same of one address (an IPv6 client is its /64).',
+  },
   publicUrl: {
     env: 'GTX_PUBLIC_URL',
     schema: url('http:', 'https:').optional(),

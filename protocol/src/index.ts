@@ -3,6 +3,7 @@ export * from './base58.js';
 export * from './errors.js';
 export * from './fields.js';
 export * from './limits.js';
+export * from './live.js';
 export * from './messages.js';
 export * from './payloads.js';
 export * from './reading.js';

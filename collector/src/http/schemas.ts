@@ -8,6 +8,7 @@ import {
   SubmitReadingResult,
 } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { LIVE_ROUTES } from '../live/route.js';
 import { LOGIN_ROUTES } from '../login/routes.js';
 import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
@@ -367,6 +368,7 @@ export const ROUTES: readonly Route[] = [
   deliverReadings,
   getLastReading,
   ...LOGIN_ROUTES,
+  ...LIVE_ROUTES,
   ...REVIEW_ROUTES,
   listMeters,
   getMeter,

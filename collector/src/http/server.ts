@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsMaterial, TlsSource } from '../broker/certificates.js';
 import { keepFresh, serverOptions } from '../broker/tls.js';
+import type { Live } from '../live/index.js';
 import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
 import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
 import { knownError, sendError } from './errors.js';
@@ -21,6 +22,7 @@ import { type ServiceDeps, serviceRoutes } from './routes/service.js';
 export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps {
   logger: Logger;
   sessions: Sessions;
+  live: Live;
   review: ReviewRoutesDeps;
   options: LimitOptions & {
     host: string;
@@ -123,6 +125,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
     limits: new Limits(app, options),
   };
   loginRoutes(app, context, { sessions, sites });
+  deps.live.attach(app, context, sites);
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
   reviewRoutes(app, context, deps.review);

@@ -232,6 +232,16 @@ export class Sessions {
     };
   }
 
+  /** Those of these logins that have ended or are gone. @throws the database's error */
+  async ended(sessionIds: readonly string[]): Promise<Set<string>> {
+    const { rows } = await this.deps.pool.query<{ id: string }>(
+      'SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND ended_at IS NULL AND expires_at > $2',
+      [sessionIds, this.seconds],
+    );
+    const good = new Set(rows.map(({ id }) => id));
+    return new Set(sessionIds.filter((id) => !good.has(id)));
+  }
+
   /** Removes what can never count again. */
   async clean(): Promise<void> {
     const now = this.seconds;

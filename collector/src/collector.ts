@@ -220,10 +220,13 @@ async function assemble(
     onStored: () => settlement.wake(),
   });
   const receiver = new Receiver({ ingest, acks, pool, metrics, logger, now });
-  ingest.start();
-  stops.push(() => ingest.stop());
+  // At the end, in this order: nothing more is asked for, work for the chain is given back, what has come is stored, its
+  // acknowledgements leave, and then the connections end.
+  stops.push(() => bus.stop());
   acks.start();
   stops.push(() => acks.stop());
+  ingest.start();
+  stops.push(() => ingest.stop());
   await settlement.start();
   stops.push(() => settlement.stop());
   if (certificates) {
@@ -231,7 +234,7 @@ async function assemble(
     stops.push(() => certificates.stop());
   }
   await bus.start();
-  stops.push(() => bus.stop());
+  stops.push(() => bus.quiesce());
 
   const http = new HttpServer({
     sessions,

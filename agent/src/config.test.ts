@@ -82,6 +82,9 @@ describe('the configuration', () => {
   });
 
   it('wants TLS to another machine', () => {
+    expect(problems(good.replace('mqtts://collector', 'mqtts://name:word@collector'))).toEqual([
+      expect.stringContaining('must not hold a login'),
+    ]);
     const plain = good.replace('mqtts://collector.example:8883', 'mqtt://collector.example:1883');
     expect(problems(plain)[0]).toContain('must use TLS');
     expect(problems(plain.replace('  ca_file: ca.pem', '  allow_unencrypted: true'))).toEqual([]);

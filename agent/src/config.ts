@@ -206,6 +206,17 @@ export const AgentConfig = z
           .describe("Certificate authority of the broker's certificate (PEM). Default: the system's."),
         cert_file: file.optional().describe('Client certificate (PEM), where the broker wants one.'),
         key_file: file.optional().describe('Key of the client certificate (PEM, mode 0600).'),
+        username: z
+          .string()
+          .min(1)
+          .max(256)
+          .optional()
+          .describe("Login at a broker that is not the collector's own. Default: the first meter's id."),
+        password_file: file
+          .optional()
+          .describe(
+            "File with the password at such a broker (mode 0600). Default: a message of now, signed by each meter's key, which only the collector's own broker can check.",
+          ),
         allow_unencrypted: z
           .boolean()
           .default(false)
@@ -361,6 +372,9 @@ export const AgentConfig = z
     }
     if ((config.mqtt.cert_file === undefined) !== (config.mqtt.key_file === undefined)) {
       fail(['mqtt'], 'cert_file and key_file belong together');
+    }
+    if (url.username !== '' || url.password !== '') {
+      fail(['mqtt', 'url'], 'must not hold a login: use username and password_file');
     }
     const home = config.home_assistant;
     if (home !== undefined) {
@@ -552,7 +566,7 @@ function offsetOf(root: Node | null, path: readonly PropertyKey[]): number {
 
 function absolute(config: AgentConfig, folder: string): AgentConfig {
   const at = (path: string) => resolve(folder, path);
-  const { ca_file, cert_file, key_file } = config.mqtt;
+  const { ca_file, cert_file, key_file, password_file } = config.mqtt;
   const home = config.home_assistant;
   return {
     ...config,
@@ -564,6 +578,7 @@ function absolute(config: AgentConfig, folder: string): AgentConfig {
       ...(ca_file === undefined ? {} : { ca_file: at(ca_file) }),
       ...(cert_file === undefined ? {} : { cert_file: at(cert_file) }),
       ...(key_file === undefined ? {} : { key_file: at(key_file) }),
+      ...(password_file === undefined ? {} : { password_file: at(password_file) }),
     },
     ...(home === undefined
       ? {}

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { topicFor } from '@gridtokenx/protocol';
@@ -135,6 +135,30 @@ describe('HTTP as the second way', () => {
     await until('some readings', () => sequenceOf(agent) >= 3);
     expect(agent.status().broker.way).toBe('none');
     expect(count()).toBe(0);
+  });
+});
+
+it('logs in with a password where the broker cannot check a signed message', async () => {
+  const simulator = await home.simulate([{ unit: 1 }]);
+  home.meter(ID, simulator, 1);
+  home.collector.passwords = new Map([
+    [ID, 'a word'],
+    ['gateway', 'another'],
+  ]);
+  const password_file = join(home.folder, 'password');
+  writeFileSync(password_file, 'a word\n', { mode: 0o600 });
+  const agent = await home.agent({ mqtt: { url: home.collector.url, password_file } });
+  await until('readings', () => count() >= 1);
+  await agent.stop();
+
+  const wrong = await home.agent({ mqtt: { url: home.collector.url, password_file, username: 'gateway' } });
+  await until('refused', () => home.log.lines.some((line) => JSON.parse(line).refused === true));
+  expect(wrong.status().broker.connected).toBe(false);
+  await wrong.stop();
+
+  chmodSync(password_file, 0o644);
+  await expect(home.agent({ mqtt: { url: home.collector.url, password_file } })).rejects.toMatchObject({
+    code: 'KEY_FILE_PERMISSIONS',
   });
 });
 

@@ -6,12 +6,12 @@
  * the topics are noted in the store first, so that what is no longer configured can be taken back, as discovery wants it:
  * by an empty retained payload.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { GtxError, nkwhToKwh, type Status, type Telemetry } from '@gridtokenx/protocol';
+import { nkwhToKwh, type Status, type Telemetry } from '@gridtokenx/protocol';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import type { AgentConfig, DeviceConfig } from './config.js';
 import { reconnectWaitMs } from './deliver.js';
+import { readPasswordFile, readTextFile } from './secret-file.js';
 import { AGENT_VERSION } from './version.js';
 
 type Role = DeviceConfig['role'];
@@ -166,14 +166,6 @@ function deviceState(device: ShownDevice, telemetry: Telemetry | undefined, stat
   return state;
 }
 
-/** A password from its file, without the line's end. @throws GtxError KEY_FILE_PERMISSIONS; Error when it cannot be read */
-function readPassword(path: string): string {
-  if ((statSync(path).mode & 0o077) !== 0) {
-    throw new GtxError('KEY_FILE_PERMISSIONS', `${path} can be read by others; run chmod 600 ${path}`);
-  }
-  return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-}
-
 export class HomeAssistant {
   private client: MqttClient | undefined;
   private ready = false;
@@ -308,8 +300,8 @@ export class HomeAssistant {
     return {
       clientId: `gtx-agent-ha-${this.deps.meters[0]?.id ?? ''}`,
       ...(username === undefined ? {} : { username }),
-      ...(password_file === undefined ? {} : { password: readPassword(password_file) }),
-      ...(ca_file === undefined ? {} : { ca: readFileSync(ca_file, 'utf8') }),
+      ...(password_file === undefined ? {} : { password: readPasswordFile(password_file) }),
+      ...(ca_file === undefined ? {} : { ca: readTextFile(ca_file, false) }),
       protocolVersion: 4,
       clean: true,
       reconnectPeriod: 0,

@@ -5,7 +5,6 @@
  * The MQTT library only carries bytes: it is given no session to keep, no queue and no reconnecting,
  * because the outbox is the queue and must stay the only one.
  */
-import { readFileSync, statSync } from 'node:fs';
 import {
   type Command,
   decodeReading,
@@ -29,6 +28,7 @@ import { DeliveryWindow, Pace, reconnectWaitMs, TRIES_BEFORE_ALERT } from './del
 import { deliverOverHttp, MAX_READINGS_PER_REQUEST } from './http-delivery.js';
 import type { Outbox, OutboxReading } from './outbox.js';
 import { Presence } from './presence.js';
+import { readPasswordFile, readTextFile } from './secret-file.js';
 import { readClockOffset } from './server-time.js';
 import type { MeterSigner } from './sign.js';
 
@@ -136,6 +136,8 @@ export class Publisher {
   private outboxFull = false;
   private learning = false;
   private readonly presences: Presence[] = [];
+  /** At a broker that is not the collector's own; undefined: a signed login. */
+  private password: string | undefined;
   private readonly tls: { ca?: string; cert?: string; key?: string } = {};
   private httpTls: TlsTexts = {};
 
@@ -160,11 +162,12 @@ export class Publisher {
   /** @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS for the files of `mqtt` */
   start(): void {
     const { mqtt, collector_ca_file } = this.deps.config;
-    if (mqtt.ca_file !== undefined) this.tls.ca = readPem(mqtt.ca_file, false);
-    if (mqtt.cert_file !== undefined) this.tls.cert = readPem(mqtt.cert_file, false);
-    if (mqtt.key_file !== undefined) this.tls.key = readPem(mqtt.key_file, true);
+    if (mqtt.password_file !== undefined) this.password = readPasswordFile(mqtt.password_file);
+    if (mqtt.ca_file !== undefined) this.tls.ca = readTextFile(mqtt.ca_file, false);
+    if (mqtt.cert_file !== undefined) this.tls.cert = readTextFile(mqtt.cert_file, false);
+    if (mqtt.key_file !== undefined) this.tls.key = readTextFile(mqtt.key_file, true);
     this.httpTls = { ...this.tls };
-    if (collector_ca_file !== undefined) this.httpTls.ca = readPem(collector_ca_file, false);
+    if (collector_ca_file !== undefined) this.httpTls.ca = readTextFile(collector_ca_file, false);
     this.intervals.push(setInterval(() => this.publishTelemetry(), mqtt.telemetry_seconds * 1000));
     this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
     if (this.deps.config.collector_url !== undefined) {
@@ -415,8 +418,8 @@ export class Publisher {
     return {
       clientId: `gtx-agent-${meter.id}`,
       // The login is the gateway's, whichever meter's will the connection carries.
-      username: (meters[0] as PublishedMeter).id,
-      password: this.login(),
+      username: config.mqtt.username ?? (meters[0] as PublishedMeter).id,
+      password: this.password ?? this.login(),
       protocolVersion: 4,
       clean: true,
       reconnectPeriod: 0,
@@ -711,17 +714,4 @@ function bodyOf(meter: PublishedMeter, row: OutboxReading): SubmitReading {
 function retryAfterMs(error: unknown): number {
   const seconds = error instanceof GtxError ? Number(error.details?.retry_after_seconds) : Number.NaN;
   return Number.isFinite(seconds) ? Math.min(seconds, 3_600) * 1000 : 0;
-}
-
-/** A PEM file; a secret one must not be readable by others. */
-function readPem(path: string, secret: boolean): string {
-  try {
-    if (secret && (statSync(path).mode & 0o077) !== 0) {
-      throw new GtxError('KEY_FILE_PERMISSIONS', `${path} can be read by others; run chmod 600 ${path}`);
-    }
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof GtxError) throw error;
-    throw new GtxError('CONFIG_INVALID', `cannot read ${path}: ${(error as Error).message}`);
-  }
 }

@@ -17,3 +17,4 @@ export { type PortHolder, portHolder } from './port-holder.js';
 export { type ReadingFilter, readStore, type StoredReading } from './read-store.js';
 export { RESTORE_STEP, type Restored, restorePoint, restoreStore } from './restore.js';
 export * from './scan.js';
+export { readPasswordFile, readTextFile } from './secret-file.js';

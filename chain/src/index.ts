@@ -25,6 +25,8 @@ export { MeterStatus, Policy } from './instructions.js';
 export * from './keyfile.js';
 export * from './logs.js';
 export * from './lookup.js';
+export * from './market-checks.js';
+export * from './market-setup.js';
 export * from './mint.js';
 export * from './oracle.js';
 export * from './programs.js';
@@ -34,3 +36,11 @@ export * from './setup.js';
 export * from './sign.js';
 export * from './trading.js';
 export * from './transaction.js';
+export {
+  decodeHolding,
+  type TokenHolding,
+  type WalkedAccount,
+  type WalkOptions,
+  walkProgramAccounts,
+  walkTokenAccounts,
+} from './walk.js';

@@ -146,7 +146,8 @@ export async function chainInit(connection: Connection, options: ChainInitOption
   };
 }
 
-async function assertUpgradeAuthority(
+/** @throws GtxError NOT_FOUND when the program is not deployed, FORBIDDEN when another key (or none) can upgrade it */
+export async function assertUpgradeAuthority(
   connection: Connection,
   name: string,
   programId: PublicKey,

@@ -57,6 +57,27 @@ export function fetchMarket(
   return fetchOne(connection, TRADING_PROGRAM_ID, marketAddress(quoteMint), decodeMarket);
 }
 
+/** Every market there is. Many public nodes refuse such requests. */
+export async function fetchAllMarkets(connection: Connection): Promise<Found<TradingMarket>[]> {
+  try {
+    const found = await connection.getProgramAccounts(TRADING_PROGRAM_ID, {
+      commitment: 'confirmed',
+      filters: [
+        {
+          memcmp: {
+            offset: 0,
+            encoding: 'base64',
+            bytes: Buffer.from(trading.accountDiscriminator('Market')).toString('base64'),
+          },
+        },
+      ],
+    });
+    return found.map(({ pubkey, account }) => ({ address: pubkey, account: decodeMarket(account.data) }));
+  } catch (error) {
+    throw toChainError(error);
+  }
+}
+
 /** An Order; undefined once it was filled, cancelled or returned. */
 export function fetchOrder(
   connection: Connection,

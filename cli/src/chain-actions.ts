@@ -42,6 +42,7 @@ import {
 import { type Connection, type Keypair, LAMPORTS_PER_SOL, PublicKey } from '@solana/web3.js';
 import { z } from 'zod';
 import type { DataLayout } from './data-dir.js';
+import { demoMarketKeys, isEmbeddedChain, setUpDemoMarket } from './demo-market.js';
 import { airdrop } from './funds.js';
 import { ensureKey } from './key-files.js';
 import { type KeyRole, keyPath, meterKeyPath } from './keys.js';
@@ -94,23 +95,31 @@ export async function initialiseChain(
     guardian: string | undefined;
     policy: 'interval-surplus' | 'net-over-all-time';
     maxRatedWatts: number;
+    /** Also the demo's market, where the cluster is the embedded chain. */
+    market: boolean;
   },
 ): Promise<Result> {
   const { layout } = targets;
+  const connection = connectTo(targets);
   const upgradeAuthority = loadKey(layout, 'upgradeAuthority', options.upgradeAuthorityKey);
   const publicKeyOf = (flag: string | undefined, role: KeyRole): PublicKey =>
     flag === undefined ? loadKey(layout, role, undefined).publicKey : parsePublicKey(flag);
-  const result = await chainInit(connectTo(targets), {
+  const guardian = publicKeyOf(options.guardian, 'guardian');
+  const result = await chainInit(connection, {
     upgradeAuthority,
     registrar: publicKeyOf(options.registrar, 'registrar'),
-    guardian: publicKeyOf(options.guardian, 'guardian'),
+    guardian,
     policy: options.policy === 'interval-surplus' ? Policy.IntervalSurplus : Policy.NetOverAllTime,
     maxRatedWatts: options.maxRatedWatts,
   });
   const { changed, signature, initialized, config, differences } = result;
+  const embedded = options.market && (await isEmbeddedChain(targets.rpcUrl, connection));
+  const market = embedded
+    ? await setUpDemoMarket(connection, { upgradeAuthority, guardian, ...demoMarketKeys(layout) })
+    : undefined;
   return {
     json: {
-      changed,
+      changed: changed || (market !== undefined && market.created.length > 0),
       initialized,
       ...(signature === undefined ? {} : { signature }),
       admin: config.admin.toBase58(),
@@ -120,6 +129,15 @@ export async function initialiseChain(
       max_rated_watts: config.maxRatedWatts,
       daily_mint_cap_kwh: nkwhToKwh(config.dailyMintCap),
       differences,
+      market:
+        market === undefined
+          ? null
+          : {
+              address: market.market.toBase58(),
+              quote_mint: market.quoteMint.toBase58(),
+              feed: market.feed.toBase58(),
+              created: market.created,
+            },
     },
     text: [
       changedText(
@@ -136,6 +154,15 @@ export async function initialiseChain(
         ({ setting, wanted, actual }) =>
           `  note: ${setting} is ${actual} on the chain, not ${wanted}; it stays so`,
       ),
+      ...(market === undefined
+        ? ['No market was opened: gtx market create opens one for the token that energy is to be paid with.']
+        : [
+            market.created.length > 0
+              ? `Set the market up: ${market.created.join(', ')}.`
+              : 'The market is set up already.',
+            `  market     ${market.market.toBase58()}`,
+            `  GRX mint   ${market.quoteMint.toBase58()} (gtx faucet --to WALLET --amount 100 gives some)`,
+          ]),
     ].join('\n'),
   };
 }

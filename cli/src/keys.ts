@@ -14,6 +14,9 @@ export const KEY_ROLES = {
   owner: { file: 'owner.json', does: 'the wallet that owns the meters and receives GRID' },
   feePayer: { file: 'fee-payer.json', does: 'pays the collector’s transaction fees; can mint nothing' },
   collectorAck: { file: 'collector-ack.json', does: 'signs the collector’s acknowledgements to the agents' },
+  oraclePublisher: { file: 'oracle-publisher.json', does: 'submits prices to the oracle’s feed' },
+  grxMint: { file: 'grx-mint.json', does: 'the address of the demo’s GRX; only for the embedded chain' },
+  grxAuthority: { file: 'grx-authority.json', does: 'mints the demo’s GRX; only for the embedded chain' },
 } as const;
 
 export type KeyRole = keyof typeof KEY_ROLES;

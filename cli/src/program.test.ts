@@ -202,7 +202,7 @@ describe('gtx keygen', () => {
     const first = JSON.parse((await gtx(['keygen', '--set', '--json'])).out) as {
       keys: { file: string; public_key: string }[];
     };
-    expect(first.keys).toHaveLength(6);
+    expect(first.keys).toHaveLength(9);
     for (const { file } of first.keys) expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, 'keys')).mode & 0o777).toBe(0o700);
     const second = JSON.parse((await gtx(['keygen', '--set', '--json'])).out) as typeof first;
@@ -210,7 +210,7 @@ describe('gtx keygen', () => {
       first.keys.map(({ public_key }) => public_key),
     );
     expect(JSON.stringify(second)).toContain('"created":false');
-    expect(new Set(second.keys.map(({ public_key }) => public_key)).size).toBe(6);
+    expect(new Set(second.keys.map(({ public_key }) => public_key)).size).toBe(9);
   });
 
   it('never replaces a file and never shows a secret', async () => {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type ProgramEnvironment, processEnvironment } from './command.js';
 import { addAgent } from './commands/agent.js';
 import { addAudit } from './commands/audit.js';
+import { addBrokerCommands } from './commands/broker.js';
 import { addCertificateCommands } from './commands/certificates.js';
 import { addChainCommands } from './commands/chain.js';
 import { addCollector } from './commands/collector.js';
@@ -49,6 +50,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addLocalnet,
     addSim,
     addCollector,
+    addBrokerCommands,
     addAgent,
     addProfileCommands,
   ]) {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { AlertDelivery, alertChannels } from './alerts/index.js';
 import { Alerts } from './alerts.js';
 import { Acks } from './broker/acks.js';
 import type { MqttBus, MqttHandlers } from './broker/bus.js';
@@ -13,13 +14,19 @@ import { EnvelopeSigner } from './broker/envelope.js';
 import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
+import { ChangeFeed } from './feed/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
 import { Ingest } from './ingest/ingest.js';
 import { Receiver } from './ingest/receive.js';
+import { LIVE_LIMITS, Live, liveMetrics, ReadingsAnnouncer, seenReading } from './live/index.js';
+import { loginMetrics, Sessions } from './login/index.js';
+import { LiveBooks } from './matching/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
+import { Reviews } from './review/reviews.js';
+import type { ReviewRoutesDeps } from './review/routes.js';
 import { storageFailure } from './store/errors.js';
 import { migrate } from './store/migrate.js';
 import { Partitions } from './store/partitions.js';
@@ -31,6 +38,8 @@ export interface ChainParts {
   settlement: SettlementPort;
   /** Issues certificates; undefined when that is switched off. */
   certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
+  /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
+  prepareHeld: ReviewRoutesDeps['prepareHeld'];
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
 }
@@ -119,10 +128,59 @@ async function assemble(
   stops.push(() => clearInterval(partitionTimer));
 
   const alerts = new Alerts(pool, logger);
+  const alertDelivery = new AlertDelivery({
+    pool,
+    alerts,
+    channels: alertChannels(config, { logger, now, version: VERSION }),
+    logger,
+    registry: metrics.registry,
+    now,
+  });
+  alertDelivery.start();
+  stops.push(() => alertDelivery.stop());
+  const reviews = new Reviews({ pool });
   const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
   const { mirror, settlement, certificates, chainUp } = chain;
   await mirror.start();
   stops.push(() => mirror.stop());
+  // What any collector on this database wrote, and the order books that follow it.
+  const changes = new ChangeFeed({ databaseUrl: config.databaseUrl, logger });
+  await changes.start();
+  stops.push(() => changes.stop());
+  const books = new LiveBooks({ pool, feed: changes, logger, now });
+  await books.start();
+  stops.push(() => books.stop());
+
+  const operatorWallets = config.operatorWallets?.split(',') ?? [];
+  const sessions = new Sessions({
+    pool,
+    logger,
+    now,
+    metrics: loginMetrics(metrics.registry),
+    operatorWallets,
+  });
+  sessions.start();
+  stops.push(() => sessions.stop());
+  const guides = () => [];
+  const live = new Live({
+    pool,
+    feed: changes,
+    books,
+    guides,
+    sessions,
+    logger,
+    now,
+    metrics: liveMetrics(metrics.registry),
+    limits: {
+      ...LIVE_LIMITS,
+      clients: config.liveClients,
+      clientsPerAddress: config.liveClientsPerAddress,
+    },
+  });
+  live.start();
+  stops.push(() => live.stop());
+  const announcer = new ReadingsAnnouncer({ pool, logger });
+  stops.push(() => announcer.stop());
 
   const signer = new EnvelopeSigner(options.ackSecretKey);
   const operator =
@@ -155,14 +213,20 @@ async function assemble(
     },
     onAnswers: (answers, source) => {
       if (source === 'mqtt') acks.acknowledge(answers);
+      const news = answers.map(seenReading).filter((reading) => reading !== undefined);
+      for (const { meterId, outcome } of news) if (outcome === 'stored') announcer.stored(meterId);
+      live.see(news);
     },
     onStored: () => settlement.wake(),
   });
   const receiver = new Receiver({ ingest, acks, pool, metrics, logger, now });
-  ingest.start();
-  stops.push(() => ingest.stop());
+  // At the end, in this order: nothing more is asked for, work for the chain is given back, what has come is stored, its
+  // acknowledgements leave, and then the connections end.
+  stops.push(() => bus.stop());
   acks.start();
   stops.push(() => acks.stop());
+  ingest.start();
+  stops.push(() => ingest.stop());
   await settlement.start();
   stops.push(() => settlement.stop());
   if (certificates) {
@@ -170,18 +234,28 @@ async function assemble(
     stops.push(() => certificates.stop());
   }
   await bus.start();
-  stops.push(() => bus.stop());
+  stops.push(() => bus.quiesce());
 
   const http = new HttpServer({
+    sessions,
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
+    live,
+    books,
+    guides,
     pool,
     metrics,
     logger,
     now,
     version: VERSION,
     facts: () => ({ mqttUrl: bus.url, ackPublicKey: signer.publicKey }),
+    review: {
+      pool,
+      reviews,
+      prepareHeld: chain.prepareHeld,
+      testAlerts: (by) => alertDelivery.test(by),
+    },
     health: async (): Promise<Health> => {
       const [database, chain] = await Promise.all([
         inTime(pool.query('SELECT 1').then(() => true)),
@@ -207,8 +281,14 @@ async function assemble(
       port: config.httpPort,
       burst: config.httpBurst,
       windowSeconds: config.httpWindowSeconds,
+      readsPerMinute: config.httpReadsPerMinute,
+      writesPerMinute: config.httpWritesPerMinute,
+      loginsPerMinute: config.httpLoginsPerMinute,
       trustProxy: config.httpTrustProxy,
       operator,
+      operatorWallets,
+      publicUrl: config.publicUrl,
+      loginDomains: config.loginDomains?.split(',') ?? [],
       tls: config.httpTls === 'on' ? tls : undefined,
     },
   });
@@ -254,6 +334,8 @@ function makeBus(
         username: config.mqttUsername,
         password: config.mqttPassword,
         caFile: config.mqttCaFile,
+        certFile: config.mqttCertFile,
+        keyFile: config.mqttKeyFile,
         shareGroup: config.mqttShareGroup,
       },
       deps,

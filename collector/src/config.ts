@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { GtxError, kwhToNkwh } from '@gridtokenx/protocol';
+import { GtxError, isBase58, kwhToNkwh } from '@gridtokenx/protocol';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -12,6 +12,9 @@ const url = (...protocols: string[]) =>
     },
     `must be a URL beginning with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
+
+const severity = z.enum(['info', 'warning', 'critical']);
+const mailAddress = z.email().max(254);
 
 function isKwh(text: string): boolean {
   try {
@@ -66,13 +69,24 @@ export const SETTINGS = {
     schema: z.string().min(1).optional(),
     doc: 'PEM file with the certificate authority of the external broker.',
   },
+  mqttCertFile: {
+    env: 'MQTT_CERT_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with the client certificate that the external broker wants (mutual TLS).',
+  },
+  mqttKeyFile: {
+    env: 'MQTT_KEY_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'PEM file with its private key, mode 0600.',
+  },
   mqttShareGroup: {
     env: 'GTX_MQTT_SHARE_GROUP',
     schema: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/)
       .optional(),
-    doc: 'Several collectors at one external MQTT 5 broker: the name of their shared subscription.',
+    doc: 'Several collectors at one external MQTT 5 broker: the name of their shared subscription. Best one that nobody can guess.',
+    secret: true,
   },
   mqttHost: {
     env: 'GTX_MQTT_HOST',
@@ -134,6 +148,21 @@ export const SETTINGS = {
     schema: seconds(1, 86_400).default(300),
     doc: 'The window of that limit.',
   },
+  httpReadsPerMinute: {
+    env: 'GTX_HTTP_READS_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(1_200),
+    doc: 'Requests a minute for lists and figures that one address, and one wallet, may make over HTTP.',
+  },
+  httpWritesPerMinute: {
+    env: 'GTX_HTTP_WRITES_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(120),
+    doc: 'The same for requests that ask the chain: transactions to build, submit and follow.',
+  },
+  httpLoginsPerMinute: {
+    env: 'GTX_HTTP_LOGINS_PER_MINUTE',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(60),
+    doc: 'The same for logins by wallet, their refreshing and ending.',
+  },
   httpTrustProxy: {
     env: 'GTX_HTTP_TRUST_PROXY',
     schema: z
@@ -142,16 +171,114 @@ export const SETTINGS = {
       .optional(),
     doc: 'Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas.',
   },
+  liveClients: {
+    env: 'GTX_LIVE_CLIENTS',
+    schema: z.coerce.number().int().min(1).max(100_000).default(5_000),
+    doc: 'Most clients of the WebSocket at once.',
+  },
+  liveClientsPerAddress: {
+    env: 'GTX_LIVE_CLIENTS_PER_ADDRESS',
+    schema: z.coerce.number().int().min(1).max(100_000).default(50),
+    doc: 'The same of one address (an IPv6 client is its /64).',
+  },
+  publicUrl: {
+    env: 'GTX_PUBLIC_URL',
+    schema: url('http:', 'https:').optional(),
+    doc: 'Where browsers find the collector, when that is not where it listens: a proxy, a name. Its host is the domain in the messages that wallets sign, and its pages may open the WebSocket.',
+  },
+  loginDomains: {
+    env: 'GTX_LOGIN_DOMAINS',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*$/, 'must be hosts separated by commas')
+      .optional(),
+    doc: 'Further hosts whose pages may ask for logins and open the WebSocket, separated by commas, with a port where it is not the usual one.',
+  },
+  operatorWallets: {
+    env: 'GTX_OPERATOR_WALLETS',
+    schema: z
+      .string()
+      .refine(
+        (text) => text.split(',').every((key) => isBase58(key, 32)),
+        'must be wallets separated by commas',
+      )
+      .optional(),
+    doc: "Wallets whose login is an operator's, separated by commas.",
+  },
   operatorUsername: {
     env: 'GTX_OPERATOR_USERNAME',
     schema: z.string().min(1).max(64).optional(),
-    doc: 'Read-only login for operators, at the embedded broker and for the HTTP pages about meters.',
+    doc: 'Login for operators: over HTTP for meters, reviews and alerts; at the embedded broker it may only read.',
   },
   operatorPassword: {
     env: 'GTX_OPERATOR_PASSWORD',
     schema: z.string().min(8).max(1024).optional(),
     doc: 'Its password, at least 8 characters.',
     secret: true,
+  },
+  alertLogSeverity: {
+    env: 'GTX_ALERT_LOG_SEVERITY',
+    schema: severity.default('info'),
+    doc: 'Least severity of alerts whose repetitions and end are logged: `info`, `warning` or `critical`. New ones always are.',
+  },
+  alertWebhookUrl: {
+    env: 'GTX_ALERT_WEBHOOK_URL',
+    schema: url('http:', 'https:').optional(),
+    doc: 'Where alerts are posted as signed JSON. https, except on this machine. See docs/alerts.md.',
+    secret: true,
+  },
+  alertWebhookSecret: {
+    env: 'GTX_ALERT_WEBHOOK_SECRET',
+    schema: z.string().min(16).max(1024).optional(),
+    doc: 'The secret that its requests are signed with (HMAC-SHA256), at least 16 characters.',
+    secret: true,
+  },
+  alertWebhookSeverity: {
+    env: 'GTX_ALERT_WEBHOOK_SEVERITY',
+    schema: severity.default('warning'),
+    doc: 'Least severity of the alerts that are posted.',
+  },
+  alertSmtpUrl: {
+    env: 'GTX_ALERT_SMTP_URL',
+    schema: url('smtp:', 'smtps:').optional(),
+    doc: 'Mail server for alerts: `smtps://host:465` or `smtp://host:587` (STARTTLS). Without TLS only on this machine.',
+  },
+  alertSmtpUsername: {
+    env: 'GTX_ALERT_SMTP_USERNAME',
+    schema: z.string().min(1).max(256).optional(),
+    doc: 'Login at the mail server.',
+  },
+  alertSmtpPassword: {
+    env: 'GTX_ALERT_SMTP_PASSWORD',
+    schema: z.string().min(1).max(1024).optional(),
+    doc: 'Its password.',
+    secret: true,
+  },
+  alertSmtpCaFile: {
+    env: 'GTX_ALERT_SMTP_CA_FILE',
+    schema: z.string().min(1).optional(),
+    doc: "PEM file with the authority of the mail server's certificate, when it is not a public one.",
+  },
+  alertMailFrom: {
+    env: 'GTX_ALERT_MAIL_FROM',
+    schema: mailAddress.optional(),
+    doc: 'Address that mails about alerts come from.',
+  },
+  alertMailTo: {
+    env: 'GTX_ALERT_MAIL_TO',
+    schema: z
+      .string()
+      .refine(
+        (text) => text.split(',').every((part) => mailAddress.safeParse(part.trim()).success),
+        'must be mail addresses separated by commas',
+      )
+      .optional(),
+    doc: 'Addresses that they go to, separated by commas.',
+  },
+  alertMailSeverity: {
+    env: 'GTX_ALERT_MAIL_SEVERITY',
+    schema: severity.default('warning'),
+    doc: 'Least severity of the alerts that are mailed.',
   },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
@@ -232,7 +359,8 @@ export const SETTINGS = {
 
 type SettingName = keyof typeof SETTINGS;
 
-function isLoopback(host: string): boolean {
+/** True for names and addresses of this machine, an IPv6 address without brackets. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
@@ -262,6 +390,34 @@ export const CollectorConfig = z.strictObject(shape).superRefine((config, contex
   }
   if (config.httpTls === 'on' && !encrypted) {
     issue('httpTls', 'needs a certificate (GTX_TLS_DIR or GTX_MQTT_TLS_CERT)');
+  }
+  if ((config.mqttCertFile === undefined) !== (config.mqttKeyFile === undefined)) {
+    issue('mqttCertFile', 'certificate and key go together');
+  }
+  if ((config.alertWebhookUrl === undefined) !== (config.alertWebhookSecret === undefined)) {
+    issue(
+      'alertWebhookUrl',
+      'a webhook needs its secret (GTX_ALERT_WEBHOOK_SECRET), and a secret its webhook',
+    );
+  }
+  if (config.alertWebhookUrl !== undefined) {
+    const { protocol, hostname } = new URL(config.alertWebhookUrl);
+    if (protocol !== 'https:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) {
+      issue('alertWebhookUrl', 'a webhook on another machine needs https');
+    }
+  }
+  const mail = [config.alertSmtpUrl, config.alertMailFrom, config.alertMailTo];
+  if (mail.some((part) => part !== undefined) && mail.includes(undefined)) {
+    issue('alertSmtpUrl', 'mail needs GTX_ALERT_SMTP_URL, GTX_ALERT_MAIL_FROM and GTX_ALERT_MAIL_TO');
+  }
+  if ((config.alertSmtpUsername === undefined) !== (config.alertSmtpPassword === undefined)) {
+    issue('alertSmtpUsername', 'name and password of the mail server go together');
+  }
+  if (
+    config.alertSmtpUrl !== undefined &&
+    /[/@?#]/.test(config.alertSmtpUrl.replace(/^smtps?:\/\//, '').replace(/\/$/, ''))
+  ) {
+    issue('alertSmtpUrl', 'must be a host and a port only; name and password have settings of their own');
   }
   if ((config.operatorUsername === undefined) !== (config.operatorPassword === undefined)) {
     issue('operatorUsername', 'operator name and password go together');

@@ -7,6 +7,7 @@ export {
   runAudit,
 } from './audit/index.js';
 export { EnvelopeSigner } from './broker/envelope.js';
+export { type BrokerRules, type BrokerRulesOptions, parseListen, writeBrokerRules } from './broker/rules.js';
 export type { RunningCollector } from './collector.js';
 export { CollectorConfig, flagOf, loadCollectorConfig, SETTINGS } from './config.js';
 export { openApiDocument } from './http/openapi.js';

@@ -5,6 +5,7 @@ import { CertificatesIssuer, certificatesMetrics } from './certificates/index.js
 import { type ChainParts, type ChainPartsDeps, type RunningCollector, runCollector } from './collector.js';
 import type { CollectorConfig } from './config.js';
 import { ChainMirror, mirrorMetrics } from './mirror/index.js';
+import { prepareHeldDecision } from './review/prepare.js';
 import { type Backlog, Settlement, settlementMetrics } from './settlement/index.js';
 
 export interface StartOptions {
@@ -89,5 +90,12 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
           metrics: certificatesMetrics(metrics.registry),
           config: { mode: config.certificates, minimumNkwh: kwhToNkwh(config.certificatesMinKwh) },
         });
-  return { mirror, settlement, certificates, chainUp: async () => (await currentSlot()) !== undefined };
+  return {
+    mirror,
+    settlement,
+    certificates,
+    prepareHeld: (reviewId, decision) =>
+      prepareHeldDecision({ pool: deps.pool, connection }, reviewId, decision),
+    chainUp: async () => (await currentSlot()) !== undefined,
+  };
 }

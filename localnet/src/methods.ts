@@ -226,6 +226,10 @@ export class Methods {
     this.#methods = new Map(Object.entries(this.#table()));
   }
 
+  get genesisHash(): string {
+    return this.#genesisHash;
+  }
+
   has(name: string): boolean {
     return this.#methods.has(name);
   }

@@ -137,6 +137,8 @@ test('serves health and metrics', async () => {
   await rpc(net.localnet.rpcUrl, 'getMoon');
   expect((await send({}, { method: 'GET', path: '/health' })).text).toBe('ok');
   expect(JSON.parse((await send({}, { method: 'GET', path: '/healthz' })).text)).toMatchObject({
+    component: 'localnet',
+    genesis_hash: net.localnet.genesisHash,
     status: 'ok',
   });
   const { text } = await send({}, { method: 'GET', path: '/metrics' });

@@ -205,6 +205,8 @@ export class RpcServer {
         return;
       case '/healthz': {
         const text = toJson({
+          component: 'localnet',
+          genesis_hash: this.#methods.genesisHash,
           status: unhealthy === undefined ? 'ok' : 'unhealthy',
           reason: unhealthy,
           slot: this.#chain.bank.clock.slot,

@@ -157,7 +157,8 @@ export const ERRORS = define({
     status: 401,
     retry: 'never',
     meaning: 'The login message, its signature or the password is wrong.',
-    action: 'Check the meter key and id; each served meter needs its own signed login message.',
+    action:
+      'Check which key signed, and what: a gateway signs a message for each meter, a wallet the text of a new challenge.',
   },
   LOGIN_STALE: {
     status: 401,
@@ -195,6 +196,12 @@ export const ERRORS = define({
     meaning: 'There is nothing at this address or with this id.',
     action: 'Check the path or id.',
   },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    retry: 'never',
+    meaning: 'At this path there is a WebSocket, and the request did not ask for one.',
+    action: 'Connect with a WebSocket client (RFC 6455).',
+  },
   METHOD_NOT_ALLOWED: {
     status: 405,
     retry: 'never',
@@ -206,6 +213,35 @@ export const ERRORS = define({
     retry: 'never',
     meaning: 'The request contradicts the present state.',
     action: 'Read the present state and decide again.',
+  },
+
+  // The market.
+  BALANCE_TOO_LOW: {
+    status: 422,
+    retry: 'never',
+    meaning: 'The wallet does not hold what the order or trade would take from it.',
+    action:
+      'Choose a smaller amount, cancel an order of the wallet, or get more of the token that details name.',
+  },
+  ORDER_CLOSED: {
+    status: 409,
+    retry: 'never',
+    meaning: 'The order was filled, cancelled or has expired, or less of it is left than was asked for.',
+    action: 'Look at the book and choose another order or amount.',
+  },
+  SELF_TRADE: {
+    status: 422,
+    retry: 'never',
+    meaning: 'Nobody trades with an order of their own.',
+    action: 'Take an order of another wallet, or cancel this one.',
+  },
+  MARKET_CLOSED: {
+    status: 409,
+    retry: 'later',
+    meaning:
+      'The market is paused, or its price feed has no price that counts now, or the price is outside its band.',
+    action:
+      'Look at the price and the market (gtx price, gtx market show). Orders can be cancelled all the time.',
   },
 
   // Values and messages.
@@ -362,6 +398,20 @@ export const ERRORS = define({
     retry: 'later',
     meaning: 'The transaction was not included before its blockhash expired.',
     action: 'It is signed again by itself; raise the priority fee if this repeats.',
+  },
+  TRANSACTION_INVALID: {
+    status: 400,
+    retry: 'never',
+    meaning:
+      'The transaction cannot be decoded, is too large or too old, or lacks a valid signature of one of its signers.',
+    action: 'Build it anew and submit it exactly as the wallet signed it, within a minute.',
+  },
+  TRANSACTION_FORBIDDEN: {
+    status: 403,
+    retry: 'never',
+    meaning: 'The transaction calls a program that is not relayed here.',
+    action:
+      "Send it to a Solana node; only transactions of this system's own programs go through the collector.",
   },
   SETTLEMENT_REVIEW: {
     status: 409,

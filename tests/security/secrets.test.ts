@@ -75,9 +75,12 @@ test('no log, file, answer, command line or message holds a secret, and key file
     [
       'collector-ack.json',
       'fee-payer.json',
+      'grx-authority.json',
+      'grx-mint.json',
       'guardian.json',
       'meters/MTR-DEMO-001.json',
       'operator-password',
+      'oracle-publisher.json',
       'owner.json',
       'postgres-password',
       'registrar.json',

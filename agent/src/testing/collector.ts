@@ -89,6 +89,8 @@ export class TestCollector {
   deliverAck: (send: () => void, ack: Ack) => void = (send) => send();
   /** Refuses a login by throwing. */
   checkLogin: (login: LoginPassword) => void = () => undefined;
+  /** A broker that knows passwords, and no signed logins. */
+  passwords: ReadonlyMap<string, string> | undefined;
   /** Stands in for the collector's clock, Unix seconds. */
   now: () => number = () => Math.floor(Date.now() / 1000);
   port = 0;
@@ -113,8 +115,14 @@ export class TestCollector {
   /** Opens the broker; a second time on the port of the first. */
   async start(): Promise<void> {
     const broker = await Aedes.createBroker({
-      authenticate: (_client, _username, password, done) => {
+      authenticate: (_client, username, password, done) => {
         try {
+          if (this.passwords !== undefined) {
+            const right =
+              password !== undefined && this.passwords.get(username ?? '') === password.toString();
+            done(right ? null : Object.assign(new Error('refused'), { returnCode: 4 }), right);
+            return;
+          }
           const login = parseJsonWith(LoginPassword, password ?? Buffer.alloc(0), 'LOGIN_REFUSED');
           this.checkLogin(login);
           this.logins.push(login);

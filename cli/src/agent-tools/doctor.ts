@@ -394,12 +394,13 @@ async function checkBroker(
       signature: encodeBase58(signer.signLogin(id, time)),
     })),
   );
-  const { url, cert_file: certFile, key_file: keyFile } = config.mqtt;
-  const { default: mqtt } = await import('mqtt');
+  const { url, username, password_file: passwordFile, cert_file: certFile, key_file: keyFile } = config.mqtt;
+  const [{ default: mqtt }, { readPasswordFile }] = await Promise.all([import('mqtt'), installerTools()]);
   const result = await new Promise<{ error?: Error & { code?: unknown } }>((resolve) => {
     let files = {};
     try {
       files = {
+        ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
         ...(ca === undefined ? {} : { ca }),
         ...(certFile === undefined ? {} : { cert: readFileSync(certFile, 'utf8') }),
         ...(keyFile === undefined ? {} : { key: readFileSync(keyFile, 'utf8') }),
@@ -410,7 +411,7 @@ async function checkBroker(
     }
     const client = mqtt.connect(url, {
       clientId: `gtx-doctor-${first.id}`,
-      username: first.id,
+      username: username ?? first.id,
       password,
       protocolVersion: 4,
       clean: true,
@@ -441,7 +442,9 @@ async function checkBroker(
       'broker',
       'fail',
       `${url} refuses the login`,
-      'Is each meter registered with the key in its key_file? Is the clock right?',
+      passwordFile === undefined
+        ? 'Is each meter registered with the key in its key_file? Is the clock right?'
+        : 'Are mqtt.username and mqtt.password_file those that gtx broker rules wrote, and has the broker read them since (SIGHUP)?',
     );
   else {
     const text = error.message || String(error.code);

@@ -73,12 +73,14 @@ interface InitOptions {
   readonly guardian?: string;
   readonly policy: 'interval-surplus' | 'net-over-all-time';
   readonly maxRatedWatts: number;
+  readonly market: boolean;
 }
 const chainInit: CommandDefinition<InitOptions> = {
   name: 'init',
   summary: 'Initialise mint, authorities and limits on a cluster where the programs are deployed.',
   description: `Signed by the programs' upgrade authority, which becomes admin. What is initialised already stays as it is, so
-running it twice changes nothing. The policy cannot be changed later.`,
+running it twice changes nothing. The policy cannot be changed later. On the embedded chain it also sets up a market to try
+things with: a GRX mint whose key lies in the data folder, a price feed with one publisher, and GRID against GRX.`,
   options: [
     rpc(),
     valueOption('--upgrade-authority-key <file>', 'key file (default: the data folder’s)'),
@@ -99,11 +101,12 @@ running it twice changes nothing. The policy cannot be changed later.`,
       1,
       4_294_967_295,
     ).default(100_000),
+    new Option('--no-market', 'on the embedded chain: no market'),
   ],
   examples: [
     {
       command: 'gtx chain init --rpc http://127.0.0.1:8899',
-      shows: 'Initialises registry and energy-token; again: "nothing was changed".',
+      shows: 'Initialises the programs and the market; again: "nothing was changed".',
     },
   ],
   action: (options, context) =>
@@ -114,6 +117,7 @@ running it twice changes nothing. The policy cannot be changed later.`,
         guardian: options.guardian,
         policy: options.policy,
         maxRatedWatts: options.maxRatedWatts,
+        market: options.market,
       }),
     ),
 };

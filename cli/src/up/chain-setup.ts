@@ -8,10 +8,10 @@ import {
   verifyUser,
 } from '@gridtokenx/chain';
 import type { Connection, Keypair } from '@solana/web3.js';
+import { type DemoMarket, isEmbeddedChain, type MarketKeys, setUpDemoMarket } from '../demo-market.js';
 import { ensureFunds } from '../funds.js';
 
-export interface SetupKeys {
-  readonly upgradeAuthority: Keypair;
+export interface SetupKeys extends Omit<MarketKeys, 'guardian'> {
   readonly registrar: Keypair;
   readonly guardian: Keypair;
   readonly owner: Keypair;
@@ -31,13 +31,15 @@ export interface DemoMeter {
  * only what is missing.
  *
  * @param progress what is being done, for the person who waits
+ * @returns the market of the embedded chain; undefined elsewhere, where a market is opened with `gtx market create`
  */
 export async function setUpChain(
   connection: Connection,
+  rpcUrl: string,
   keys: SetupKeys,
   meter: DemoMeter,
   progress: (text: string) => void,
-): Promise<void> {
+): Promise<DemoMarket | undefined> {
   const { upgradeAuthority, registrar, guardian, owner, feePayer } = keys;
   await ensureFunds(
     connection,
@@ -67,4 +69,9 @@ export async function setUpChain(
   if (registered.changed) progress(`registered meter ${meter.meterId}`);
   // A kill between registration and this would leave the owner without an account for GRID.
   await ensureTokenAccounts(connection, registrar, [owner.publicKey]);
+  if (!(await isEmbeddedChain(rpcUrl, connection))) return undefined;
+  const market = await setUpDemoMarket(connection, { ...keys, guardian: guardian.publicKey });
+  if (market !== undefined && market.created.length > 0)
+    progress(`set the market up: ${market.created.join(', ')}`);
+  return market;
 }

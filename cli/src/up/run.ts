@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { runAuditOnce } from '../audit.js';
 import { type DataLayout, dataLayout, prepareDataDir, resolveDataDir } from '../data-dir.js';
+import { type DemoMarket, demoMarketKeys } from '../demo-market.js';
 import { EXIT } from '../exit-codes.js';
 import { ensureKey } from '../key-files.js';
 import { keyPath, meterKeyPath, operatorPasswordPath, postgresPasswordPath } from '../keys.js';
@@ -130,6 +131,7 @@ class Up {
   readonly #external: RunningComponent[] = [];
   readonly #timings: Record<string, number> = {};
   #observer: Observer | undefined;
+  #market: DemoMarket | undefined;
   #observation: Observation = NOTHING_YET;
   #drawnLines = 0;
   #lastTrouble = '';
@@ -189,6 +191,7 @@ class Up {
       feePayer: ensureKey(keyPath(layout, 'feePayer')).keypair,
       collectorAck: ensureKey(keyPath(layout, 'collectorAck')).keypair,
       meter: ensureKey(meterKeyPath(layout, meterId)).keypair,
+      ...demoMarketKeys(layout),
     };
     const operatorPassword = ensureSecret(operatorPasswordPath(layout));
     const remembered = readPorts(layout.portsFile);
@@ -220,9 +223,15 @@ class Up {
       }
       const started = Date.now();
       const connection = openConnection(rpcUrl, wsUrl === undefined ? {} : { wsUrl });
-      await setUpChain(connection, keys, { meterId, ratedWatts, maxRatedWatts: MAX_RATED_WATTS }, (what) =>
-        this.#say(what),
+      const market = await setUpChain(
+        connection,
+        rpcUrl,
+        keys,
+        { meterId, ratedWatts, maxRatedWatts: MAX_RATED_WATTS },
+        (what) => this.#say(what),
       );
+      if (market !== undefined) this.#say(`market of GRID against GRX: ${market.market.toBase58()}`);
+      this.#market = market;
       this.#timings.chain_setup_ms = Date.now() - started;
       return { rpcUrl, wsUrl };
     };
@@ -346,6 +355,8 @@ class Up {
           mqtt_url: withoutPassword(places.mqttUrl),
           database_url: withoutPassword(places.databaseUrl),
           meter_id: this.#options.meterId,
+          market: this.#market?.market.toBase58() ?? null,
+          quote_mint: this.#market?.quoteMint.toBase58() ?? null,
         },
         '',
       );

@@ -245,7 +245,7 @@ describe('runAudit', () => {
     expect(missing?.signature).toBe(victim.rows[0].signature);
 
     await world.useEmptyDatabase();
-    expect(await kinds(false)).toEqual(['METER_MISSING', 'TRANSACTION_MISSING']);
+    expect(await kinds(false)).toEqual(['METER_MISSING', 'ROW_MISSING', 'TRANSACTION_MISSING']);
     expect(await kinds(true)).toEqual([]);
   });
 

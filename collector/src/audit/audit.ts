@@ -15,13 +15,27 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import sodium from 'sodium-native';
 import { Alerts } from '../alerts.js';
-import { fetchSnapshot, type MeterAccount, statusOf } from '../mirror/accounts.js';
+import { fetchSnapshot, type MeterAccount } from '../mirror/accounts.js';
 import type { LandedTransaction } from '../mirror/landed.js';
 import { ChainMirror } from '../mirror/mirror.js';
 import { bindNetwork } from '../mirror/network.js';
+import { balanceKeys, compareBalances, missingBalances, withoutBalance } from './balances.js';
 import { type CertificateFigures, compareCertificates, fetchCertificateAccounts } from './certificates.js';
 import { type Difference, Differences } from './differences.js';
-import { type DirectBurn, directBurns, programHistory } from './history.js';
+import { type DirectBurn, directBurns, isOnChain, programHistory } from './history.js';
+import { PROJECTIONS } from './projections.js';
+import {
+  type CompareContext,
+  compareRows,
+  type EscrowSeen,
+  LOOKS,
+  liveKeys,
+  ROWS_PER_LOOK,
+  walkProjection,
+  withoutRow,
+} from './rows.js';
+import { checkHoldings, type HoldingFigures } from './tokens.js';
+import { compareTransactions } from './transactions.js';
 
 export interface AuditDeps {
   readonly pool: pg.Pool;
@@ -32,6 +46,8 @@ export interface AuditDeps {
   readonly catchUp?: boolean;
   /** Differences told in full; the rest is only counted. Default 1000. */
   readonly maxDifferences?: number;
+  /** Ends the audit early: it throws the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** All amounts are nkWh (base units of GRID) as decimal strings. */
@@ -54,6 +70,34 @@ export interface AuditFigures {
   readonly signaturesVerified: number;
   readonly settlements: number;
   readonly certificates: CertificateFigures;
+  readonly market: MarketFigures;
+  readonly holdings: HoldingFigures;
+  /** Wallets' balances that were compared with their token accounts. */
+  readonly balances: number;
+  /** Wallets whose tokens moved past the programs since their balance was read. */
+  readonly balancesBehind: number;
+}
+
+/** All amounts are base units as decimal strings. */
+export interface MarketFigures {
+  readonly markets: number;
+  readonly openOrders: number;
+  /** Trades on the chain, and the GRID that changed hands in them. */
+  readonly trades: number;
+  readonly traded: string;
+  /** What open orders say that their escrows hold: GRID of sell orders, quote tokens of buy orders. */
+  readonly escrowedGrid: string;
+  readonly escrowedQuote: string;
+  /** Escrows that hold more than their order says: somebody's gift to the owner, and no fault. */
+  readonly gifts: readonly EscrowGift[];
+  readonly giftCount: number;
+}
+
+/** What an escrow holds beyond what its order says, in base units. */
+export interface EscrowGift {
+  readonly order: string;
+  readonly side: 'sell' | 'buy';
+  readonly amount: string;
 }
 
 export interface AuditReport {
@@ -72,8 +116,10 @@ export interface AuditReport {
 const PAGE = 1000;
 const METER_PAGE = 90;
 const KEY_PAGE = 100;
-/** A busy system moves while it is looked at: what differs is looked at again before it counts. */
-const LOOKS = 4;
+/** Told in full; the rest is counted. */
+const MAX_GIFTS = 100;
+/** Of wallets without a balance, so that a broken table does not fill the memory. */
+const MAX_MISSING = 10_000;
 
 /**
  * Walks from the token supply back to the signed readings and names everything that does not agree: supply,
@@ -104,6 +150,10 @@ class Audit {
   /** Accounts written by transactions with a cut log: not all that happened to them is among the events. */
   private readonly unlogged = new Set<string>();
   private readonly missing: string[] = [];
+  private readonly trades = { trades: 0, amount: 0n };
+  /** Escrows of open sell orders: they hold the GRID that is in no wallet. */
+  private readonly gridEscrows = new Set<string>();
+  private readonly withoutBalance = new Map<string, string>();
   private policy: Promise<number> | undefined;
 
   constructor(private readonly deps: AuditDeps) {
@@ -139,6 +189,9 @@ class Audit {
       await this.checkReadings();
       await this.checkSettlements();
       const certificates = await this.checkCertificates();
+      const market = await this.checkRows();
+      const holdings = await this.checkHoldings();
+      const balances = await this.checkBalances();
       const counts = await this.counts();
       return {
         ok: this.differences.count === 0,
@@ -156,7 +209,10 @@ class Audit {
           mintEvents: this.mintEvents,
           signaturesVerified: this.verified,
           ...counts,
+          ...balances,
           certificates,
+          market,
+          holdings,
         },
         differences: this.differences.list,
         differenceCount: this.differences.count,
@@ -171,6 +227,7 @@ class Audit {
   }
 
   private async bringUpToDate(): Promise<void> {
+    this.deps.signal?.throwIfAborted();
     if (this.deps.catchUp !== false) await this.mirror.catchUp();
   }
 
@@ -240,6 +297,7 @@ class Audit {
 
   private async checkHistory(): Promise<void> {
     for await (const { listed, transactions } of programHistory(this.deps.connection, this.slot)) {
+      this.deps.signal?.throwIfAborted();
       this.transactions += listed;
       for (const { events, recovery, signature } of transactions) {
         if (recovery) {
@@ -275,7 +333,7 @@ class Audit {
         [this.slot, after],
       );
       for (const { signature } of rows) {
-        if (await this.onChain(signature)) continue;
+        if (await isOnChain(this.deps.connection, signature)) continue;
         this.differences.add('TRANSACTION_UNKNOWN', {
           signature,
           expected: 'on the chain',
@@ -288,27 +346,10 @@ class Audit {
   }
 
   private async compareEvents(transactions: readonly LandedTransaction[]): Promise<void> {
-    const signatures = transactions.map(({ signature }) => signature);
-    const { rows } = await this.client.query<{
-      signature: string;
-      events: [number, string, unknown][] | null;
-    }>(
-      `SELECT t.signature, (SELECT json_agg(json_build_array(e.event_index, e.name, e.data) ORDER BY e.event_index)
-         FROM chain_events e WHERE e.signature = t.signature) AS events
-       FROM chain_transactions t WHERE t.signature = ANY($1::text[])`,
-      [signatures],
-    );
-    const stored = new Map(rows.map(({ signature, events }) => [signature, events ?? []]));
-    for (const { signature, events } of transactions) {
-      const found = stored.get(signature);
-      if (!found) {
-        this.missing.push(signature);
-        continue;
-      }
-      const expected = canonical(events.map(({ index, name, json }) => [index, name, json]));
-      const actual = canonical(found);
-      if (expected !== actual) this.differences.add('EVENT_DIFFERS', { signature, expected, actual });
-    }
+    const found = await compareTransactions(this.client, transactions, this.differences);
+    this.missing.push(...found.missing);
+    this.trades.trades += found.trades;
+    this.trades.amount += found.amount;
   }
 
   /** A slot may still have been filling when the database was brought up to date: what it lacks is looked for again. */
@@ -324,19 +365,6 @@ class Audit {
     for (const signature of missing) {
       if (found.has(signature)) continue;
       this.differences.add('TRANSACTION_MISSING', { signature, expected: 'applied', actual: 'absent' });
-    }
-  }
-
-  /** Whether a transaction that the listing did not show is on the chain nevertheless, and succeeded. */
-  private async onChain(signature: string): Promise<boolean> {
-    try {
-      const { value } = await this.deps.connection.getSignatureStatuses([signature], {
-        searchTransactionHistory: true,
-      });
-      const status = value[0];
-      return status !== null && status !== undefined && status.err === null;
-    } catch (error) {
-      throw toChainError(error);
     }
   }
 
@@ -369,6 +397,7 @@ class Audit {
       if (rowCount === 0) {
         this.differences.add('METER_MISSING', {
           meter: account?.meterId ?? address,
+          account: address,
           expected: 'in the database',
           actual: 'absent',
         });
@@ -389,9 +418,11 @@ class Audit {
       for (const meter of left) {
         const found = new Differences(Number.POSITIVE_INFINITY);
         const account = snapshot.meters.get(meter.address);
-        if (account) await this.compareMeter(meter, account, sums.get(meter.address) ?? NO_SUMS, found);
-        else
-          found.add('METER_UNKNOWN', { meter: meter.meter_id, expected: 'on the chain', actual: 'absent' });
+        if (account) this.compareMeter(meter, account, sums.get(meter.address) ?? NO_SUMS, found);
+        else {
+          const where = { meter: meter.meter_id, account: meter.address };
+          found.add('METER_UNKNOWN', { ...where, expected: 'on the chain', actual: 'absent' });
+        }
         if (found.count > 0 && look < LOOKS && this.deps.catchUp !== false) {
           again.push(meter);
           continue;
@@ -407,32 +438,13 @@ class Audit {
     }
   }
 
-  private async compareMeter(
+  /** What its row says is compared with the others, see {@link checkRows}. */
+  private compareMeter(
     { meter_id: meter, address }: { meter_id: string; address: string },
     account: MeterAccount,
     sums: EventSums,
     found: Differences,
-  ): Promise<void> {
-    const { rows } = await this.client.query<Record<string, string>>(
-      'SELECT * FROM meters WHERE meter_id = $1',
-      [meter],
-    );
-    const row = rows[0] ?? {};
-    const compare = (what: string, expected: bigint | string | number, column: string) =>
-      found.expect('METER_DIFFERS', what, expected, row[column] ?? 'nothing', { meter });
-    compare('meter id of the account', account.meterId, 'meter_id');
-    compare('owner', account.owner.toBase58(), 'wallet_address');
-    compare('public key', account.publicKey.toBase58(), 'public_key');
-    compare('rated power', account.ratedWatts, 'rated_watts');
-    compare('status', statusOf(account.status), 'status');
-    compare('last sequence', account.lastSequence, 'chain_sequence');
-    compare('produced', account.producedTotal, 'chain_produced_total');
-    compare('consumed', account.consumedTotal, 'chain_consumed_total');
-    compare('surplus', account.surplusTotal, 'chain_surplus_total');
-    compare('eligible', account.eligible, 'chain_eligible');
-    compare('settled', account.settled, 'chain_settled');
-    compare('minted', account.minted, 'chain_minted');
-    compare('held', account.held, 'chain_held');
+  ): void {
     const count = (what: string, fromEvents: bigint, counter: bigint) =>
       found.expect('COUNTER_DIFFERS', `${what} by events`, fromEvents, counter, { meter });
     count('minted', sums.minted, account.minted);
@@ -521,6 +533,90 @@ class Audit {
     }
   }
 
+  // --- rows that repeat accounts: meters, users, markets, orders, certificates, feeds, proposals
+
+  private get comparing(): CompareContext {
+    const { connection, catchUp } = this.deps;
+    const again = catchUp === false ? undefined : () => this.bringUpToDate();
+    return { db: this.client, connection, catchUp: again };
+  }
+
+  private async checkRows(): Promise<MarketFigures> {
+    const { connection } = this.deps;
+    const gifts: EscrowGift[] = [];
+    const sums = { sell: 0n, buy: 0n, gifts: 0, orders: 0 };
+    const seen = new Set<string>();
+    const onEscrow = (escrow: EscrowSeen): void => {
+      if (seen.has(escrow.order)) return;
+      seen.add(escrow.order);
+      sums.orders += 1;
+      sums[escrow.side] += escrow.escrowed;
+      if (escrow.side === 'sell') this.gridEscrows.add(escrow.account);
+      if (escrow.held <= escrow.escrowed) return;
+      sums.gifts += 1;
+      const amount = (escrow.held - escrow.escrowed).toString();
+      if (gifts.length < MAX_GIFTS) gifts.push({ order: escrow.order, side: escrow.side, amount });
+    };
+    for (const projection of PROJECTIONS) {
+      let after = '';
+      for (;;) {
+        this.deps.signal?.throwIfAborted();
+        const keys = await liveKeys(this.client, projection, after, ROWS_PER_LOOK);
+        this.differences.addAll(await compareRows(this.comparing, projection, keys, onEscrow));
+        after = keys.at(-1) ?? '';
+        if (keys.length < ROWS_PER_LOOK) break;
+      }
+      await walkProjection(connection, projection, async (keys) => {
+        const missing = await withoutRow(this.client, projection, keys);
+        this.differences.addAll(await compareRows(this.comparing, projection, missing, onEscrow));
+      });
+    }
+    const { rows } = await this.client.query<{ count: string }>('SELECT count(*) FROM markets');
+    return {
+      markets: Number(rows[0]?.count ?? 0),
+      openOrders: sums.orders,
+      trades: this.trades.trades,
+      traded: this.trades.amount.toString(),
+      escrowedGrid: sums.sell.toString(),
+      escrowedQuote: sums.buy.toString(),
+      gifts,
+      giftCount: sums.gifts,
+    };
+  }
+
+  // --- who holds the tokens
+
+  private async checkHoldings(): Promise<HoldingFigures> {
+    return checkHoldings(
+      this.deps.connection,
+      this.differences,
+      (address) => this.gridEscrows.has(address),
+      async (batch) => {
+        for (const { wallet, account } of await withoutBalance(this.client, batch)) {
+          if (this.withoutBalance.size < MAX_MISSING) this.withoutBalance.set(wallet, account);
+        }
+      },
+    );
+  }
+
+  private async checkBalances(): Promise<Pick<AuditFigures, 'balances' | 'balancesBehind'>> {
+    let balances = 0;
+    let behind = 0;
+    let after = { wallet: '', mint: '' };
+    for (;;) {
+      this.deps.signal?.throwIfAborted();
+      const keys = await balanceKeys(this.client, after, ROWS_PER_LOOK);
+      const found = await compareBalances(this.comparing, keys);
+      this.differences.addAll(found.differences);
+      balances += keys.length;
+      behind += found.behind.length;
+      after = keys.at(-1) ?? after;
+      if (keys.length < ROWS_PER_LOOK) break;
+    }
+    this.differences.addAll(await missingBalances(this.comparing, this.withoutBalance));
+    return { balances, balancesBehind: behind };
+  }
+
   // --- certificates
 
   /** Accounts are listed one kind after the other: in a busy system what differs is looked at again. */
@@ -592,6 +688,7 @@ class Audit {
          ORDER BY r.meter_id, r.sequence LIMIT ${PAGE}`,
         [meter, sequence],
       );
+      this.deps.signal?.throwIfAborted();
       for (const row of rows) this.checkReading(row);
       const last = rows.at(-1);
       if (!last || rows.length < PAGE) break;
@@ -769,7 +866,8 @@ class Audit {
         // One from after the audit's slot is asked for by itself.
         const there =
           seen ||
-          ((slot === null || Number(slot) > this.slot || executed) && (await this.onChain(signature)));
+          ((slot === null || Number(slot) > this.slot || executed) &&
+            (await isOnChain(this.deps.connection, signature)));
         if (executed && !there) {
           this.differences.add('SETTLEMENT_MISSING', {
             signature,
@@ -893,13 +991,4 @@ function alteredFields(row: ReadingRow): { expected: string; actual: string } | 
       return { expected: `${name} ${expected}`, actual: String(actual) };
   }
   return undefined;
-}
-
-/** JSON with sorted keys: jsonb does not keep their order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

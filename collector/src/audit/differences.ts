@@ -56,21 +56,66 @@ export const DIFFERENCES = {
     'A book’s totals are not the sum of its certificates. Pause certificates: the program counts wrongly.',
   CERTIFICATE_OVERLAP: 'Energy is in two certificates, or in one beyond its book. Pause certificates.',
   CERTIFICATE_UNKNOWN: 'A certificate belongs to no book. Pause certificates.',
+  TOKEN_SUM:
+    'The token accounts of GRID do not add up to the mint’s supply. Ask another node whether it shows all of them; if it says the same, stop settlement and trading.',
+  ESCROW_SHORT:
+    'An order’s escrow holds less than the order says. Pause the market: its program counts wrongly, or the node does not tell the truth.',
+  ORDER_MISSING:
+    'The chain has an order that the database does not know. gtx audit --repair reads it again from the chain.',
+  ORDER_UNKNOWN:
+    'The database has an open order that the chain does not know. It was closed, or a fork took it back: gtx audit --repair reads its history again.',
+  ORDER_DIFFERS:
+    'An order’s row is not what its account, or the event that closed it, says. gtx audit --repair reads it again from the chain; if it comes again, find out who writes to the database.',
+  TRADE_MISSING:
+    'The chain has a trade that the database does not have. gtx audit --repair applies its transaction again.',
+  TRADE_DIFFERS:
+    'A trade’s row is not what the chain’s event says. gtx audit --repair applies its transaction again; find out who writes to the database.',
+  TRADE_UNKNOWN:
+    'The database has a trade that the chain does not have. gtx audit --repair applies its transaction again, which takes it away; find out who writes to the database.',
+  BALANCE_DIFFERS:
+    'A wallet’s balance in the database is not what its token account holds, and no transfer explains it. gtx audit --repair reads the account again.',
+  BALANCE_MISSING:
+    'A wallet that takes part holds tokens of which the database knows nothing. gtx audit --repair reads the account.',
+  ROW_MISSING:
+    'The chain has an account (user, market, certificate, price feed, proposal) that the database does not know. gtx audit --repair reads it again from the chain.',
+  ROW_UNKNOWN:
+    'The database has a user, market, certificate, price feed or proposal that the chain does not know. gtx audit --repair reads its history again; what is left belongs to another chain.',
+  ROW_DIFFERS:
+    'A row is not what its account or its event says. gtx audit --repair reads it again from the chain; if it comes again, find out who writes to the database.',
 } as const;
 
 export type DifferenceKind = keyof typeof DIFFERENCES;
 
-/** One thing that does not agree. Amounts are nkWh as decimal strings. */
+/** One thing that does not agree. Amounts are nkWh (base units of tokens) as decimal strings. */
 export interface Difference {
   readonly kind: DifferenceKind;
+  /** What it is about, where the kind leaves it open: `market`, `feed`, ... */
+  readonly what?: string;
   readonly meter?: string;
   readonly sequence?: string;
   readonly signature?: string;
+  /** Position of the event in its transaction. */
+  readonly event?: string;
+  /** Address of the account, base58; of a user the wallet. */
+  readonly account?: string;
+  readonly wallet?: string;
+  readonly mint?: string;
   /** What should be there, and what is. */
   readonly expected: string;
   readonly actual: string;
   /** What to do about it. */
   readonly action: string;
+  /** When it was first seen, ISO 8601; only where differences are remembered. */
+  readonly since?: string;
+}
+
+/** What a difference is about, as one text: the same difference has the same one whenever it is found. */
+export function subjectOf(difference: Omit<Difference, 'expected' | 'actual' | 'action'>): string {
+  const { what, meter, sequence, signature, event, account, wallet, mint } = difference;
+  const parts = [what, meter, sequence, signature, event, account, wallet, mint].filter(
+    (part) => part !== undefined,
+  );
+  return parts.length === 0 ? 'chain' : parts.join('/');
 }
 
 /** Collects differences, the first `limit` of them in full. */
@@ -94,7 +139,7 @@ export class Differences {
     where: Omit<Difference, 'kind' | 'action' | 'expected' | 'actual'> = {},
   ): void {
     if (String(expected) === String(actual)) return;
-    this.add(kind, { ...where, expected: `${what} ${expected}`, actual: String(actual) });
+    this.add(kind, { ...where, expected: `${what} ${expected}`.trim(), actual: String(actual) });
   }
 
   addAll(others: readonly Difference[]): void {

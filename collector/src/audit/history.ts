@@ -9,6 +9,8 @@ import { decodeBase58 } from '@gridtokenx/protocol';
 import type { Connection, PublicKey, VersionedTransactionResponse } from '@solana/web3.js';
 import { type LandedTransaction, readLanded } from '../mirror/landed.js';
 
+/** The programs whose whole history the database repeats. */
+export const MIRRORED_PROGRAMS = [REGISTRY_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID];
 const LIST_PAGE = 1000;
 const FETCH_PAGE = 50;
 const PARALLEL_FETCHES = 8;
@@ -18,38 +20,57 @@ interface Listed {
   readonly slot: number;
 }
 
-/** The successful transactions of an address up to `maxSlot`, newest first. */
-async function* listed(connection: Connection, address: PublicKey, maxSlot: number): AsyncGenerator<Listed> {
-  let before: string | undefined;
-  for (;;) {
-    let page: Awaited<ReturnType<Connection['getSignaturesForAddress']>>;
-    try {
-      page = await connection.getSignaturesForAddress(
-        address,
-        { limit: LIST_PAGE, ...(before === undefined ? {} : { before }) },
-        'confirmed',
-      );
-    } catch (error) {
-      throw toChainError(error);
-    }
-    for (const { signature, slot, err } of page)
-      if (err === null && slot <= maxSlot) yield { signature, slot };
-    before = page.at(-1)?.signature;
-    if (page.length < LIST_PAGE || before === undefined) return;
+/**
+ * A page of an address's successful transactions, newest first.
+ * @param before the page begins behind this signature; '' begins with the newest.
+ * @returns `next` continues the list; undefined at its end.
+ */
+export async function listPage(
+  connection: Connection,
+  address: PublicKey,
+  before: string,
+): Promise<{ signatures: string[]; listed: Listed[]; next: string | undefined }> {
+  try {
+    const page = await connection.getSignaturesForAddress(
+      address,
+      { limit: LIST_PAGE, ...(before === '' ? {} : { before }) },
+      'confirmed',
+    );
+    const good = page.filter(({ err }) => err === null);
+    return {
+      signatures: good.map(({ signature }) => signature),
+      listed: good.map(({ signature, slot }) => ({ signature, slot })),
+      next: page.length < LIST_PAGE ? undefined : page.at(-1)?.signature,
+    };
+  } catch (error) {
+    throw toChainError(error);
   }
 }
 
-/** Two lists, newest first, as one without repetitions: a transaction of both programs is in both. */
-async function* merged(a: AsyncGenerator<Listed>, b: AsyncGenerator<Listed>): AsyncGenerator<Listed> {
-  let left = await a.next();
-  let right = await b.next();
+/** The successful transactions of an address up to `maxSlot`, newest first. */
+async function* listed(connection: Connection, address: PublicKey, maxSlot: number): AsyncGenerator<Listed> {
+  let before: string | undefined = '';
+  while (before !== undefined) {
+    const page: Awaited<ReturnType<typeof listPage>> = await listPage(connection, address, before);
+    for (const item of page.listed) if (item.slot <= maxSlot) yield item;
+    before = page.next;
+  }
+}
+
+/** Lists, newest first, as one without repetitions: a transaction of several programs is in several. */
+async function* merged(lists: readonly AsyncGenerator<Listed>[]): AsyncGenerator<Listed> {
+  const heads = await Promise.all(lists.map((list) => list.next()));
   let slot = Number.POSITIVE_INFINITY;
   let inSlot = new Set<string>();
-  while (!left.done || !right.done) {
-    const takeLeft = right.done || (!left.done && left.value.slot >= right.value.slot);
-    const value = (takeLeft ? left.value : right.value) as Listed;
-    if (takeLeft) left = await a.next();
-    else right = await b.next();
+  for (;;) {
+    let newest = -1;
+    for (const [index, head] of heads.entries()) {
+      if (!head.done && head.value.slot > (heads[newest]?.value?.slot ?? -1)) newest = index;
+    }
+    const value = heads[newest]?.value as Listed | undefined;
+    const list = lists[newest];
+    if (!value || !list) return;
+    heads[newest] = await list.next();
     if (value.slot !== slot) {
       slot = value.slot;
       inSlot = new Set();
@@ -60,9 +81,10 @@ async function* merged(a: AsyncGenerator<Listed>, b: AsyncGenerator<Listed>): As
   }
 }
 
+/** Transactions as the node tells them, in the given order; null for one that it does not show. */
 async function fetchAll(
   connection: Connection,
-  page: readonly Listed[],
+  page: readonly Pick<Listed, 'signature'>[],
 ): Promise<(VersionedTransactionResponse | null)[]> {
   const found: (VersionedTransactionResponse | null)[] = [];
   for (let start = 0; start < page.length; start += PARALLEL_FETCHES) {
@@ -83,6 +105,30 @@ async function fetchAll(
     }
   }
   return found;
+}
+
+/** Reads transactions from the chain and takes them apart; what the node does not show is left out. */
+export async function readTransactions(
+  connection: Connection,
+  signatures: readonly string[],
+): Promise<LandedTransaction[]> {
+  const page = signatures.map((signature) => ({ signature }));
+  const responses = await fetchAll(connection, page);
+  return page.flatMap(({ signature }, index) => {
+    const response = responses[index];
+    return response ? [readLanded(signature, response)] : [];
+  });
+}
+
+/** Whether a transaction is on the chain and succeeded, also when no listing shows it. */
+export async function isOnChain(connection: Connection, signature: string): Promise<boolean> {
+  try {
+    const { value } = await connection.getSignatureStatuses([signature], { searchTransactionHistory: true });
+    const status = value[0];
+    return status !== null && status !== undefined && status.err === null;
+  } catch (error) {
+    throw toChainError(error);
+  }
 }
 
 async function* inPages<T>(items: AsyncGenerator<T>, size: number): AsyncGenerator<T[]> {
@@ -106,18 +152,10 @@ export async function* programHistory(
   connection: Connection,
   maxSlot: number,
 ): AsyncGenerator<{ listed: number; transactions: LandedTransaction[] }> {
-  const all = merged(
-    listed(connection, REGISTRY_PROGRAM_ID, maxSlot),
-    listed(connection, ENERGY_TOKEN_PROGRAM_ID, maxSlot),
-  );
+  const all = merged(MIRRORED_PROGRAMS.map((program) => listed(connection, program, maxSlot)));
   for await (const page of inPages(all, FETCH_PAGE)) {
-    const responses = await fetchAll(connection, page);
-    const transactions: LandedTransaction[] = [];
-    page.forEach(({ signature }, index) => {
-      const response = responses[index];
-      if (response) transactions.push(readLanded(signature, response));
-    });
-    yield { listed: page.length, transactions };
+    const signatures = page.map(({ signature }) => signature);
+    yield { listed: page.length, transactions: await readTransactions(connection, signatures) };
   }
 }
 

@@ -1,8 +1,8 @@
 import { parseTopic, TOPIC_ROOT, type TopicKind } from '@gridtokenx/protocol';
 
 /** What a gateway says and what it hears (the protocol's table of topics). */
-const PUBLISHED_BY_GATEWAY: ReadonlySet<TopicKind> = new Set(['reading', 'telemetry', 'status']);
-const HEARD_BY_GATEWAY: ReadonlySet<TopicKind> = new Set(['ack', 'command']);
+export const PUBLISHED_BY_GATEWAY: ReadonlySet<TopicKind> = new Set(['reading', 'telemetry', 'status']);
+export const HEARD_BY_GATEWAY: ReadonlySet<TopicKind> = new Set(['ack', 'command']);
 
 export type Principal = { role: 'operator' } | { role: 'gateway'; meters: ReadonlyMap<string, boolean> };
 

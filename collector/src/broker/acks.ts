@@ -15,6 +15,7 @@ const RESEND_AFTER_MILLIS = 30_000;
 const RESEND_AGAIN_MILLIS = 600_000;
 const RESEND_CHECK_MILLIS = 10_000;
 const MAX_HOLES_WATCHED = 100_000;
+const LONGEST_GOODBYE_MILLIS = 3_000;
 
 export interface AcksDeps {
   pool: pg.Pool;
@@ -33,6 +34,8 @@ export interface AcksDeps {
 export class Acks {
   private readonly holes = new Map<string, { since: number; askedAt: number | undefined }>();
   private timer: NodeJS.Timeout | undefined;
+  /** On their way to the broker. */
+  private readonly sending = new Set<Promise<void>>();
 
   constructor(private readonly deps: AcksDeps) {}
 
@@ -41,8 +44,15 @@ export class Acks {
     this.timer.unref();
   }
 
-  stop(): void {
+  /** Resolves when what was to be said has left, or after a moment when the broker does not take it. */
+  async stop(): Promise<void> {
     clearInterval(this.timer);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LONGEST_GOODBYE_MILLIS);
+    });
+    await Promise.race([Promise.all(this.sending), late]);
+    clearTimeout(timer);
   }
 
   /** Acknowledges a batch's answers. What was neither stored nor refused is left out: it comes again. */
@@ -150,7 +160,8 @@ export class Acks {
   private send(ack: Ack): void {
     const { topic, payload } = this.deps.signer.ack(ack);
     this.deps.metrics.acks.inc();
-    void this.deps.bus.publish(topic, payload);
+    const sent = this.deps.bus.publish(topic, payload).finally(() => this.sending.delete(sent));
+    this.sending.add(sent);
   }
 
   private watchHole(meterId: string, hole: boolean): void {

@@ -1,6 +1,11 @@
 /** What the collector needs of MQTT, whether the broker runs in this process or elsewhere. */
 export interface MqttBus {
   start(): Promise<void>;
+  /**
+   * Before the end: asks for nothing more, so that other collectors get it, and takes what is on its way already.
+   * Messages still go out. Never rejects.
+   */
+  quiesce(): Promise<void>;
   stop(): Promise<void>;
   /** QoS 1. Resolves when the broker has it; never rejects: a lost message is sent again on the next occasion. */
   publish(topic: string, payload: string, options?: { retain?: boolean }): Promise<void>;

@@ -85,6 +85,8 @@ export class OwnAuthority implements TlsSource {
       /** DNS names and addresses under which gateways know the server. */
       names: readonly string[];
       clientCaFile?: string | undefined;
+      /** Another server of this authority keeps its certificate in a file of its own. Default: `server.pem`. */
+      serverFile?: string | undefined;
       now: () => number;
     },
   ) {
@@ -95,7 +97,7 @@ export class OwnAuthority implements TlsSource {
   async load(): Promise<TlsMaterial> {
     const { folder, names, clientCaFile, now } = this.options;
     const authority = await this.authority();
-    const file = join(folder, 'server.pem');
+    const file = join(folder, this.options.serverFile ?? 'server.pem');
     let pem = readIfThere(file);
     if (pem === undefined || !isGood(pem, authority.cert, names, now())) {
       pem = await issue(authority, {
@@ -120,6 +122,18 @@ export class OwnAuthority implements TlsSource {
     return split(
       await issue(authority, { commonName, names: [], usage: CLIENT_AUTH, days: CLIENT_DAYS, nowMs }),
     );
+  }
+
+  /** The authority's own certificate (PEM), for those who are to trust it. */
+  async certificate(): Promise<string> {
+    return (await this.authority()).cert;
+  }
+
+  /** That of a client as it is, or a new one when it is nearly over, damaged, or of another authority or name. */
+  async renewClient(commonName: string, material: TlsMaterial | undefined): Promise<TlsMaterial> {
+    const { cert: issuer } = await this.authority();
+    const good = material !== undefined && isGoodClient(material, issuer, commonName, this.options.now());
+    return good ? material : await this.issueClient(commonName);
   }
 
   private async authority(): Promise<{ cert: string; key: string }> {
@@ -211,6 +225,23 @@ function isGood(pem: string, authority: string, names: readonly string[], nowMs:
   );
 }
 
+/** Whether a client's certificate and key belong together, and the certificate is of this authority, and not nearly over. */
+function isGoodClient(material: TlsMaterial, authority: string, commonName: string, nowMs: number): boolean {
+  try {
+    const cert = new NodeCertificate(material.cert);
+    return (
+      Date.parse(cert.validTo) - nowMs > RENEW_BEFORE_DAYS * DAY_MS &&
+      Date.parse(cert.validFrom) <= nowMs &&
+      cert.subject === `CN=${commonName}` &&
+      cert.verify(new NodeCertificate(authority).publicKey) &&
+      cert.checkPrivateKey(createPrivateKey(material.key))
+    );
+  } catch {
+    // What cannot be read is replaced.
+    return false;
+  }
+}
+
 /** 16 random bytes, positive (RFC 5280, 4.1.2.2). */
 function serialNumber(): string {
   const bytes = randomBytes(16);
@@ -262,7 +293,8 @@ function replaceFile(file: string, text: string, mode: number): void {
   renameSync(made, file);
 }
 
-function readSecretPem(path: string): string {
+/** A PEM file that others must not be able to read. @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS */
+export function readSecretPem(path: string): string {
   const text = readPem(path);
   if ((statSync(path).mode & 0o077) !== 0) {
     throw new GtxError('KEY_FILE_PERMISSIONS', `${path} can be read by others; run chmod 600 ${path}`);
@@ -270,7 +302,8 @@ function readSecretPem(path: string): string {
   return text;
 }
 
-function readPem(path: string): string {
+/** A PEM file. @throws GtxError CONFIG_INVALID */
+export function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

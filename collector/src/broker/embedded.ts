@@ -50,6 +50,7 @@ const NOWHERE = '$gtx/dropped';
 export class EmbeddedBroker implements MqttBus {
   private broker: Aedes | undefined;
   private server: Server | undefined;
+  private closed: Promise<void> | undefined;
   private readonly sockets = new Set<Socket>();
   private readonly sessions = new WeakMap<object, Session>();
   private readonly log: LogLimiter;
@@ -146,13 +147,19 @@ export class EmbeddedBroker implements MqttBus {
     });
   }
 
+  /** Nobody new is let in. Who is connected still gets acknowledgements. */
+  async quiesce(): Promise<void> {
+    const { server } = this;
+    this.closed ??= server && new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
   async stop(): Promise<void> {
-    const { server, broker } = this;
+    const { broker } = this;
     clearInterval(this.keeper);
-    const closed = server && new Promise<void>((resolve) => server.close(() => resolve()));
+    await this.quiesce();
     if (broker !== undefined) await new Promise<void>((resolve) => broker.close(resolve));
     for (const socket of this.sockets) socket.destroy();
-    await closed;
+    await this.closed;
   }
 
   private async tlsServer(source: TlsSource, accept: (socket: Socket) => void): Promise<TlsServer> {

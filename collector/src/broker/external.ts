@@ -1,22 +1,32 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { parseTopic, READINGS_FILTER, TOPIC_ROOT } from '@gridtokenx/protocol';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import type { MqttBus, MqttHandlers } from './bus.js';
+import { readPem, readSecretPem } from './certificates.js';
 
 export interface ExternalBrokerOptions {
   url: string;
   username: string | undefined;
   password: string | undefined;
   caFile: string | undefined;
+  /** Client certificate and its key, where the broker wants one. */
+  certFile?: string | undefined;
+  keyFile?: string | undefined;
   /** Shared subscription (MQTT 5, 4.8.2): several collectors divide the readings between them. */
   shareGroup: string | undefined;
 }
 
+/** What the broker has set aside for us still comes after the end of the subscription, in one go. */
+const SILENCE_MILLIS = 200;
+const LONGEST_DRAIN_MILLIS = 5_000;
+
 /** The collector as a client of somebody else's broker, which then has to keep the topics apart. */
 export class ExternalBroker implements MqttBus {
   private client: MqttClient | undefined;
+  private quiet = false;
+  /** When a reading came last, by a clock that is never set. */
+  private heardAt = 0;
 
   constructor(
     private readonly options: ExternalBrokerOptions,
@@ -33,7 +43,7 @@ export class ExternalBroker implements MqttBus {
 
   /** Begins to connect and goes on trying: a broker that is away does not keep the collector from starting. */
   async start(): Promise<void> {
-    const { url, username, password, caFile, shareGroup } = this.options;
+    const { url, username, password, caFile, certFile, keyFile, shareGroup } = this.options;
     const { logger } = this.deps;
     const client = mqtt.connect(url, {
       // Unique, so that two collectors never throw each other out [MQTT-3.1.4-2].
@@ -46,21 +56,20 @@ export class ExternalBroker implements MqttBus {
       queueQoSZero: false,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
-      ...(caFile !== undefined && { ca: readFileSync(caFile) }),
+      ...(caFile !== undefined && { ca: readPem(caFile) }),
+      ...(certFile !== undefined && { cert: readPem(certFile) }),
+      ...(keyFile !== undefined && { key: readSecretPem(keyFile) }),
     });
     this.client = client;
-    const readings = shareGroup === undefined ? READINGS_FILTER : `$share/${shareGroup}/${READINGS_FILTER}`;
     client.on('connect', () => {
       logger.info({ url }, 'connected to the broker');
-      client.subscribe(
-        { [readings]: { qos: 1 }, [`${TOPIC_ROOT}/+/status`]: { qos: 1 } },
-        (error, granted) => {
-          const refused = granted?.filter((grant) => grant.qos >= 128);
-          if (error || (refused && refused.length > 0)) {
-            logger.error({ err: error, refused }, 'the broker refuses the subscription to readings');
-          }
-        },
-      );
+      if (this.quiet) return;
+      client.subscribe(this.filters, { qos: 1 }, (error, granted) => {
+        const refused = granted?.filter((grant) => grant.qos >= 128);
+        if (error || (refused && refused.length > 0)) {
+          logger.error({ err: error, refused }, 'the broker refuses the subscription to readings');
+        }
+      });
     });
     client.on('error', (error) => logger.warn({ reason: error.message, url }, 'broker connection error'));
     client.on('offline', () => logger.warn({ url }, 'the broker is away'));
@@ -69,6 +78,7 @@ export class ExternalBroker implements MqttBus {
     client.handleMessage = (packet, done) => {
       const target = parseTopic(packet.topic);
       if (target?.kind === 'reading') {
+        this.heardAt = performance.now();
         const wait = this.deps.handlers.onReading(target.meterId, bytesOf(packet.payload));
         if (wait === undefined) done();
         else void wait.then(() => done());
@@ -77,6 +87,27 @@ export class ExternalBroker implements MqttBus {
       if (target?.kind === 'status' && !packet.retain) this.status(target.meterId, packet.payload);
       done();
     };
+  }
+
+  async quiesce(): Promise<void> {
+    const { client } = this;
+    this.quiet = true;
+    if (client === undefined || !client.connected) return;
+    const begun = performance.now();
+    const leftMillis = () => LONGEST_DRAIN_MILLIS - (performance.now() - begun);
+    try {
+      await inTime(client.unsubscribeAsync(this.filters), leftMillis());
+    } catch (error) {
+      // The broker has gone too: then nothing more comes from it either.
+      this.deps.logger.debug({ err: error }, 'the subscriptions could not be ended');
+      return;
+    }
+    this.heardAt = performance.now();
+    for (;;) {
+      const silentMillis = performance.now() - this.heardAt;
+      if (silentMillis >= SILENCE_MILLIS || leftMillis() <= 0) return;
+      await new Promise((resolve) => setTimeout(resolve, SILENCE_MILLIS - silentMillis));
+    }
   }
 
   async stop(): Promise<void> {
@@ -96,6 +127,13 @@ export class ExternalBroker implements MqttBus {
     });
   }
 
+  /** What is subscribed to: readings, shared with other collectors where there are any, and who is there. */
+  private get filters(): string[] {
+    const { shareGroup } = this.options;
+    const share = shareGroup === undefined ? '' : `$share/${shareGroup}/`;
+    return [`${share}${READINGS_FILTER}`, `${TOPIC_ROOT}/+/status`];
+  }
+
   private status(meterId: string, payload: string | Buffer): void {
     let state: unknown;
     try {
@@ -110,4 +148,17 @@ export class ExternalBroker implements MqttBus {
 
 function bytesOf(payload: string | Buffer): Buffer {
   return typeof payload === 'string' ? Buffer.from(payload) : payload;
+}
+
+/** @throws Error when it takes longer */
+async function inTime<T>(what: Promise<T>, millis: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('the broker does not answer')), millis);
+  });
+  try {
+    return await Promise.race([what, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

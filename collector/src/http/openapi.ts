@@ -1,6 +1,7 @@
 import { ERRORS } from '@gridtokenx/protocol';
 import { z } from 'zod';
-import { ErrorBodySchema, errorsByStatus, ROUTES, type Route } from './schemas.js';
+import { type Access, errorsByStatus, type Route } from './route.js';
+import { ErrorBodySchema, ROUTES } from './schemas.js';
 
 type Json = Record<string, unknown>;
 
@@ -47,6 +48,23 @@ function responses(route: Route): Json {
   return result;
 }
 
+const SECURITY: Record<Access, Json[]> = {
+  public: [],
+  meter: [{ meter: [] }],
+  wallet: [{ wallet: [] }],
+  own: [{ wallet: [] }, { operator: [] }],
+  operator: [{ operator: [] }, { wallet: [] }],
+};
+
+/** `get /api/orders/{address}` is `getOrdersByAddress`. */
+function operationId({ method, path }: Route): string {
+  const words = path
+    .replace(/^\/api\//, '')
+    .replaceAll(/\{(\w+)\}/g, 'by-$1')
+    .split(/[^A-Za-z0-9]+/);
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
 /** The OpenAPI 3.1 document of the collector, made from the schemas that requests are validated with. */
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
@@ -56,8 +74,9 @@ export function openApiDocument(version: string): Json {
     path[route.method] = {
       summary: route.summary,
       description: route.description,
-      ...(route.operator && { security: [{ operator: [] }] }),
-      ...(route.meterLogin && { security: [{ meter: [] }] }),
+      operationId: operationId(route),
+      tags: [route.tag],
+      ...(SECURITY[route.access].length > 0 && { security: SECURITY[route.access] }),
       ...((route.params || route.query) && { parameters: parameters(route) }),
       ...(route.body && {
         requestBody: {
@@ -82,6 +101,7 @@ export function openApiDocument(version: string): Json {
       schemas: { Error: jsonSchema(ErrorBodySchema) },
       securitySchemes: {
         operator: { type: 'http', scheme: 'basic' },
+        wallet: { type: 'http', scheme: 'bearer', description: "A wallet's session: see `/api/auth/login`" },
         meter: {
           type: 'http',
           scheme: 'GTXA',

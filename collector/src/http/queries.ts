@@ -2,16 +2,20 @@ import { encodeBase58, formatTimestamp, GtxError, type LastReading, nkwhToKwh } 
 import type pg from 'pg';
 import type { z } from 'zod';
 import { STORED_STATUSES, type StoredStatus } from '../validate/rules.js';
-import type { CollectorStatus, MeterState, ReadingsPage, StoredReading } from './schemas.js';
+import { decodeCursor, page } from './cursor.js';
+import {
+  type CollectorStatus,
+  CSV_COLUMNS,
+  type MeterState,
+  type ReadingsPage,
+  type StoredReading,
+} from './schemas.js';
 
-/** @throws GtxError NOT_FOUND */
-export async function meterState(pool: pg.Pool, meterId: string): Promise<z.infer<typeof MeterState>> {
-  const { rows } = await pool.query(
-    `SELECT m.*, u.verified FROM meters m JOIN users u ON u.id = m.user_id WHERE m.meter_id = $1`,
-    [meterId],
-  );
-  const row = rows[0];
-  if (row === undefined) throw new GtxError('NOT_FOUND', 'no such meter');
+type Meter = z.infer<typeof MeterState>;
+
+const METER = 'SELECT m.*, u.verified FROM meters m JOIN users u ON u.id = m.user_id';
+
+function meterItem(row: pg.QueryResultRow): Meter {
   return {
     meter_id: row.meter_id,
     wallet_address: row.wallet_address,
@@ -28,28 +32,88 @@ export async function meterState(pool: pg.Pool, meterId: string): Promise<z.infe
   };
 }
 
+/** Meters by their ids: a wallet's, or all. */
+export async function metersPage(
+  pool: pg.Pool,
+  wallet: string | undefined,
+  { limit, cursor }: { limit: number; cursor?: string | undefined },
+): Promise<{ items: Meter[]; next_cursor: string | null }> {
+  const [after] = decodeCursor(cursor, ['text']) ?? [];
+  const { rows } = await pool.query(
+    `${METER} WHERE m.meter_id > $1 ${wallet === undefined ? '' : 'AND u.wallet_address = $3'}
+     ORDER BY m.meter_id LIMIT $2`,
+    [after ?? '', limit + 1, ...(wallet === undefined ? [] : [wallet])],
+  );
+  return page(rows, limit, meterItem, (row) => [row.meter_id]);
+}
+
+/**
+ * @param wallet who asks; undefined: an operator
+ * @throws GtxError NOT_FOUND, FORBIDDEN for another's
+ */
+export async function meterState(pool: pg.Pool, meterId: string, wallet: string | undefined): Promise<Meter> {
+  const { rows } = await pool.query(`${METER} WHERE m.meter_id = $1`, [meterId]);
+  const row = rows[0];
+  if (row === undefined) throw new GtxError('NOT_FOUND', 'no such meter');
+  if (wallet !== undefined && row.wallet_address !== wallet) throw notYours();
+  return meterItem(row);
+}
+
+const notYours = () => new GtxError('FORBIDDEN', "this is another wallet's meter");
+
+/** Whose readings of which meter, and from when. */
+export interface ReadingsAsked {
+  meterId: string;
+  /** Only readings of the time in which the meter was this wallet's; undefined: all. */
+  wallet: string | undefined;
+  /** Unix seconds. */
+  from: number | undefined;
+  to: number | undefined;
+}
+
+/** @throws GtxError NOT_FOUND, FORBIDDEN for a meter that never was the wallet's */
+export async function assertReadable(pool: pg.Pool, { meterId, wallet }: ReadingsAsked): Promise<void> {
+  const { rows } = await pool.query<{ own: boolean }>(
+    `SELECT $2::text IS NULL OR wallet_address = $2 OR EXISTS (
+       SELECT FROM meter_readings r WHERE r.meter_id = m.meter_id AND r.wallet_address = $2) AS own
+     FROM meters m WHERE meter_id = $1`,
+    [meterId, wallet ?? null],
+  );
+  if (rows[0] === undefined) throw new GtxError('NOT_FOUND', 'no such meter');
+  if (!rows[0].own) throw notYours();
+}
+
+function readingsWhere({ meterId, wallet, from, to }: ReadingsAsked, values: unknown[]): string {
+  const parts = [`meter_id = $${values.push(meterId)}`];
+  if (wallet !== undefined) parts.push(`wallet_address = $${values.push(wallet)}`);
+  if (from !== undefined) parts.push(`reading_timestamp >= to_timestamp($${values.push(from)})`);
+  if (to !== undefined) parts.push(`reading_timestamp < to_timestamp($${values.push(to)})`);
+  return parts.join(' AND ');
+}
+
 /**
  * A page of a meter's readings, newest sequence first.
  * @param cursor sequences below this one
- * @throws GtxError NOT_FOUND
+ * @throws GtxError NOT_FOUND, FORBIDDEN
  */
 export async function readingsPage(
   pool: pg.Pool,
-  meterId: string,
+  asked: ReadingsAsked,
   limit: number,
   cursor: string | undefined,
 ): Promise<z.infer<typeof ReadingsPage>> {
-  const known = await pool.query('SELECT FROM meters WHERE meter_id = $1', [meterId]);
-  if (known.rowCount === 0) throw new GtxError('NOT_FOUND', 'no such meter');
+  await assertReadable(pool, asked);
+  const values: unknown[] = [];
+  const where = readingsWhere(asked, values);
+  const before = cursor === undefined ? '' : `AND sequence < $${values.push(cursor)}::numeric`;
   const { rows } = await pool.query(
-    `SELECT * FROM meter_readings WHERE meter_id = $1 AND ($2::numeric IS NULL OR sequence < $2::numeric)
-     ORDER BY sequence DESC LIMIT $3`,
-    [meterId, cursor ?? null, limit + 1],
+    `SELECT * FROM meter_readings WHERE ${where} ${before} ORDER BY sequence DESC LIMIT $${values.push(limit + 1)}`,
+    values,
   );
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
   return {
-    readings: page.map(
+    items: shown.map(
       (row): StoredReading => ({
         id: row.id,
         meter_id: row.meter_id,
@@ -73,6 +137,41 @@ export async function readingsPage(
     ),
     next_cursor: rows.length > limit && last !== undefined ? last.sequence : null,
   };
+}
+
+/** Rows of a table that are read, and held in memory, at once. */
+const CSV_ROWS = 1_000;
+
+/** A meter's readings as lines of CSV, oldest first, read as fast as they are taken. */
+export async function* readingsCsv(pool: pg.Pool, asked: ReadingsAsked): AsyncGenerator<string> {
+  const total = (text: string) => nkwhToKwh(BigInt(text));
+  let after = '-1';
+  for (;;) {
+    const values: unknown[] = [];
+    const { rows } = await pool.query(
+      `SELECT * FROM meter_readings WHERE ${readingsWhere(asked, values)} AND sequence > $${values.push(after)}::numeric
+       ORDER BY sequence LIMIT ${CSV_ROWS}`,
+      values,
+    );
+    if (after === '-1') yield `${CSV_COLUMNS.join(',')}\r\n`;
+    const lines = rows.map((row) =>
+      // Numbers, times, names of ours and base58: nothing to quote, and nothing that a table calculation would execute.
+      [
+        formatTimestamp(Number(row.interval_start)),
+        formatTimestamp(Number(row.interval_end)),
+        row.sequence,
+        total(row.produced_total),
+        total(row.consumed_total),
+        total(row.surplus_total),
+        total(row.amount_nkwh),
+        row.status,
+        row.mint_tx_signature ?? '',
+      ].join(','),
+    );
+    if (lines.length > 0) yield `${lines.join('\r\n')}\r\n`;
+    if (rows.length < CSV_ROWS) return;
+    after = rows.at(-1)?.sequence;
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { ERRORS } from '@gridtokenx/protocol';
 import { z } from 'zod';
-import { errorsByStatus, ROUTES, type Route } from './schemas.js';
+import { type Access, errorsByStatus, type Route } from './route.js';
+import { ROUTES } from './schemas.js';
 
 interface Property {
   type?: string;
@@ -40,6 +41,24 @@ function table(schema: z.ZodType, io: 'input' | 'output'): string[] {
   return ['| field | type | what |', '|---|---|---|', ...rowsOf(json), ''];
 }
 
+const ACCESS: Record<Access, string[] | undefined> = {
+  public: undefined,
+  wallet: ["Needs a wallet's session: the header `Authorization: Bearer <access token>`."],
+  own: [
+    "Needs a wallet's session (`Authorization: Bearer <access token>`), which sees what is its own, or the operator's login,",
+    'which sees all.',
+  ],
+  operator: [
+    "Needs the operator's login (HTTP Basic) or the session of an operator's wallet. Where no login is configured, it is",
+    'answered on loopback only.',
+  ],
+  meter: [
+    "Needs the meter's login: the header `Authorization: GTXA <Unix seconds>.<signature>`, the signature (base58) being the",
+    "meter key's over the login message of that time (see [protocol.md](protocol.md)). The time must be within 5 minutes of",
+    "the collector's and newer than the meter's last login, over HTTP or at the broker.",
+  ],
+};
+
 function section(route: Route): string[] {
   const lines = [
     `## ${route.method.toUpperCase()} ${route.path}`,
@@ -47,20 +66,8 @@ function section(route: Route): string[] {
     `**${route.summary}.** ${route.description}`,
     '',
   ];
-  if (route.operator) {
-    lines.push(
-      "Needs the operator's login (HTTP Basic). Where none is configured, it is answered on loopback only.",
-      '',
-    );
-  }
-  if (route.meterLogin) {
-    lines.push(
-      "Needs the meter's login: the header `Authorization: GTXA <Unix seconds>.<signature>`, the signature (base58) being the",
-      "meter key's over the login message of that time (see [protocol.md](protocol.md)). The time must be within 5 minutes of",
-      "the collector's and newer than the meter's last login, over HTTP or at the broker.",
-      '',
-    );
-  }
+  const access = ACCESS[route.access];
+  if (access !== undefined) lines.push(...access, '');
   if (route.params) lines.push('In the path:', '', ...table(route.params, 'input'));
   if (route.query) lines.push('In the query:', '', ...table(route.query, 'input'));
   if (route.body) lines.push('Body (JSON):', '', ...table(route.body, 'input'));

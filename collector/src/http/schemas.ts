@@ -1,16 +1,20 @@
 /** Schemas of the HTTP interface: requests are validated, the OpenAPI document and docs/http.md generated from them. */
 import {
   DeliverReadings,
-  ERRORS,
-  type ErrorCode,
-  isMeterId,
   LastReading,
+  MAX_READINGS_PER_REQUEST,
   SignedEnvelope,
   SubmitReading,
   SubmitReadingResult,
 } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { LIVE_ROUTES } from '../live/route.js';
+import { LOGIN_ROUTES } from '../login/routes.js';
+import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
+import { cursor, instant, isoTime, kwh, limit, meterId, pageOf, wallet } from './fields.js';
+import { MARKET_ROUTES } from './market-schemas.js';
+import { type Route, route } from './route.js';
 
 export const Health = z.strictObject({
   status: z.enum(['ok', 'degraded']),
@@ -35,13 +39,6 @@ export const ServerTime = z.strictObject({
   iso: z.string().meta({ examples: ['2023-11-14T22:30:00Z'] }),
 });
 
-const meterId = z
-  .string()
-  .refine(isMeterId, 'must be a meter id')
-  .meta({ examples: ['MTR-001'] });
-const kwh = z.string().meta({ description: 'kWh as decimal text', examples: ['15.3'] });
-const isoTime = z.string().meta({ examples: ['2023-11-14T22:30:00Z'] });
-
 export const StoredReading = z.strictObject({
   id: z.string(),
   meter_id: meterId,
@@ -64,18 +61,32 @@ export const StoredReading = z.strictObject({
 });
 export type StoredReading = z.infer<typeof StoredReading>;
 
-export const ReadingsPage = z.strictObject({
-  readings: z.array(StoredReading),
-  next_cursor: z.string().nullable().meta({ description: 'Give it as `cursor` for the next page' }),
-});
+export const ReadingsPage = pageOf(StoredReading);
 
+const period = {
+  from: instant.optional().meta({ description: 'Readings whose interval ends then or later' }),
+  to: instant.optional().meta({ description: 'and before' }),
+};
 export const ReadingsQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
+  ...period,
+  limit,
   cursor: z
     .string()
     .regex(/^[1-9][0-9]{0,19}$/, 'must be a cursor from an earlier page')
     .optional(),
 });
+
+export const CSV_COLUMNS = [
+  'interval_start',
+  'interval_end',
+  'sequence',
+  'produced_total_kwh',
+  'consumed_total_kwh',
+  'surplus_total_kwh',
+  'surplus_kwh',
+  'status',
+  'mint_tx_signature',
+] as const;
 
 export const MeterParams = z.strictObject({ meter_id: meterId });
 
@@ -119,200 +130,254 @@ export const ErrorBodySchema = z.strictObject({
   }),
 });
 
-interface Answer {
-  description: string;
-  schema?: z.ZodType;
-  contentType?: string;
-}
+/** A reading's body has some 750 bytes. */
+const DELIVERED_READING_BYTES = 2 * 1024;
 
-export interface Route {
-  method: 'get' | 'post';
-  /** With OpenAPI's `{name}` parameters. */
-  path: string;
-  summary: string;
-  description: string;
-  body?: z.ZodType;
-  query?: z.ZodObject;
-  params?: z.ZodObject;
-  /** Needs the operator's login (HTTP Basic), where one is configured. */
-  operator?: boolean;
-  /** Needs a login message (`GTXA`) signed by the meter's key, in the header Authorization. */
-  meterLogin?: boolean;
-  answers: Record<number, Answer>;
-  errors: ErrorCode[];
-}
+export const submitReading = route({
+  method: 'post',
+  path: '/api/meters/submit-reading',
+  tag: 'Readings',
+  summary: 'Submit a signed reading',
+  description:
+    'Stores a reading signed by its meter. Checked in this order: signature, freshness, duplicates, amount; then ' +
+    "meter, owner, wallet and key. `kwh_amount` must equal the surplus since the meter's previous accepted reading, " +
+    "and `reading_timestamp` the interval's end. The answer is given when the reading is durable, not before.",
+  body: SubmitReading,
+  rawBody: true,
+  access: 'public',
+  limit: 'submit',
+  answers: {
+    200: { description: 'The identical reading is stored already.', schema: SubmitReadingResult },
+    201: {
+      description: 'Stored; `covered` when a later reading already carries its energy.',
+      schema: SubmitReadingResult,
+    },
+    202: {
+      description: 'Stored, and held for review: above 100 kWh. Nothing of the meter settles until then.',
+      schema: SubmitReadingResult,
+    },
+  },
+  errors: [
+    'INVALID_BODY',
+    'INVALID_SIGNATURE',
+    'METER_NOT_REGISTERED',
+    'METER_SUSPENDED',
+    'USER_NOT_VERIFIED',
+    'WALLET_MISMATCH',
+    'KEY_MISMATCH',
+    'DUPLICATE_READING',
+    'SEQUENCE_CONFLICT',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'READING_TOO_OLD',
+    'READING_IN_FUTURE',
+    'INTERVAL_INVALID',
+    'SEQUENCE_INVALID',
+    'AMOUNT_MISMATCH',
+    'TOTALS_DECREASED',
+    'TOTALS_INCONSISTENT',
+    'RATE_LIMITED',
+    'STORAGE_UNAVAILABLE',
+    'CHAIN_UNAVAILABLE',
+    'SERVICE_STOPPING',
+    'INTERNAL',
+  ],
+});
+
+export const deliverReadings = route({
+  method: 'post',
+  path: '/api/meters/{meter_id}/readings',
+  tag: 'Readings',
+  summary: "Deliver a gateway's readings",
+  description:
+    'The second way for a gateway whose broker is away. Each reading is what the gateway would publish on ' +
+    '`gtx/v1/{meter_id}/reading` and is judged by the same rules, in order. The answer is what the collector would ' +
+    'publish on `gtx/v1/{meter_id}/ack`: an acknowledgement in a signed envelope, bound to that topic, given when the ' +
+    'readings are durable. A reading that it does not mention is to be sent again.',
+  params: MeterParams,
+  body: DeliverReadings,
+  bodyLimit: MAX_READINGS_PER_REQUEST * DELIVERED_READING_BYTES,
+  rawBody: true,
+  access: 'meter',
+  limit: 'deliver',
+  answers: { 200: { description: 'The signed acknowledgement.', schema: SignedEnvelope } },
+  errors: [
+    'INVALID_BODY',
+    'UNAUTHENTICATED',
+    'LOGIN_REFUSED',
+    'LOGIN_STALE',
+    'METER_NOT_REGISTERED',
+    'NOT_FOUND',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'RATE_LIMITED',
+    'STORAGE_UNAVAILABLE',
+    'CHAIN_UNAVAILABLE',
+    'SERVICE_STOPPING',
+    'INTERNAL',
+  ],
+});
+
+export const getLastReading = route({
+  method: 'get',
+  path: '/api/meters/{meter_id}/last-reading',
+  tag: 'Readings',
+  summary: "A meter's newest reading, for the holder of its key",
+  description:
+    'For a gateway that has its key and has lost its store. Check the signature over the 48 bytes before believing ' +
+    'them. At most 30 requests a minute from one address.',
+  params: MeterParams,
+  access: 'meter',
+  limit: 'recover',
+  answers: { 200: { description: 'The newest reading, if there is one.', schema: LastReading } },
+  errors: [
+    'UNAUTHENTICATED',
+    'LOGIN_REFUSED',
+    'LOGIN_STALE',
+    'METER_NOT_REGISTERED',
+    'NOT_FOUND',
+    'RATE_LIMITED',
+    'STORAGE_UNAVAILABLE',
+    'CHAIN_UNAVAILABLE',
+  ],
+});
+
+export const getTime = route({
+  method: 'get',
+  path: '/api/time',
+  tag: 'Service',
+  summary: "The collector's clock",
+  description: 'For a gateway whose login was refused as stale.',
+  access: 'public',
+  answers: { 200: { description: 'The time.', schema: ServerTime } },
+  errors: [],
+});
+
+export const listMeters = route({
+  method: 'get',
+  path: '/api/meters',
+  tag: 'Meters',
+  summary: 'Meters',
+  description: "A wallet's meters by their ids, or for an operator all.",
+  query: z.strictObject({
+    wallet: wallet.optional().meta({ description: 'For operators: whose; all unless given' }),
+    limit,
+    cursor,
+  }),
+  access: 'own',
+  limit: 'read',
+  answers: { 200: { description: 'A page.', schema: pageOf(MeterState) } },
+  errors: [],
+});
+
+export const getMeter = route({
+  method: 'get',
+  path: '/api/meters/{meter_id}',
+  tag: 'Meters',
+  summary: 'A meter',
+  description: 'What the collector knows of a meter, and how far it has come.',
+  params: MeterParams,
+  access: 'own',
+  limit: 'read',
+  answers: { 200: { description: 'The meter.', schema: MeterState } },
+  errors: [],
+});
+
+export const listReadings = route({
+  method: 'get',
+  path: '/api/meters/{meter_id}/readings',
+  tag: 'Meters',
+  summary: "A meter's readings",
+  description:
+    'Newest first. A wallet sees the readings from the time in which the meter was its own, whoever has it now.',
+  params: MeterParams,
+  query: ReadingsQuery,
+  access: 'own',
+  limit: 'read',
+  answers: { 200: { description: 'A page.', schema: ReadingsPage } },
+  errors: [],
+});
+
+export const getReadingsCsv = route({
+  method: 'get',
+  path: '/api/meters/{meter_id}/readings.csv',
+  tag: 'Meters',
+  summary: "A meter's readings as a table",
+  description: `Oldest first: ${CSV_COLUMNS.map((name) => `\`${name}\``).join(', ')}. Energy in kWh, times in UTC. At most 366 days at once.`,
+  params: MeterParams,
+  query: z.strictObject(period),
+  access: 'own',
+  limit: 'read',
+  answers: {
+    200: { description: 'The table, with a line of names first (RFC 4180).', contentType: 'text/csv' },
+  },
+  errors: [],
+});
+
+export const getStatus = route({
+  method: 'get',
+  path: '/api/status',
+  tag: 'Service',
+  summary: 'Figures',
+  description: 'How many meters, readings and mints there are, and what waits for a person.',
+  access: 'operator',
+  limit: 'read',
+  answers: { 200: { description: 'The figures.', schema: CollectorStatus } },
+  errors: ['UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
+});
+
+export const getHealth = route({
+  method: 'get',
+  path: '/healthz',
+  tag: 'Service',
+  summary: 'Health',
+  description: '200 while readings can be stored, 503 otherwise; the body says what is wrong.',
+  access: 'public',
+  answers: {
+    200: { description: 'Readings can be stored.', schema: Health },
+    503: { description: 'They cannot.', schema: Health },
+  },
+  errors: [],
+});
+
+export const getMetrics = route({
+  method: 'get',
+  path: '/metrics',
+  tag: 'Service',
+  summary: 'Figures for Prometheus',
+  description: 'Text format.',
+  access: 'public',
+  answers: { 200: { description: 'The figures.', contentType: 'text/plain' } },
+  errors: [],
+});
+
+export const getOpenApi = route({
+  method: 'get',
+  path: '/openapi.json',
+  tag: 'Service',
+  summary: 'This interface as OpenAPI 3.1',
+  description: 'Generated from the schemas that requests are validated with.',
+  access: 'public',
+  answers: { 200: { description: 'The document.', contentType: 'application/json' } },
+  errors: [],
+});
 
 /** Every route of the collector. */
-export const ROUTES: Route[] = [
-  {
-    method: 'post',
-    path: '/api/meters/submit-reading',
-    summary: 'Submit a signed reading',
-    description:
-      'Stores a reading signed by its meter. Checked in this order: signature, freshness, duplicates, amount; then ' +
-      "meter, owner, wallet and key. `kwh_amount` must equal the surplus since the meter's previous accepted reading, " +
-      "and `reading_timestamp` the interval's end. The answer is given when the reading is durable, not before.",
-    body: SubmitReading,
-    answers: {
-      200: { description: 'The identical reading is stored already.', schema: SubmitReadingResult },
-      201: {
-        description: 'Stored; `covered` when a later reading already carries its energy.',
-        schema: SubmitReadingResult,
-      },
-      202: {
-        description: 'Stored, and held for review: above 100 kWh. Nothing of the meter settles until then.',
-        schema: SubmitReadingResult,
-      },
-    },
-    errors: [
-      'INVALID_BODY',
-      'INVALID_SIGNATURE',
-      'METER_NOT_REGISTERED',
-      'METER_SUSPENDED',
-      'USER_NOT_VERIFIED',
-      'WALLET_MISMATCH',
-      'KEY_MISMATCH',
-      'DUPLICATE_READING',
-      'SEQUENCE_CONFLICT',
-      'PAYLOAD_TOO_LARGE',
-      'UNSUPPORTED_MEDIA_TYPE',
-      'READING_TOO_OLD',
-      'READING_IN_FUTURE',
-      'INTERVAL_INVALID',
-      'SEQUENCE_INVALID',
-      'AMOUNT_MISMATCH',
-      'TOTALS_DECREASED',
-      'TOTALS_INCONSISTENT',
-      'RATE_LIMITED',
-      'STORAGE_UNAVAILABLE',
-      'CHAIN_UNAVAILABLE',
-      'SERVICE_STOPPING',
-      'INTERNAL',
-    ],
-  },
-  {
-    method: 'post',
-    path: '/api/meters/{meter_id}/readings',
-    summary: "Deliver a gateway's readings",
-    description:
-      'The second way for a gateway whose broker is away. Each reading is what the gateway would publish on ' +
-      '`gtx/v1/{meter_id}/reading` and is judged by the same rules, in order. The answer is what the collector would ' +
-      'publish on `gtx/v1/{meter_id}/ack`: an acknowledgement in a signed envelope, bound to that topic, given when the ' +
-      'readings are durable. A reading that it does not mention is to be sent again.',
-    params: MeterParams,
-    body: DeliverReadings,
-    meterLogin: true,
-    answers: { 200: { description: 'The signed acknowledgement.', schema: SignedEnvelope } },
-    errors: [
-      'INVALID_BODY',
-      'UNAUTHENTICATED',
-      'LOGIN_REFUSED',
-      'LOGIN_STALE',
-      'METER_NOT_REGISTERED',
-      'NOT_FOUND',
-      'PAYLOAD_TOO_LARGE',
-      'UNSUPPORTED_MEDIA_TYPE',
-      'RATE_LIMITED',
-      'STORAGE_UNAVAILABLE',
-      'CHAIN_UNAVAILABLE',
-      'SERVICE_STOPPING',
-      'INTERNAL',
-    ],
-  },
-  {
-    method: 'get',
-    path: '/api/meters/{meter_id}/last-reading',
-    summary: "A meter's newest reading, for the holder of its key",
-    description:
-      'For a gateway that has its key and has lost its store. Check the signature over the 48 bytes before believing ' +
-      'them. At most 30 requests a minute from one address.',
-    params: MeterParams,
-    meterLogin: true,
-    answers: { 200: { description: 'The newest reading, if there is one.', schema: LastReading } },
-    errors: [
-      'UNAUTHENTICATED',
-      'LOGIN_REFUSED',
-      'LOGIN_STALE',
-      'METER_NOT_REGISTERED',
-      'NOT_FOUND',
-      'RATE_LIMITED',
-      'STORAGE_UNAVAILABLE',
-      'CHAIN_UNAVAILABLE',
-    ],
-  },
-  {
-    method: 'get',
-    path: '/api/time',
-    summary: "The collector's clock",
-    description: 'For a gateway whose login was refused as stale.',
-    answers: { 200: { description: 'The time.', schema: ServerTime } },
-    errors: [],
-  },
-  {
-    method: 'get',
-    path: '/api/meters/{meter_id}',
-    summary: 'A meter',
-    description: 'What the collector knows of a meter, and how far it has come.',
-    params: MeterParams,
-    operator: true,
-    answers: { 200: { description: 'The meter.', schema: MeterState } },
-    errors: ['NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
-  },
-  {
-    method: 'get',
-    path: '/api/meters/{meter_id}/readings',
-    summary: "A meter's readings",
-    description: 'Newest first, in pages.',
-    params: MeterParams,
-    query: ReadingsQuery,
-    operator: true,
-    answers: { 200: { description: 'A page.', schema: ReadingsPage } },
-    errors: ['INVALID_BODY', 'NOT_FOUND', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
-  },
-  {
-    method: 'get',
-    path: '/api/status',
-    summary: 'Figures',
-    description: 'How many meters, readings and mints there are, and what waits for a person.',
-    operator: true,
-    answers: { 200: { description: 'The figures.', schema: CollectorStatus } },
-    errors: ['UNAUTHENTICATED', 'FORBIDDEN', 'STORAGE_UNAVAILABLE'],
-  },
-  {
-    method: 'get',
-    path: '/healthz',
-    summary: 'Health',
-    description: '200 while readings can be stored, 503 otherwise; the body says what is wrong.',
-    answers: {
-      200: { description: 'Readings can be stored.', schema: Health },
-      503: { description: 'They cannot.', schema: Health },
-    },
-    errors: [],
-  },
-  {
-    method: 'get',
-    path: '/metrics',
-    summary: 'Figures for Prometheus',
-    description: 'Text format.',
-    answers: { 200: { description: 'The figures.', contentType: 'text/plain' } },
-    errors: [],
-  },
-  {
-    method: 'get',
-    path: '/openapi.json',
-    summary: 'This interface as OpenAPI 3.1',
-    description: 'Generated from the schemas that requests are validated with.',
-    answers: { 200: { description: 'The document.', contentType: 'application/json' } },
-    errors: [],
-  },
+export const ROUTES: readonly Route[] = [
+  submitReading,
+  deliverReadings,
+  getLastReading,
+  ...LOGIN_ROUTES,
+  ...LIVE_ROUTES,
+  ...REVIEW_ROUTES,
+  listMeters,
+  getMeter,
+  listReadings,
+  getReadingsCsv,
+  ...MARKET_ROUTES,
+  getTime,
+  getStatus,
+  getHealth,
+  getMetrics,
+  getOpenApi,
 ];
-
-/** Refusals of a route grouped by HTTP status, in the order of the status. */
-export function errorsByStatus(route: Route): Map<number, ErrorCode[]> {
-  const groups = new Map<number, ErrorCode[]>();
-  for (const code of route.errors) {
-    const { status } = ERRORS[code];
-    groups.set(status, [...(groups.get(status) ?? []), code]);
-  }
-  return new Map([...groups].sort(([a], [b]) => a - b));
-}

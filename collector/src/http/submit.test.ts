@@ -393,10 +393,10 @@ describe('the other routes', () => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: { readings: { sequence: string }[]; next_cursor: string | null } = JSON.parse(
+      const page: { items: { sequence: string }[]; next_cursor: string | null } = JSON.parse(
         (await get(`/api/meters/${meter.meterId}/readings?limit=2${cursor ? `&cursor=${cursor}` : ''}`)).text,
       );
-      seen.push(...page.readings.map((reading) => reading.sequence));
+      seen.push(...page.items.map((reading) => reading.sequence));
       cursor = page.next_cursor;
     } while (cursor !== null);
     expect(seen).toEqual(['5', '4', '3', '2', '1']);

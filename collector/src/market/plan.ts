@@ -56,6 +56,8 @@ export interface PlanTerms {
   maxPairs?: number;
   /** Orders that cannot trade now, by address: found unusable before sending, or refused by the chain. */
   blocked?: (order: BookOrder) => boolean;
+  /** Pairs that are not to be tried now, though both orders may trade with others. */
+  blockedPair?: (sell: BookOrder, buy: BookOrder) => boolean;
 }
 
 /** What fits into one transaction. */
@@ -104,7 +106,7 @@ interface Left {
  * @returns pairs in the order in which they must be carried out
  */
 export function planPairs(book: OrderBook, terms: PlanTerms): PlannedPair[] {
-  const { feeBps, band, blocked } = terms;
+  const { feeBps, band, blocked, blockedPair } = terms;
   const maxPairs = terms.maxPairs ?? Number.POSITIVE_INFINITY;
   const latest = book.now + (terms.marginSeconds ?? 0);
   const usable = (order: BookOrder) => order.expiresAt > latest && !blocked?.(order);
@@ -120,6 +122,7 @@ export function planPairs(book: OrderBook, terms: PlanTerms): PlannedPair[] {
       if (bid === undefined || bid.order.price < sell.price) break;
       if (bid.left.remaining === 0n || bid.order.owner === sell.owner) continue;
       const buy = bid.order;
+      if (blockedPair?.(sell, buy)) continue;
       const fill = crossFill({ ...stateOf(sell), ...left }, { ...stateOf(buy), ...bid.left }, feeBps, band);
       // A pair that the chain would refuse, for the band: the same orders can still trade with others.
       if ('refused' in fill) continue;

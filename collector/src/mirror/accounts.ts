@@ -81,9 +81,13 @@ export async function fetchSnapshot(
 
 /**
  * Writes a snapshot into `users` and `meters`, inside the caller's transaction. A row that a newer slot wrote
- * stays as it is.
+ * stays as it is, unless `force` says that what it has is wrong.
  */
-export async function writeSnapshot(client: pg.ClientBase, snapshot: AccountSnapshot): Promise<void> {
+export async function writeSnapshot(
+  client: pg.ClientBase,
+  snapshot: AccountSnapshot,
+  force = false,
+): Promise<void> {
   const { slot, meters, users } = snapshot;
   const wallets = [...users].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [wallet, user] of wallets) {
@@ -91,8 +95,8 @@ export async function writeSnapshot(client: pg.ClientBase, snapshot: AccountSnap
       `INSERT INTO users (wallet_address, verified, registered_at, slot) VALUES ($1, $2, to_timestamp($3), $4)
        ON CONFLICT (wallet_address) DO UPDATE SET verified = excluded.verified,
          registered_at = excluded.registered_at, slot = excluded.slot, updated_at = now()
-       WHERE users.slot <= excluded.slot`,
-      [wallet, isSet(user.verified), Number(user.registeredAt), slot],
+       WHERE users.slot <= excluded.slot OR $5`,
+      [wallet, isSet(user.verified), Number(user.registeredAt), slot, force],
     );
   }
   // One order for everybody who locks several meters: ingestion does the same.
@@ -119,7 +123,7 @@ export async function writeSnapshot(client: pg.ClientBase, snapshot: AccountSnap
          mint_due_since = CASE WHEN excluded.mint_due_since IS NULL THEN NULL
            ELSE coalesce(meters.mint_due_since, excluded.mint_due_since) END,
          slot = excluded.slot, updated_at = now()
-       WHERE meters.slot <= excluded.slot`,
+       WHERE meters.slot <= excluded.slot OR $19`,
       [
         meter.meterId,
         address,
@@ -139,6 +143,7 @@ export async function writeSnapshot(client: pg.ClientBase, snapshot: AccountSnap
         meter.held.toString(),
         meter.tokenAccount.toBase58(),
         slot,
+        force,
       ],
     );
   }

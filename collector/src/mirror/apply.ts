@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
+import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from '@gridtokenx/chain';
 import type pg from 'pg';
+import { notifyChange } from '../feed/change.js';
 import { importReading } from '../store/readings.js';
 import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
-import type { AcceptedReading, LandedEvent, LandedTransaction, UnloggedReading } from './landed.js';
+import { writeBalances } from './balances.js';
+import type { AcceptedReading, LandedTransaction, UnloggedReading } from './landed.js';
+import { positionOf } from './position.js';
+import { insertFacts, project, restoreVotes, type Subjects, subjectsOf, upsertVotes } from './projections.js';
 import { reconcileReadings } from './reconcile.js';
 
 /** What applying transactions found out that a person should hear of. */
 export interface ApplyFindings {
   /** Transactions that had not been applied before. */
   readonly applied: readonly string[];
+  /** Their events. */
+  readonly events: number;
   readonly conflicts: readonly {
     readonly meterId: string;
     readonly sequence: bigint;
@@ -39,8 +46,15 @@ export function touched(transactions: readonly LandedTransaction[]): { meters: s
   return { meters: [...meters], wallets: [...wallets] };
 }
 
+export interface ApplyOptions {
+  /** Every transaction up to this slot can no longer be taken back, as of before the transactions were read. */
+  readonly finalizedSlot?: number | undefined;
+  /** False in a long backlog: whoever follows the changes is told of a gap at its end. Default true. */
+  readonly announce?: boolean | undefined;
+}
+
 /**
- * Writes the effects of executed transactions, oldest first, with the accounts they touched, inside the caller's
+ * Writes the effects of executed transactions, with the accounts they touched, inside the caller's
  * transaction. Each transaction counts once, however often and by whomever it is applied: its row in
  * `chain_transactions` is the proof.
  *
@@ -52,6 +66,7 @@ export async function applyTransactions(
   transactions: readonly LandedTransaction[],
   snapshot: AccountSnapshot,
   heightSeen: number,
+  { finalizedSlot = 0, announce = true }: ApplyOptions = {},
 ): Promise<ApplyFindings> {
   const conflicts: { meterId: string; sequence: bigint; signature: string }[] = [];
   const held: { meterId: string; sequence: bigint; amountNkwh: bigint }[] = [];
@@ -67,13 +82,24 @@ export async function applyTransactions(
   ]);
   await writeSnapshot(client, snapshot);
 
-  for (const transaction of transactions) {
-    await client.query('DELETE FROM chain_queue WHERE signature = $1', [transaction.signature]);
-    // A refused transaction has no effects, and anybody can make any number of them.
-    if (transaction.error !== undefined) continue;
-    if (!(await claim(client, transaction, heightSeen))) continue;
+  const subjects = subjectsOf(transactions.flatMap(({ events }) => events));
+  if (hasAny(subjects)) await lockProjections(client);
+  await client.query('DELETE FROM chain_queue WHERE signature = ANY($1::text[])', [
+    transactions.map(({ signature }) => signature),
+  ]);
+  // A refused transaction has no effects, and anybody can make any number of them.
+  const executed = inOrder(transactions.filter(({ error }) => error === undefined));
+  const claimed = await claim(client, executed, heightSeen, finalizedSlot);
+  const news = executed.filter(({ signature }) => claimed.has(signature));
+  // What the registry's transactions are taken for depends on the events of those before them.
+  await insertEvents(
+    client,
+    news.filter((transaction) => !concernsMeters(transaction)),
+  );
+  for (const transaction of news) {
     applied.push(transaction.signature);
-    await insertEvents(client, transaction);
+    if (!concernsMeters(transaction)) continue;
+    await insertEvents(client, [transaction]);
     const minted = new Map<string, bigint>();
     // What the daily cap put off, as far as the log tells.
     const deferred = new Map<string, bigint>();
@@ -152,11 +178,77 @@ export async function applyTransactions(
     }
     await confirmSettlement(client, transaction);
   }
+  await insertFacts(client, applied);
+  await project(client, subjects);
+  if (news.some(({ events }) => events.some(({ name }) => name === 'VoteCast')))
+    await upsertVotes(client, applied);
+  const wallets = await writeBalances(client, news);
+  if (announce && applied.length > 0)
+    await notifyChange(client, { kind: 'transactions', signatures: applied }, { kind: 'balances', wallets });
 
   for (const meter of snapshot.meters.values()) await syncHolds(client, meter);
   if (affected.size > 0) await reconcileReadings(client, [...affected]);
   if (applied.length > 0) await endWaits(client, snapshot, paused === false);
-  return { applied, conflicts, held, paused, readingsImported };
+  const events = news.reduce((sum, transaction) => sum + transaction.events.length, 0);
+  return { applied, events, conflicts, held, paused, readingsImported };
+}
+
+/**
+ * Makes rows anew from the stored events, whatever they say now. Certificates may be named by their own address or by
+ * their book's. Inside the caller's transaction.
+ */
+export async function projectAnew(
+  client: pg.ClientBase,
+  rows: {
+    readonly orders: readonly string[];
+    readonly markets: readonly string[];
+    readonly certificates: readonly string[];
+    readonly feeds: readonly string[];
+    readonly proposals: readonly string[];
+  },
+): Promise<void> {
+  await lockProjections(client);
+  const { rows: books } = await client.query<{ book: string }>(
+    `SELECT DISTINCT subject AS book FROM chain_events
+     WHERE name LIKE 'Certificate%' AND (subject = ANY($1::text[]) OR accounts && $1::varchar[])
+       AND subject IS NOT NULL`,
+    [rows.certificates],
+  );
+  await project(client, {
+    orders: new Set(rows.orders),
+    markets: new Set(rows.markets),
+    feeds: new Set(rows.feeds),
+    books: new Set(books.map(({ book }) => book)),
+    proposals: new Set(rows.proposals),
+  });
+}
+
+/** Two that make the same rows anew at the same time would each miss what the other is about to commit. */
+const PROJECTIONS_LOCK = 0x67_74_78_03;
+
+async function lockProjections(client: pg.ClientBase): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [PROJECTIONS_LOCK]);
+}
+
+function hasAny({ orders, markets, feeds, books, proposals }: Subjects): boolean {
+  return [orders, markets, feeds, books, proposals].some(({ size }) => size > 0);
+}
+
+/** The order of the chain. */
+function inOrder(transactions: readonly LandedTransaction[]): LandedTransaction[] {
+  return [...transactions].sort((a, b) => a.slot - b.slot || (a.txIndex ?? 0) - (b.txIndex ?? 0));
+}
+
+/** Whether a transaction has to do with meters, readings or settlements. */
+function concernsMeters({ events, accepted, recovery }: LandedTransaction): boolean {
+  return (
+    accepted.length > 0 ||
+    recovery !== undefined ||
+    events.some(
+      ({ programId }) =>
+        programId === REGISTRY_PROGRAM_ID.toBase58() || programId === ENERGY_TOKEN_PROGRAM_ID.toBase58(),
+    )
+  );
 }
 
 /** Something changed for these meters or their owners: whoever waits for it is tried again now. */
@@ -169,38 +261,64 @@ async function endWaits(client: pg.ClientBase, snapshot: AccountSnapshot, unpaus
   );
 }
 
-/** True when this call is the one that applies the transaction. */
+/** Those of these transactions that this call is the one to apply. */
 async function claim(
   client: pg.ClientBase,
-  transaction: LandedTransaction,
+  transactions: readonly LandedTransaction[],
   heightSeen: number,
-): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `INSERT INTO chain_transactions (signature, slot, block_time, last_valid_block_height)
-     VALUES ($1::text, $2, $3,
-       coalesce((SELECT last_valid_block_height FROM settlements WHERE signature = $1::text), $4))
-     ON CONFLICT (signature) DO NOTHING`,
-    [transaction.signature, transaction.slot, transaction.blockTime ?? null, heightSeen],
+  finalizedSlot: number,
+): Promise<Set<string>> {
+  if (transactions.length === 0) return new Set();
+  // A settlement's row is made final with its transaction, which settlement's own look at the chain does.
+  const { rows } = await client.query<{ signature: string }>(
+    `INSERT INTO chain_transactions (signature, slot, tx_index, block_time, last_valid_block_height, finalized)
+     SELECT q.signature, q.slot, q.tx_index, q.block_time, coalesce(s.last_valid_block_height, $5),
+       q.slot <= $6 AND s.signature IS NULL
+     FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::bigint[]) WITH ORDINALITY
+       AS q (signature, slot, tx_index, block_time, n)
+     LEFT JOIN settlements s ON s.signature = q.signature
+     ORDER BY q.n
+     ON CONFLICT (signature) DO NOTHING RETURNING signature`,
+    [
+      transactions.map(({ signature }) => signature),
+      transactions.map(({ slot }) => slot),
+      transactions.map(({ txIndex }) => txIndex ?? null),
+      transactions.map(({ blockTime }) => blockTime ?? null),
+      heightSeen,
+      finalizedSlot,
+    ],
   );
-  return rowCount === 1;
+  return new Set(rows.map(({ signature }) => signature));
 }
 
-async function insertEvents(client: pg.ClientBase, transaction: LandedTransaction): Promise<void> {
-  const { events, signature, slot } = transaction;
-  if (events.length === 0) return;
-  const column = <T>(pick: (event: LandedEvent) => T): T[] => events.map(pick);
-  await client.query(
-    `INSERT INTO chain_events (signature, slot, event_index, program_id, name, meter, data)
-     SELECT $1::text, $2::bigint, * FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::jsonb[])`,
-    [
+async function insertEvents(
+  client: pg.ClientBase,
+  transactions: readonly LandedTransaction[],
+): Promise<void> {
+  const rows = transactions.flatMap(({ events, signature, slot, txIndex = 0, blockTime }) =>
+    events.map((event) => ({
       signature,
+      event_index: event.index,
       slot,
-      column(({ index }) => index),
-      column(({ programId }) => programId),
-      column(({ name }) => name),
-      column(({ meter }) => meter ?? null),
-      column(({ json }) => JSON.stringify(json)),
-    ],
+      tx_index: txIndex,
+      position: positionOf(slot, txIndex, event.index).toString(),
+      block_time: blockTime ?? null,
+      program_id: event.programId,
+      name: event.name,
+      meter: event.meter ?? null,
+      accounts: event.accounts,
+      subject: event.subject ?? null,
+      data: event.json,
+    })),
+  );
+  if (rows.length === 0) return;
+  await client.query(
+    `INSERT INTO chain_events (signature, event_index, slot, tx_index, position, block_time, program_id, name, meter,
+       accounts, subject, data)
+     SELECT * FROM jsonb_to_recordset($1::jsonb) AS r (signature text, event_index integer, slot bigint,
+       tx_index integer, position bigint, block_time bigint, program_id text, name text, meter text, accounts text[],
+       subject text, data jsonb)`,
+    [JSON.stringify(rows)],
   );
 }
 
@@ -488,8 +606,27 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
          SELECT meter FROM chain_events WHERE signature = $1))`,
     [signature],
   );
+  // The same of balances: who took part, and whatever this transaction was the last to change.
+  await client.query(
+    `UPDATE user_balances SET slot = 0, tx_index = -1 WHERE signature = $1 OR wallet IN (
+       SELECT unnest(accounts) FROM chain_events WHERE signature = $1)`,
+    [signature],
+  );
+  const { rows: events } = await client.query<{ name: string; json: Record<string, unknown> }>(
+    'SELECT name, data AS json FROM chain_events WHERE signature = $1',
+    [signature],
+  );
+  const subjects = subjectsOf(events);
+  if (hasAny(subjects)) await lockProjections(client);
   const { rowCount } = await client.query('DELETE FROM chain_transactions WHERE signature = $1', [signature]);
   if (rowCount === 0) return [];
+  await project(client, subjects);
+  const votes = events.filter(({ name }) => name === 'VoteCast');
+  await restoreVotes(
+    client,
+    votes.map(({ json }) => ({ proposal: String(json.proposal), wallet: String(json.wallet) })),
+  );
+  await notifyChange(client, { kind: 'undone', signature });
   await client.query(
     `UPDATE chain_readings SET state = 'mint_due', mint_signature = NULL WHERE mint_signature = $1`,
     [signature],

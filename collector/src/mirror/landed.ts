@@ -1,11 +1,15 @@
 import {
   type ChainEvent,
+  certificates,
   describeFailure,
   ED25519_PROGRAM_ID,
   energyToken,
   eventsOf,
+  governance,
+  oracle,
   readEd25519Instruction,
   registry,
+  trading,
 } from '@gridtokenx/chain';
 import {
   decodeBase58,
@@ -16,6 +20,9 @@ import {
   type Reading,
 } from '@gridtokenx/protocol';
 import { PublicKey, type VersionedTransactionResponse } from '@solana/web3.js';
+import type { LandedBalance } from './balances.js';
+import { addressesIn, subjectOf } from './projections.js';
+import { lostTradingEvents, RECOVERABLE_TRADING } from './trading-recovery.js';
 
 /** submit_meter_reading: config, user, meter, instructions. */
 const METER_OF_SUBMIT = 2;
@@ -43,6 +50,10 @@ export interface LandedEvent {
   readonly name: ChainEvent['name'];
   /** Address of the meter's account, where the event names one. */
   readonly meter: string | undefined;
+  /** Every address that the event names, base58. */
+  readonly accounts: readonly string[];
+  /** The account whose state the event is about; see `chain_events.subject`. */
+  readonly subject: string | undefined;
   /** The event's fields as JSON: integers of 64 bits as decimal strings, keys in base58, bytes in hex. */
   readonly json: Record<string, unknown>;
   readonly event: ChainEvent;
@@ -67,12 +78,16 @@ export interface UnloggedReading {
 export interface LandedTransaction {
   readonly signature: string;
   readonly slot: number;
+  /** Its index in its block; undefined when the node does not tell (before Agave 3). */
+  readonly txIndex: number | undefined;
   /** Unix seconds by the cluster's clock. */
   readonly blockTime: number | undefined;
   /** Set when it was executed and refused: then it had no effects. */
   readonly error: string | undefined;
   readonly events: readonly LandedEvent[];
   readonly accepted: readonly AcceptedReading[];
+  /** What the token accounts that it touched held afterwards. */
+  readonly balances: readonly LandedBalance[];
   /** What a truncated transaction tells without its log; undefined when nothing is missing. */
   readonly recovery: Recovery | undefined;
 }
@@ -83,7 +98,7 @@ export interface Recovery {
   readonly readings: readonly UnloggedReading[];
   /** Every account that it wrote, base58: what happened to them may not be among the events. */
   readonly written: readonly string[];
-  /** Instructions of the registry whose events cannot be made good from anything else in the transaction. */
+  /** Instructions whose events cannot be made good from anything else in the transaction. */
   readonly lost: readonly string[];
 }
 
@@ -101,7 +116,10 @@ export function readLanded(signature: string, response: VersionedTransactionResp
   const written: string[] = [];
   for (let index = 0; index < keys.length; index++)
     if (message.isAccountWritable(index)) written.push(nameOf(index));
-  const common = { signature, slot, blockTime: blockTime ?? undefined, written };
+  // web3.js does not know the field, and keeps it.
+  const { transactionIndex } = response as { transactionIndex?: unknown };
+  const txIndex = typeof transactionIndex === 'number' ? transactionIndex : undefined;
+  const common = { signature, slot, txIndex, blockTime: blockTime ?? undefined, written };
 
   const err: unknown = meta?.err;
   if (err !== null && err !== undefined) {
@@ -112,22 +130,13 @@ export function readLanded(signature: string, response: VersionedTransactionResp
       error: `${failure.reason}: ${failure.message}`,
       events: [],
       accepted: [],
+      balances: [],
       recovery: undefined,
     };
   }
 
   const decoded = eventsOf(meta);
-  const events = decoded.events.map((event): LandedEvent => {
-    const json = toJson(event.data) as Record<string, unknown>;
-    return {
-      index: event.index,
-      programId: event.programId,
-      name: event.name,
-      meter: typeof json.meter === 'string' ? json.meter : undefined,
-      json,
-      event,
-    };
-  });
+  const events = decoded.events.map(landedEvent);
 
   // Signed messages by key and content: the instruction that was verified, wherever it stands.
   const signatures = new Map<string, string>();
@@ -157,7 +166,8 @@ export function readLanded(signature: string, response: VersionedTransactionResp
       });
     }
   }
-  if (decoded.truncated) events.push(...lostMints(response, nameOf, events));
+  if (decoded.truncated)
+    events.push(...lostMints(response, nameOf, events), ...lostTradingEvents(response, nameOf, events));
 
   const accepted: AcceptedReading[] = [];
   for (const { event } of events) {
@@ -193,8 +203,53 @@ export function readLanded(signature: string, response: VersionedTransactionResp
     error: undefined,
     events,
     accepted,
+    balances: balancesOf(response, nameOf),
     recovery: decoded.truncated ? recover(response, nameOf, keys.length, accepted, submitted) : undefined,
   };
+}
+
+/** An event with what the database keeps beside it. */
+export function landedEvent(event: ChainEvent): LandedEvent {
+  const json = toJson(event.data) as Record<string, unknown>;
+  return {
+    index: event.index,
+    programId: event.programId,
+    name: event.name,
+    meter: typeof json.meter === 'string' ? json.meter : undefined,
+    accounts: addressesIn(event.data),
+    subject: subjectOf(event.name, json),
+    json,
+    event,
+  };
+}
+
+/** Token accounts after the transaction; one that it closed holds nothing. */
+function balancesOf(
+  { meta }: VersionedTransactionResponse,
+  nameOf: (index: number) => string,
+): LandedBalance[] {
+  const found = new Map<number, LandedBalance>();
+  const put = (
+    entries: NonNullable<NonNullable<VersionedTransactionResponse['meta']>['postTokenBalances']>,
+    amountOf: (text: string) => bigint,
+  ) => {
+    for (const entry of entries) {
+      const { accountIndex, mint, owner, uiTokenAmount } = entry;
+      const { programId } = entry as { programId?: string };
+      if (owner === undefined || programId === undefined) continue;
+      const amount = amountOf(uiTokenAmount.amount);
+      found.set(accountIndex, {
+        tokenAccount: nameOf(accountIndex),
+        owner,
+        mint,
+        tokenProgram: programId,
+        amount,
+      });
+    }
+  };
+  put(meta?.preTokenBalances ?? [], () => 0n);
+  put(meta?.postTokenBalances ?? [], BigInt);
+  return [...found.values()];
 }
 
 /** Calls whose events tell nothing that instructions and accounts do not tell too. */
@@ -205,7 +260,14 @@ const RECOVERABLE: ReadonlySet<string> = new Set([
   'settle_and_mint_tokens',
   'get_unsettled_balance',
   'register_user',
+  'get_price',
 ]);
+
+/** Programs whose cut-off events are looked for in their calls; energy-token's mints are, by themselves. */
+const CODECS: ReadonlyMap<string, { decodeInstruction(data: Uint8Array): { name: string } | undefined }> =
+  new Map(
+    [registry, trading, oracle, certificates, governance].map((codec) => [codec.programId.toBase58(), codec]),
+  );
 
 function recover(
   { transaction: { message }, meta }: VersionedTransactionResponse,
@@ -226,9 +288,10 @@ function recover(
   ];
   const lost = new Set<string>();
   for (const { programIdIndex, data } of calls) {
-    if (nameOf(programIdIndex) !== registry.programId.toBase58()) continue;
-    const name = registry.decodeInstruction(data)?.name ?? 'unknown';
-    if (!RECOVERABLE.has(name)) lost.add(name);
+    const codec = CODECS.get(nameOf(programIdIndex));
+    if (!codec) continue;
+    const name: string = codec.decodeInstruction(data)?.name ?? 'unknown';
+    if (!RECOVERABLE.has(name) && !RECOVERABLE_TRADING.has(name)) lost.add(name);
   }
   const logged = new Set(accepted.map(({ meter, reading }) => `${meter}/${reading.sequence}`));
   return {
@@ -274,6 +337,8 @@ function lostMints(
         programId,
         name: 'ProductionMinted',
         meter,
+        accounts: [meter, ownerTokenAccount.toBase58()],
+        subject: undefined,
         json: {
           meter,
           ownerTokenAccount: ownerTokenAccount.toBase58(),
@@ -293,7 +358,7 @@ function lostMints(
 }
 
 /** Inner instructions come with their data in base58. */
-function innerData(data: string): Uint8Array {
+export function innerData(data: string): Uint8Array {
   return data === '' ? new Uint8Array() : decodeBase58(data);
 }
 

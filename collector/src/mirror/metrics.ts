@@ -2,13 +2,15 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** What the mirror reports. */
 export interface MirrorMetrics {
-  applied(transactions: number): void;
+  applied(transactions: number, events: number): void;
   failed(): void;
-  /** Everything up to `slot` is listed; `queued` of it could not be applied yet. */
-  caughtUp(slot: number, queued: number, nowMs: number): void;
+  /** Everything up to `slot` is applied. */
+  caughtUp(slot: number, nowMs: number): void;
+  /** So many listed transactions are not applied yet. */
+  queued(transactions: number): void;
 }
 
-export const noMirrorMetrics: MirrorMetrics = { applied() {}, failed() {}, caughtUp() {} };
+export const noMirrorMetrics: MirrorMetrics = { applied() {}, failed() {}, caughtUp() {}, queued() {} };
 
 /**
  * Metrics in a Prometheus registry.
@@ -17,17 +19,32 @@ export const noMirrorMetrics: MirrorMetrics = { applied() {}, failed() {}, caugh
 export function mirrorMetrics(
   registry: Registry,
   currentSlot: () => Promise<number | undefined>,
+  now: () => number = Date.now,
 ): MirrorMetrics {
   let mirrored = 0;
+  let caughtUpMs = now();
   const applied = new Counter({
     name: 'gtx_mirror_transactions_total',
     help: 'Transactions of the programs applied to the database',
+    registers: [registry],
+  });
+  const events = new Counter({
+    name: 'gtx_mirror_events_total',
+    help: 'Events of the programs written to the database',
     registers: [registry],
   });
   const failures = new Counter({
     name: 'gtx_mirror_failures_total',
     help: 'Looks at the chain that failed',
     registers: [registry],
+  });
+  new Gauge({
+    name: 'gtx_mirror_lag_seconds',
+    help: 'Since when the mirror has not had everything; a look takes place every two seconds without news',
+    registers: [registry],
+    collect() {
+      this.set(Math.max(0, now() - caughtUpMs) / 1000);
+    },
   });
   const queued = new Gauge({
     name: 'gtx_mirror_queued_transactions',
@@ -49,12 +66,16 @@ export function mirrorMetrics(
     },
   });
   return {
-    applied: (transactions) => applied.inc(transactions),
+    applied: (transactions, logged) => {
+      applied.inc(transactions);
+      events.inc(logged);
+    },
     failed: () => failures.inc(),
-    caughtUp: (slot, left, nowMs) => {
+    caughtUp: (slot, nowMs) => {
       mirrored = slot;
-      queued.set(left);
+      caughtUpMs = nowMs;
       caughtUpAt.set(nowMs / 1000);
     },
+    queued: (transactions) => queued.set(transactions),
   };
 }

@@ -1,13 +1,26 @@
-import { ENERGY_TOKEN_PROGRAM_ID, meterAddress, REGISTRY_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
+import {
+  CERTIFICATES_PROGRAM_ID,
+  decodeMarket,
+  ENERGY_TOKEN_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
+  meterAddress,
+  ORACLE_PROGRAM_ID,
+  REGISTRY_PROGRAM_ID,
+  TRADING_PROGRAM_ID,
+  toChainError,
+} from '@gridtokenx/chain';
 import { GtxError, isMeterId } from '@gridtokenx/protocol';
-import type { ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
+import { type ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
+import { notifyChange } from '../feed/change.js';
 import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
 import { storageFailure } from '../store/errors.js';
 import { fetchSnapshot, writeSnapshot } from './accounts.js';
-import { applyTransactions, touched } from './apply.js';
-import { type LandedTransaction, readLanded } from './landed.js';
+import { applyTransactions, projectAnew, touched, undoTransaction } from './apply.js';
+import { fetchBalances, walletsAfter, writeBalanceSnapshot } from './balances.js';
+import type { LandedTransaction } from './landed.js';
 import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
 import { bindNetwork } from './network.js';
+import { TransactionReader } from './reader.js';
 import { LogsSubscription, webSocketUrl } from './subscription.js';
 import { inTransaction } from './transaction.js';
 
@@ -26,9 +39,14 @@ export interface MirrorDeps extends Omit<ChainDeps<MirrorConfig>, 'feePayer'> {
 
 /** getSignaturesForAddress gives at most this many. */
 const LIST_PAGE = 1000;
-/** Transactions applied together. */
-const APPLY_PAGE = 25;
-const PARALLEL_FETCHES = 8;
+/** Transactions applied together at most. */
+const APPLY_PAGE = 250;
+/** Transactions of a meter that are applied together. */
+const METER_PAGE = 25;
+/** With more transactions waiting than this, whoever follows the changes is told of a gap at the end instead. */
+const LONG_BACKLOG = 5_000;
+/** Wallets whose balances a deep look reads, one after the other: GRID moves outside our programs too. */
+const WALLETS_PER_LOOK = 40;
 /** Slots below the cursor that a deep look lists again, for what a lagging node or a fork hid from the first one. */
 const OVERLAP_SLOTS = 150;
 const DEEP_LOOK_MS = 60_000;
@@ -39,8 +57,31 @@ const MAX_REMEMBERED = 10_000;
 const REFRESH_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 
+/** The programs whose history is followed. */
+export const PROGRAMS: readonly PublicKey[] = [
+  REGISTRY_PROGRAM_ID,
+  ENERGY_TOKEN_PROGRAM_ID,
+  TRADING_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
+  CERTIFICATES_PROGRAM_ID,
+  GOVERNANCE_PROGRAM_ID,
+];
+
+/** Rows that are to be made anew, by address (users and balances by wallet); see {@link ChainMirror.reproject}. */
+export interface Reprojection {
+  readonly meters?: readonly string[];
+  readonly users?: readonly string[];
+  readonly orders?: readonly string[];
+  readonly markets?: readonly string[];
+  /** Certificates, or the books that they are of. */
+  readonly certificates?: readonly string[];
+  readonly feeds?: readonly string[];
+  readonly proposals?: readonly string[];
+}
+
 /**
- * Mirrors the chain's registry into `users`, `meters`, `chain_events` and their kin. The programs' history is
+ * Mirrors the chain's programs into `chain_events` and what is derived from them: users, meters, orders, trades,
+ * balances, certificates, prices, proposals. The programs' history is
  * listed from a stored cursor, queued and applied oldest first, each transaction once; a subscription only says
  * when to look. What collectors settle goes through the same door.
  */
@@ -57,9 +98,16 @@ export class ChainMirror implements ChainMirrorPort {
   private bound = false;
   private deepLookAt = 0;
   private readonly appliedListeners = new Set<() => void>();
+  private readonly reader: TransactionReader;
+  /** Everything up to here is final, as of the last look. */
+  private finalizedSlot = 0;
+  /** Where the round through all wallets' balances is. */
+  private lastWallet = '';
+  private owesGap = false;
 
   constructor(private readonly deps: MirrorDeps) {
     this.metrics = deps.metrics ?? noMirrorMetrics;
+    this.reader = new TransactionReader(deps.connection);
   }
 
   /**
@@ -78,7 +126,7 @@ export class ChainMirror implements ChainMirrorPort {
     if (wsUrl !== false) {
       this.subscription = new LogsSubscription({
         url: wsUrl ?? webSocketUrl(this.deps.connection.rpcEndpoint),
-        mentions: [REGISTRY_PROGRAM_ID.toBase58(), ENERGY_TOKEN_PROGRAM_ID.toBase58()],
+        mentions: PROGRAMS.map((program) => program.toBase58()),
         onNews: () => this.nudge(),
         logger: this.deps.logger,
       });
@@ -130,14 +178,19 @@ export class ChainMirror implements ChainMirrorPort {
     let slot: number;
     try {
       slot = await connection.getSlot('confirmed');
+      this.finalizedSlot = await connection.getSlot('finalized');
     } catch (error) {
       throw toChainError(error);
     }
-    for (const program of [REGISTRY_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID]) await this.list(program, deep);
-    if (deep) this.deepLookAt = now() + DEEP_LOOK_MS;
+    for (const program of PROGRAMS) await this.list(program, deep);
     const left = await this.drain();
     await this.refreshStale();
-    this.metrics.caughtUp(slot, left, now());
+    if (deep) {
+      await this.refreshSomeBalances();
+      this.deepLookAt = now() + DEEP_LOOK_MS;
+    }
+    if (left === 0) this.metrics.caughtUp(slot, now());
+    this.metrics.queued(left);
   }
 
   /**
@@ -146,7 +199,7 @@ export class ChainMirror implements ChainMirrorPort {
    */
   async apply(signature: string): Promise<boolean> {
     if (await this.isApplied([signature]).then((known) => known.has(signature))) return true;
-    const [landed] = await this.fetch([signature]);
+    const [landed] = await this.reader.read([signature]);
     if (!landed || landed.error !== undefined) return false;
     await this.applyAll([landed]);
     return true;
@@ -167,11 +220,96 @@ export class ChainMirror implements ChainMirrorPort {
       if (page.length < LIST_PAGE || before === undefined || known.size > 0) break;
     }
     missing.reverse();
-    for (let start = 0; start < missing.length; start += APPLY_PAGE) {
-      const landed = await this.fetch(missing.slice(start, start + APPLY_PAGE));
+    for (let start = 0; start < missing.length; start += METER_PAGE) {
+      const landed = await this.reader.read(missing.slice(start, start + METER_PAGE));
       await this.applyAll(landed.filter((transaction) => transaction !== undefined));
     }
     await this.refreshMeters([address.toBase58()]);
+  }
+
+  /**
+   * Takes the effects of these transactions out of the database and applies them again as the chain shows them now: for
+   * rows that were altered, or a transaction that a fork moved to another slot. One that the chain does not show is left
+   * as it is.
+   * @returns the signatures that were applied again
+   * @throws GtxError CHAIN_UNAVAILABLE
+   */
+  async reapply(signatures: readonly string[]): Promise<string[]> {
+    const landed = await this.reader.read(signatures);
+    const found = landed.filter(
+      (transaction) => transaction !== undefined && transaction.error === undefined,
+    );
+    for (const transaction of found as LandedTransaction[])
+      await this.applyAll([transaction], { anew: true });
+    return found.map((transaction) => (transaction as LandedTransaction).signature);
+  }
+
+  /**
+   * Makes rows say what the chain and the stored events say, whatever they say now, and also when they are missing.
+   * @throws GtxError CHAIN_UNAVAILABLE
+   */
+  async reproject(rows: Reprojection): Promise<void> {
+    const { meters = [], users = [], orders = [], markets = [], certificates = [], feeds = [] } = rows;
+    const { proposals = [] } = rows;
+    const snapshot = await fetchSnapshot(this.deps.connection, meters, users);
+    await inTransaction(this.deps.pool, async (client) => {
+      await writeSnapshot(client, snapshot, true);
+      await projectAnew(client, { orders, markets, certificates, feeds, proposals });
+      await notifyChange(client, { kind: 'orders', addresses: orders });
+    });
+    await this.completeMarkets();
+  }
+
+  /**
+   * Reads what these wallets hold now, whatever the database says.
+   * @returns the wallets of which a balance was wrong
+   * @throws GtxError CHAIN_UNAVAILABLE
+   */
+  async refreshBalances(wallets: readonly string[]): Promise<string[]> {
+    return this.readBalances(wallets, true);
+  }
+
+  private async readBalances(wallets: readonly string[], force: boolean): Promise<string[]> {
+    const { pool, connection } = this.deps;
+    if (wallets.length === 0) return [];
+    const snapshot = await fetchBalances(connection, pool, wallets);
+    return inTransaction(pool, async (client) => {
+      const changed = await writeBalanceSnapshot(client, snapshot, force);
+      await notifyChange(client, { kind: 'balances', wallets: changed });
+      return changed;
+    });
+  }
+
+  private async refreshSomeBalances(): Promise<void> {
+    const wallets = await walletsAfter(this.deps.pool, this.lastWallet, WALLETS_PER_LOOK);
+    await this.readBalances(wallets, false);
+    this.lastWallet = wallets.length < WALLETS_PER_LOOK ? '' : (wallets.at(-1) ?? '');
+  }
+
+  /** What no event tells of a market, and no instruction changes. */
+  private async completeMarkets(): Promise<void> {
+    const { pool, connection } = this.deps;
+    const { rows } = await pool.query<{ address: string }>(
+      'SELECT address FROM markets WHERE quote_token_program IS NULL LIMIT 100',
+    );
+    if (rows.length === 0) return;
+    let accounts: Awaited<ReturnType<typeof connection.getMultipleAccountsInfo>>;
+    try {
+      accounts = await connection.getMultipleAccountsInfo(
+        rows.map(({ address }) => new PublicKey(address)),
+        'confirmed',
+      );
+    } catch (error) {
+      throw toChainError(error);
+    }
+    for (const [index, { address }] of rows.entries()) {
+      const account = accounts[index];
+      if (!account?.owner.equals(TRADING_PROGRAM_ID)) continue;
+      await pool.query('UPDATE markets SET quote_token_program = $2 WHERE address = $1', [
+        address,
+        decodeMarket(account.data).quoteTokenProgram.toBase58(),
+      ]);
+    }
   }
 
   private async bind(): Promise<void> {
@@ -254,12 +392,18 @@ export class ChainMirror implements ChainMirrorPort {
       const some = page.filter(({ err, slot }) => err === null && slot >= floor);
       if (some.length > 0) {
         await pool.query(
-          `INSERT INTO chain_queue (signature, slot)
-           SELECT q.signature, q.slot FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS q (signature, slot, n)
+          `INSERT INTO chain_queue (signature, slot, tx_index)
+           SELECT q.signature, q.slot, q.tx_index
+           FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS q (signature, slot, tx_index, n)
            WHERE NOT EXISTS (SELECT FROM chain_transactions t WHERE t.signature = q.signature)
            ORDER BY q.n
            ON CONFLICT DO NOTHING`,
-          [some.map(({ signature }) => signature), some.map(({ slot }) => slot)],
+          [
+            some.map(({ signature }) => signature),
+            some.map(({ slot }) => slot),
+            // Nodes before Agave 3 do not tell it here; web3.js does not know the field, and keeps it.
+            some.map((info) => (info as { transactionIndex?: number }).transactionIndex ?? null),
+          ],
         );
       }
       const last = page.at(-1);
@@ -295,15 +439,21 @@ export class ChainMirror implements ChainMirrorPort {
   /** Applies the queue, oldest first. Returns how many are left for later. */
   private async drain(): Promise<number> {
     const { pool, logger } = this.deps;
+    let queued = await this.queueLength();
+    // The next page is read while one is applied.
+    let next: Promise<Page> | undefined;
     while (!this.stopping) {
-      const { rows } = await pool.query<{ signature: string; tries: number }>(
-        `SELECT signature, tries FROM chain_queue WHERE next_try_at <= now()
-         ORDER BY slot, position DESC LIMIT ${APPLY_PAGE}`,
-      );
+      const { rows, landed } = await (next ?? this.readPage([]));
+      next = undefined;
       if (rows.length === 0) break;
-      const landed = await this.fetch(rows.map(({ signature }) => signature));
-      const found = landed.filter((transaction) => transaction !== undefined);
-      await this.applyOrSetAside(found);
+      const taken = rows.map(({ signature }) => signature);
+      if (rows.length === APPLY_PAGE) {
+        next = this.readPage(taken);
+        // Whatever comes of it is looked at in its turn.
+        next.catch(() => {});
+      }
+      if (queued > LONG_BACKLOG) this.owesGap = true;
+      await this.applyOrSetAside(landed.filter((transaction) => transaction !== undefined));
       const missing = rows.filter((_, index) => landed[index] === undefined);
       for (const { signature, tries } of missing) {
         if (tries >= MAX_TRIES) {
@@ -312,9 +462,31 @@ export class ChainMirror implements ChainMirrorPort {
           await pool.query('DELETE FROM chain_queue WHERE signature = $1', [signature]);
         } else await this.setAside(signature);
       }
+      queued = Math.max(0, queued - rows.length);
+      this.metrics.queued(queued);
     }
-    const { rows } = await pool.query<{ count: string }>('SELECT count(*) FROM chain_queue');
+    await next?.catch(() => {});
+    const left = await this.queueLength();
+    if (this.owesGap) {
+      this.owesGap = false;
+      await notifyChange(pool, { kind: 'gap' });
+    }
+    return left;
+  }
+
+  private async queueLength(): Promise<number> {
+    const { rows } = await this.deps.pool.query<{ count: string }>('SELECT count(*) FROM chain_queue');
     return Number(rows[0]?.count ?? 0);
+  }
+
+  /** The oldest of the queue, but for these, with what the chain shows of them. */
+  private async readPage(but: readonly string[]): Promise<Page> {
+    const { rows } = await this.deps.pool.query<Page['rows'][number]>(
+      `SELECT signature, tries FROM chain_queue WHERE next_try_at <= now() AND signature <> ALL($1::text[])
+       ORDER BY slot, tx_index, position DESC LIMIT ${APPLY_PAGE}`,
+      [but],
+    );
+    return { rows, landed: await this.reader.read(rows.map(({ signature }) => signature)) };
   }
 
   private async setAside(signature: string): Promise<void> {
@@ -349,29 +521,11 @@ export class ChainMirror implements ChainMirrorPort {
     }
   }
 
-  /** Reads transactions, in the given order; undefined for one that the node does not show. */
-  private async fetch(signatures: readonly string[]): Promise<(LandedTransaction | undefined)[]> {
-    const found: (LandedTransaction | undefined)[] = new Array(signatures.length).fill(undefined);
-    for (let start = 0; start < signatures.length; start += PARALLEL_FETCHES) {
-      await Promise.all(
-        signatures.slice(start, start + PARALLEL_FETCHES).map(async (signature, index) => {
-          try {
-            const response = await this.deps.connection.getTransaction(signature, {
-              commitment: 'confirmed',
-              maxSupportedTransactionVersion: 0,
-            });
-            if (response) found[start + index] = readLanded(signature, response);
-          } catch (error) {
-            throw toChainError(error, { signature });
-          }
-        }),
-      );
-    }
-    return found;
-  }
-
   /** Applies transactions in one database transaction; tells of what a person should hear. */
-  private async applyAll(transactions: readonly LandedTransaction[]): Promise<void> {
+  private async applyAll(
+    transactions: readonly LandedTransaction[],
+    { anew = false }: { anew?: boolean } = {},
+  ): Promise<void> {
     if (transactions.length === 0) return;
     const { pool, connection, alerts, logger } = this.deps;
     const { meters, wallets } = touched(transactions);
@@ -383,11 +537,15 @@ export class ChainMirror implements ChainMirrorPort {
       throw toChainError(error);
     }
     const snapshot = await fetchSnapshot(connection, meters, wallets, newest);
-    const findings = await inTransaction(pool, (client) =>
-      applyTransactions(client, transactions, snapshot, height),
-    );
+    const findings = await inTransaction(pool, async (client) => {
+      if (anew) for (const { signature } of transactions) await undoTransaction(client, signature);
+      return applyTransactions(client, transactions, snapshot, height, {
+        finalizedSlot: this.finalizedSlot,
+        announce: !this.owesGap,
+      });
+    });
     for (const { meterId } of snapshot.meters.values()) this.unknown.delete(meterId);
-    this.metrics.applied(findings.applied.length);
+    this.metrics.applied(findings.applied.length, findings.events);
     if (findings.applied.length === 0) return;
     logger.debug({ transactions: findings.applied.length, slot: newest }, 'transactions applied');
     for (const { meterId, sequence, signature } of findings.conflicts) {
@@ -436,6 +594,14 @@ export class ChainMirror implements ChainMirrorPort {
        UNION SELECT m.address FROM meters m JOIN users u ON u.id = m.user_id WHERE u.slot = 0 LIMIT 100`,
     );
     if (rows.length > 0) await this.refreshMeters(rows.map(({ address }) => address));
+    const { rows: stale } = await this.deps.pool.query<{ wallet: string }>(
+      'SELECT DISTINCT wallet FROM user_balances WHERE slot = 0 LIMIT 100',
+    );
+    await this.readBalances(
+      stale.map(({ wallet }) => wallet),
+      false,
+    );
+    await this.completeMarkets();
   }
 
   private async refreshMeters(addresses: readonly string[]): Promise<void> {
@@ -492,6 +658,12 @@ export class ChainMirror implements ChainMirrorPort {
     );
     return new Set(rows.map(({ signature }) => signature));
   }
+}
+
+/** A part of the queue, and what the chain shows of it: undefined where it shows nothing. */
+interface Page {
+  readonly rows: readonly { signature: string; tries: number }[];
+  readonly landed: readonly (LandedTransaction | undefined)[];
 }
 
 /** Keeps a bounded map: the oldest entries go first. */

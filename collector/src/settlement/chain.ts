@@ -344,7 +344,7 @@ export class RpcSettlementChain implements SettlementChain {
     const { connection, feePayer, pool, signal } = this.options;
     const authority = feePayer.publicKey.toBase58();
     const { rows } = await pool.query<{ address: string }>(
-      'SELECT address FROM lookup_tables WHERE authority = $1 ORDER BY created_at',
+      `SELECT address FROM lookup_tables WHERE authority = $1 AND purpose = 'settlement' ORDER BY created_at`,
       [authority],
     );
     const tables = new SettlementTables({

@@ -11,10 +11,10 @@ import { createBurnInstruction, createCloseAccountInstruction } from '@solana/sp
 import { type Connection, Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
+import { Reviews } from '../review/reviews.js';
 import { resolveHold } from '../store/reviews.js';
 import { openTestPool } from '../testing/postgres.js';
 import { MAX_ATTEMPTS } from './refusal.js';
-import { releaseFailedSettlement } from './store.js';
 import { until, World, type WorldMeter } from './testing/world.js';
 
 const world = new World();
@@ -250,8 +250,8 @@ describe('Settlement', () => {
 
     await world.pool.query('DELETE FROM token_accounts'); // the owner opens it again; here the collector does
     await expect(
-      releaseFailedSettlement(world.pool, { reviewId: rows[0].id, by: 'test', note: 'opened again' }),
-    ).resolves.toBe(true);
+      new Reviews({ pool: world.pool }).retry(rows[0].id, { by: 'test', reason: 'opened again' }),
+    ).resolves.toMatchObject({ status: 'retried' });
     await settlement.settleNow();
     expect(await minted(broken)).toBe(1_200_000_000n);
     const open = await world.pool.query(`SELECT FROM alerts WHERE resolved_at IS NULL`);

@@ -414,25 +414,3 @@ async function countRefusal(
   );
   return true;
 }
-
-/**
- * Ends the review of a reading that the chain refused too often: it is tried again, up to ten times.
- * @returns false when there is no such open review.
- */
-export async function releaseFailedSettlement(
-  pool: pg.Pool,
-  review: { readonly reviewId: string; readonly by: string; readonly note: string },
-): Promise<boolean> {
-  const { rowCount } = await pool.query(
-    `WITH ended AS (
-       UPDATE reviews SET status = 'released', resolved_at = now(), resolved_by = $2, resolution_note = $3
-       WHERE id = $1 AND kind = 'settlement_failed' AND status = 'open' RETURNING meter_id, sequence
-     ), back AS (
-       UPDATE meter_readings r SET status = 'pending' FROM ended e
-       WHERE r.meter_id = e.meter_id AND r.sequence = e.sequence AND r.status = 'review'
-     )
-     SELECT FROM ended`,
-    [review.reviewId, review.by, review.note],
-  );
-  return (rowCount ?? 0) > 0;
-}

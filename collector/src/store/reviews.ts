@@ -1,5 +1,6 @@
 import { GtxError } from '@gridtokenx/protocol';
 import type pg from 'pg';
+import { Reviews } from '../review/reviews.js';
 
 export interface HoldDecision {
   /** `reviews.id`. */
@@ -17,32 +18,12 @@ export interface HoldDecision {
  * @throws GtxError NOT_FOUND for no such review, CONFLICT when it has ended already
  */
 export async function resolveHold(pool: pg.Pool, decision: HoldDecision): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
-    const { rows } = await client.query<{ meter_id: string; sequence: string; status: string }>(
-      `SELECT meter_id, sequence, status FROM reviews WHERE id = $1 AND kind = 'held_amount' FOR UPDATE`,
-      [decision.reviewId],
-    );
-    const review = rows[0];
-    if (review === undefined) throw new GtxError('NOT_FOUND', 'there is no such held reading');
-    if (review.status !== 'open') {
-      throw new GtxError('CONFLICT', `the review ended already: ${review.status}`);
-    }
-    await client.query('UPDATE meters SET holds = holds - 1 WHERE meter_id = $1', [review.meter_id]);
-    await client.query(
-      `UPDATE meter_readings SET status = $3 WHERE meter_id = $1 AND sequence = $2 AND status = 'held'`,
-      [review.meter_id, review.sequence, decision.decision === 'released' ? 'pending' : 'written_off'],
-    );
-    await client.query(
-      `UPDATE reviews SET status = $2, resolved_at = now(), resolved_by = $3, resolution_note = $4 WHERE id = $1`,
-      [decision.reviewId, decision.decision, decision.by, decision.note],
-    );
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined);
-    throw error;
-  } finally {
-    client.release();
-  }
+  const { reviewId, by, note: reason } = decision;
+  const { rowCount } = await pool.query(`SELECT FROM reviews WHERE id = $1 AND kind = 'held_amount'`, [
+    reviewId,
+  ]);
+  if (rowCount === 0) throw new GtxError('NOT_FOUND', 'there is no such held reading');
+  const reviews = new Reviews({ pool });
+  if (decision.decision === 'released') await reviews.accept(reviewId, { by, reason });
+  else await reviews.dismiss(reviewId, { by, reason });
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { GtxError } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import pino, { type Logger } from 'pino';
 import sodium from 'sodium-native';
@@ -63,7 +64,14 @@ export async function startTestCollector(
     logger: options.logger ?? pino({ level: process.env.GTX_TEST_LOG ?? 'silent' }),
     ...(options.now && { now: options.now }),
     ackSecretKey,
-    chainParts: () => ({ mirror: registry, settlement, chainUp: async () => registry.down === undefined }),
+    chainParts: () => ({
+      mirror: registry,
+      settlement,
+      prepareHeld: async () => {
+        throw new GtxError('CHAIN_UNAVAILABLE');
+      },
+      chainUp: async () => registry.down === undefined,
+    }),
   });
   return {
     ...running,

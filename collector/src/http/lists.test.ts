@@ -1,0 +1,266 @@
+import { encodeBase58, GtxError } from '@gridtokenx/protocol';
+import type pg from 'pg';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { migrate } from '../store/migrate.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { encodeCursor } from './cursor.js';
+import * as lists from './market-queries.js';
+import * as schemas from './market-schemas.js';
+
+/* Every list against tables with thousands of rows: pages that fit together, answers of the promised shape, and plans that
+ * read no table from end to end. */
+
+const ROWS = 6_000;
+const NOW = 1_700_000_000 + ROWS;
+
+let postgres: TestPostgres;
+let pool: pg.Pool;
+
+const base58 = (tag: number, bytes: number) => encodeBase58(new Uint8Array(bytes).fill(tag));
+const WALLET = base58(7, 32);
+const MARKET = base58(8, 32);
+const FEED = base58(9, 32);
+const PROPOSAL = base58(10, 32);
+const SIGNATURE = base58(11, 64);
+const METER = 'MTR-00007';
+
+/** Twelve letters that are base58 and differ from number to number, behind a name: an address or a signature. */
+const named = (prefix: string, length: number, number = 'n') =>
+  `'${prefix}' || translate(lpad((${number})::text, ${length - prefix.length}, '0'), '0', 'z')`;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  pool = openTestPool(await postgres.createDatabase('lists'), 4);
+  await migrate(pool, pino({ level: 'silent' }));
+  const wallet = `CASE WHEN n % 100 = 7 THEN '${WALLET}' ELSE ${named('W', 43, 'n % 1000')} END`;
+  const other = named('V', 43, 'n % 1000');
+  const fill = `FROM generate_series(1, ${ROWS}) AS n`;
+  for (const statement of [
+    `INSERT INTO chain_transactions (signature, slot, block_time, finalized, last_valid_block_height)
+     SELECT ${named('S', 87)}, n, 1700000000 + n, n < 5000, n + 150 ${fill}`,
+    `INSERT INTO chain_events (signature, event_index, slot, program_id, name, data, position, block_time, accounts)
+     SELECT ${named('S', 87)}, e, n, '${MARKET}', CASE WHEN n % 500 = 0 THEN 'MarketChanged' ELSE 'TradeExecuted' END, '{}',
+       n::bigint * 1073741824 + e, 1700000000 + n, ARRAY['${MARKET}', ${wallet}] ${fill}, generate_series(0, 1) AS e`,
+    `INSERT INTO markets VALUES ('${MARKET}', '${base58(1, 32)}', '${base58(2, 32)}', '${base58(3, 32)}', '${base58(4, 32)}', NULL,
+       '${WALLET}', '${WALLET}', 1000000, 1000000, 25, 0, false, 1, 1)`,
+    `INSERT INTO orders SELECT ${named('Q', 43)}, '${MARKET}', ${wallet}, n, CASE WHEN n % 2 = 0 THEN 'sell' ELSE 'buy' END,
+       3000000000 + n, 10000000000, CASE WHEN n % 10 = 7 THEN 4000000000 ELSE 0 END, CASE WHEN n % 10 = 7 THEN 4000000000 ELSE 0 END,
+       10000000000, 25, ${wallet}, ${NOW} + CASE WHEN n % 3 = 0 THEN -100 ELSE 100 END, n, 0, 0, ${named('S', 87)},
+       to_timestamp(1700000000 + n), CASE WHEN n % 10 = 7 THEN 'open' ELSE 'filled' END, NULL, NULL, NULL, n ${fill}`,
+    `INSERT INTO trades SELECT ${named('S', 87)}, 0, '${MARKET}', n, 0, n::bigint * 1073741824, ${wallet}, ${other},
+       ${named('Q', 43, 'n % 700')}, NULL, 1, NULL, ${named('Q', 43, 'n % 700')}, 'buy', 3000000000, 1000000000, 3000000000, 7500000,
+       true, false, to_timestamp(1700000000 + n) ${fill}`,
+    `INSERT INTO user_balances (wallet, mint, token_account, amount, slot)
+     SELECT ${named('W', 43)}, '${base58(1, 32)}', ${named('T', 43)}, n, n ${fill}`,
+    `INSERT INTO certificates SELECT ${named('C', 43)}, ${named('B', 43, 'n % 50')}, ${named('M', 43, 'n % 50')},
+       'MTR-' || lpad((n % 50)::text, 5, '0'), ${wallet}, ${wallet}, ${other}, n, NULL, n, n + 1000000000, n, n + 900, 'solar',
+       'held', NULL, NULL, NULL, ${named('S', 87)}, to_timestamp(1700000000 + n), NULL, NULL, n ${fill}`,
+    `INSERT INTO price_feeds VALUES ('${FEED}', 'GRX/GRID', 3000000000, ${NOW}, false, 3600, 60, 1000, 1, 2, 1, 1, 1)`,
+    `INSERT INTO prices SELECT ${named('S', 87)}, 0, CASE WHEN n % 2 = 0 THEN '${FEED}' ELSE '${MARKET}' END, '${WALLET}', 3, 3, 3000000000,
+       CASE WHEN n % 4 = 0 THEN 'published' ELSE 'too_few' END, n, 1700000000 + n, to_timestamp(n), n, n ${fill}`,
+    `INSERT INTO proposals (address, id, proposer, title, uri, description_hash, status, created_signature, created_at, slot)
+     SELECT ${named('P', 43)}, n, '${WALLET}', 'title', '', '', 'voting', ${named('S', 87)}, to_timestamp(n), n ${fill}`,
+    `INSERT INTO votes SELECT CASE WHEN n % 20 = 0 THEN '${PROPOSAL}' ELSE ${named('P', 43, 'n % 100')} END, ${named('W', 43)}, 'yes',
+       1000000000, to_timestamp(n), ${named('S', 87)}, n, n ${fill}`,
+    `INSERT INTO users (wallet_address, verified) SELECT ${named('W', 43)}, true ${fill}`,
+    `INSERT INTO users (wallet_address, verified) VALUES ('${WALLET}', true)`,
+    `INSERT INTO meters (meter_id, address, user_id, wallet_address, public_key, status)
+     SELECT 'MTR-' || lpad(n::text, 5, '0'), ${named('M', 43)}, u.id, u.wallet_address, ${named('K', 43)}, 'active'
+     ${fill} JOIN users u ON u.wallet_address = CASE WHEN n % 1000 = 7 THEN '${WALLET}' ELSE ${named('W', 43)} END`,
+    `INSERT INTO settlements (signature, wire, blockhash, last_valid_block_height, collector, lease_until)
+     SELECT ${named('S', 87)}, '', '', 1, 'c', now() ${fill}`,
+    `INSERT INTO settlement_items SELECT s.id, m.meter_id, 'submit', 0, 1, 1000000000, 1000000000, false
+     FROM settlements s CROSS JOIN LATERAL (SELECT 'MTR-' || lpad((1 + (s.id * 2 + k) % ${ROWS})::text, 5, '0') AS meter_id
+       FROM generate_series(0, 1) AS k) AS m`,
+    'VACUUM ANALYZE',
+  ]) {
+    await pool.query(statement);
+  }
+});
+afterAll(async () => {
+  await pool?.end();
+  await postgres?.stop();
+});
+
+/** A pool that keeps the plan of everything it is asked. */
+function watched(): { pool: pg.Pool; plans: string[] } {
+  const plans: string[] = [];
+  const query = async (text: string, values?: unknown[]) => {
+    const explained = await pool.query(`EXPLAIN ${text}`, values);
+    plans.push(explained.rows.map((row) => row['QUERY PLAN']).join('\n'));
+    return pool.query(text, values);
+  };
+  return { pool: { query } as unknown as pg.Pool, plans };
+}
+
+type Lister = (pool: pg.Pool, cursor: string | undefined) => Promise<lists.Page<unknown>>;
+const LISTS: [name: string, schema: z.ZodType, least: number, list: Lister][] = [
+  ['orders', schemas.OrderItem, ROWS, (db, cursor) => lists.ordersPage(db, { limit: 500, cursor }, NOW)],
+  [
+    'orders of an owner',
+    schemas.OrderItem,
+    60,
+    (db, cursor) => lists.ordersPage(db, { owner: WALLET, limit: 7, cursor }, NOW),
+  ],
+  [
+    'open orders',
+    schemas.OrderItem,
+    400,
+    (db, cursor) => lists.ordersPage(db, { status: 'open', limit: 50, cursor }, NOW),
+  ],
+  [
+    'expired orders of a market and side',
+    schemas.OrderItem,
+    200,
+    (db, cursor) =>
+      lists.ordersPage(db, { status: 'expired', market: MARKET, side: 'buy', limit: 50, cursor }, NOW),
+  ],
+  ['trades', schemas.TradeItem, ROWS, (db, cursor) => lists.tradesPage(db, { limit: 500, cursor })],
+  [
+    'trades of a market',
+    schemas.TradeItem,
+    ROWS,
+    (db, cursor) => lists.tradesPage(db, { market: MARKET, limit: 500, cursor }),
+  ],
+  [
+    'trades of a wallet',
+    schemas.TradeItem,
+    60,
+    (db, cursor) => lists.tradesPage(db, { wallet: WALLET, limit: 9, cursor }),
+  ],
+  [
+    'trades of an order',
+    schemas.TradeItem,
+    9,
+    (db, cursor) => lists.tradesPage(db, { order: `Q${'z'.repeat(40)}15`, limit: 3, cursor }),
+  ],
+  [
+    'published prices',
+    schemas.PublishedPrice,
+    1_500,
+    (db, cursor) => lists.publishedPricesPage(db, FEED, { limit: 400, cursor }),
+  ],
+  [
+    'settlements',
+    schemas.SettlementItem,
+    2 * ROWS,
+    (db, cursor) => lists.settlementsPage(db, undefined, { limit: 200, cursor }),
+  ],
+  [
+    'settlements of a wallet',
+    schemas.SettlementItem,
+    12,
+    (db, cursor) => lists.settlementsPage(db, WALLET, { limit: 4, cursor }),
+  ],
+  [
+    'settlements of a meter',
+    schemas.SettlementItem,
+    2,
+    (db, cursor) => lists.settlementsPage(db, undefined, { meter_id: METER, limit: 1, cursor }),
+  ],
+  [
+    'certificates',
+    schemas.CertificateItem,
+    ROWS,
+    (db, cursor) => lists.certificatesPage(db, { limit: 500, cursor }),
+  ],
+  [
+    'certificates of a holder',
+    schemas.CertificateItem,
+    60,
+    (db, cursor) => lists.certificatesPage(db, { holder: WALLET, limit: 11, cursor }),
+  ],
+  [
+    'certificates of a meter',
+    schemas.CertificateItem,
+    120,
+    (db, cursor) => lists.certificatesPage(db, { meter_id: METER, limit: 50, cursor }),
+  ],
+  ['proposals', schemas.ProposalItem, ROWS, (db, cursor) => lists.proposalsPage(db, { limit: 500, cursor })],
+  ['votes', schemas.VoteItem, 300, (db, cursor) => lists.votesPage(db, PROPOSAL, { limit: 70, cursor })],
+  ['events', schemas.EventItem, 2 * ROWS, (db, cursor) => lists.eventsPage(db, { limit: 500, cursor })],
+  [
+    'events by name',
+    schemas.EventItem,
+    24,
+    (db, cursor) => lists.eventsPage(db, { name: 'MarketChanged', limit: 5, cursor }),
+  ],
+  [
+    'events of an account',
+    schemas.EventItem,
+    120,
+    (db, cursor) => lists.eventsPage(db, { account: WALLET, limit: 50, cursor }),
+  ],
+];
+
+describe.each(LISTS)('%s', (_name, schema, least, list) => {
+  test('come in pages that hold everything once, by an index', async () => {
+    const { pool: db, plans } = watched();
+    const seen = new Set<string>();
+    let [cursor, total, pages]: [string | undefined, number, number] = [undefined, 0, 0];
+    do {
+      const { items, next_cursor }: lists.Page<unknown> = await list(db, cursor);
+      if (pages === 0) for (const item of items.slice(0, 3)) expect(withoutText(item)).toBeDefined();
+      for (const item of items) seen.add(JSON.stringify(item));
+      total += items.length;
+      pages += 1;
+      cursor = next_cursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(total).toBe(seen.size);
+    expect(total).toBe(least);
+    expect(pages).toBeGreaterThan(1);
+    for (const plan of plans) expect(plan).not.toMatch(/Seq Scan/);
+
+    /** The addresses in these tables are only as long as real ones; everything else has to be as promised. */
+    function withoutText(item: unknown): unknown {
+      const result = schema.safeParse(item);
+      const wrong = result.error?.issues.filter((issue) => !/base58|meter id/.test(issue.message));
+      expect(wrong ?? []).toEqual([]);
+      return item;
+    }
+  });
+
+  test.each([
+    '"; DROP TABLE orders; --',
+    encodeCursor([]),
+    encodeCursor(['1', '2', '3', '4', '5']),
+    encodeCursor(["1'; SELECT 1; --", 'x y', '9'.repeat(30)]),
+    Buffer.from('[{"toString":1}]').toString('base64url'),
+    Buffer.from('{"__proto__":[]}').toString('base64url'),
+  ])('a cursor of another kind is refused: %s', async (cursor) => {
+    const error = await list(pool, cursor).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(GtxError);
+    expect(error).toMatchObject({ code: 'INVALID_BODY' });
+  });
+});
+
+test('single rows and figures are found by an index too', async () => {
+  const { pool: db, plans } = watched();
+  await lists.orderOf(db, `Q${'z'.repeat(40)}15`, NOW);
+  const { balances } = await lists.balancesOf(db, WALLET);
+  await lists.eventsPage(db, { signature: SIGNATURE, limit: 5, cursor: undefined });
+  expect(balances).toHaveLength(2);
+  // Open orders of this wallet: those with n = 7, 107, 207... all buy orders, in a market whose GRX this is.
+  expect(balances[1]).toMatchObject({ symbol: 'GRX', amount: '0', escrowed: '240', total: '240' });
+  // There are only a few markets: that is read whole.
+  for (const plan of plans) expect(plan).not.toMatch(/Seq Scan on (?!markets)/);
+});
+
+test('what was minted before a meter was handed over is not shown to its new owner', async () => {
+  const before = await lists.settlementsPage(pool, WALLET, { meter_id: METER, limit: 10, cursor: undefined });
+  expect(before.items).toHaveLength(2);
+  const { rows } = await pool.query('SELECT signature FROM chain_transactions LIMIT 1');
+  await pool.query(
+    `INSERT INTO chain_events (signature, event_index, slot, program_id, name, meter, data, position, block_time)
+     SELECT $1, 9, 9000, 'p', 'MeterTransferred', address, '{}', 9000::bigint << 30, extract(epoch FROM now())::bigint + 60
+     FROM meters WHERE meter_id = $2`,
+    [rows[0].signature, METER],
+  );
+  const after = await lists.settlementsPage(pool, WALLET, { meter_id: METER, limit: 10, cursor: undefined });
+  expect(after.items).toEqual([]);
+});

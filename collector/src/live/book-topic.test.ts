@@ -1,0 +1,311 @@
+import { Side } from '@gridtokenx/chain';
+import { BookReplica, type LiveChange, LiveFrame, type LiveSnapshot, nkwhToKwh } from '@gridtokenx/protocol';
+import fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { OrderBook } from '../market/index.js';
+import type { LiveDelta } from '../matching/index.js';
+import { type Books, BookTopic } from './book-topic.js';
+import { liveMetrics } from './metrics.js';
+import { type Receiver, Subscription } from './topic.js';
+
+const MARKET = 'market';
+const GRID = 1_000_000_000n;
+
+/** A real book with the epochs and deltas of `LiveBooks`, without a database. */
+class TestBooks implements Books {
+  private book = new OrderBook({ lotSize: 1n, tickSize: 1n });
+  private epochs = 1;
+  private orders = 0;
+  private slot = 1;
+  private readonly open: string[] = [];
+  topic: BookTopic | undefined;
+
+  snapshot(_market: string, depth?: number) {
+    return { ...this.book.snapshot(depth), epoch: `epoch ${this.epochs}` };
+  }
+  onDelta(_listener: (market: string, delta: LiveDelta) => void) {
+    return () => {};
+  }
+  onReset() {
+    return () => {};
+  }
+
+  add(side: Side, price: number, amount: number): void {
+    this.slot += 1;
+    this.orders += 1;
+    const address = `order ${this.orders}`;
+    this.open.push(address);
+    this.book.insert({
+      address,
+      owner: 'owner',
+      rentPayer: 'owner',
+      orderId: BigInt(this.orders),
+      side,
+      price: BigInt(price) * GRID,
+      amount: BigInt(amount) * GRID,
+      remaining: BigInt(amount) * GRID,
+      escrowed: BigInt(amount) * GRID * (side === Side.Sell ? 1n : BigInt(price)),
+      expiresAt: 2_000_000_000,
+      feeBps: 0,
+      position: { slot: this.slot, transaction: 0, event: 0 },
+    });
+  }
+
+  remove(index: number): void {
+    const [address] = this.open.splice(index % Math.max(1, this.open.length), 1);
+    this.slot += 1;
+    if (address !== undefined) this.book.remove(address, this.slot);
+  }
+
+  /** Tells what has changed, as `LiveBooks` does after each step. */
+  tell(): void {
+    const delta = this.book.takeDelta();
+    if (delta) this.topic?.take({ ...delta, epoch: this.snapshot(MARKET, 0).epoch });
+  }
+
+  anew(): void {
+    this.epochs += 1;
+    this.book.takeDelta();
+    this.topic?.reset();
+  }
+}
+
+/** A client with a connection that can be behind, lose frames, and be made anew. */
+class TestClient implements Receiver {
+  readonly replica = new BookReplica();
+  readonly outcomes: string[] = [];
+  subscription: Subscription | undefined;
+  blocked = false;
+  snapshots = 0;
+  private waiting: Subscription | undefined;
+
+  constructor(private readonly topic: BookTopic) {}
+
+  connect(last = this.replica.position): void {
+    this.blocked = false;
+    this.waiting = undefined;
+    this.subscription = new Subscription(this.topic, this);
+    this.topic.begin(this.subscription, last);
+  }
+
+  disconnect(): void {
+    if (this.subscription) this.topic.end(this.subscription);
+    this.subscription = undefined;
+  }
+
+  deliver(frame: Buffer): boolean {
+    if (this.blocked) return false;
+    const parsed = LiveFrame.parse(JSON.parse(frame.toString())) as LiveSnapshot | LiveChange;
+    if (parsed.type === 'snapshot') this.snapshots += 1;
+    this.outcomes.push(this.replica.apply(parsed));
+    return true;
+  }
+
+  behind(subscription: Subscription): void {
+    this.waiting = subscription;
+  }
+
+  drain(): void {
+    this.blocked = false;
+    const { waiting } = this;
+    this.waiting = undefined;
+    if (waiting) this.topic.sendSnapshot(waiting);
+  }
+}
+
+const texts = (levels: { price: bigint; amount: bigint; orders: number }[]) =>
+  levels.map(({ price, amount, orders }) => ({
+    price: nkwhToKwh(price),
+    amount: nkwhToKwh(amount),
+    orders,
+  }));
+
+function setUp() {
+  const books = new TestBooks();
+  const topic = new BookTopic(MARKET, books, liveMetrics(new Registry()));
+  books.topic = topic;
+  return { books, topic, client: () => new TestClient(topic) };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+type Step =
+  | { do: 'add'; side: Side; price: number; amount: number }
+  | { do: 'remove'; index: number }
+  | { do: 'tell' | 'wait' | 'anew' }
+  | { do: 'block' | 'drain' | 'disconnect' | 'connect'; client: number };
+
+const clients = 3;
+const client = fc.nat(clients - 1);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('add' as const),
+      side: fc.constantFrom(Side.Sell, Side.Buy),
+      price: fc.integer({ min: 1, max: 8 }),
+      amount: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('remove' as const), index: fc.nat(50) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('tell' as const, 'wait' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('anew' as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('block' as const, 'drain' as const, 'disconnect' as const, 'connect' as const),
+      client,
+    }),
+  },
+);
+
+describe('a book over the WebSocket', () => {
+  test('is the book whenever nothing is on its way, whatever clients missed and however often they came back', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const { books, client: make } = setUp();
+        const all = Array.from({ length: clients }, make);
+        for (const one of all) one.connect();
+        const settle = () => {
+          books.tell();
+          vi.runAllTimers();
+        };
+        for (const what of steps) {
+          switch (what.do) {
+            case 'add':
+              books.add(what.side, what.price, what.amount);
+              break;
+            case 'remove':
+              books.remove(what.index);
+              break;
+            case 'tell':
+              books.tell();
+              break;
+            case 'wait':
+              settle();
+              break;
+            case 'anew':
+              books.anew();
+              break;
+            default: {
+              const one = all[what.client] as TestClient;
+              if (what.do === 'block') one.blocked = true;
+              else if (what.do === 'drain') one.drain();
+              else if (what.do === 'disconnect') one.disconnect();
+              else if (one.subscription === undefined) one.connect();
+            }
+          }
+          if (what.do !== 'wait') continue;
+          const { asks, bids } = books.snapshot(MARKET);
+          for (const one of all) {
+            if (one.subscription?.state !== 'live') continue;
+            expect(one.replica.asks).toEqual(texts(asks));
+            expect(one.replica.bids).toEqual(texts(bids));
+          }
+        }
+        settle();
+        const { asks, bids } = books.snapshot(MARKET);
+        for (const one of all) {
+          if (one.subscription === undefined) one.connect();
+          one.drain();
+          expect(one.replica.asks).toEqual(texts(asks));
+          expect(one.replica.bids).toEqual(texts(bids));
+          // What is sent always fits: nobody has to notice a gap.
+          expect(one.outcomes).not.toContain('missed');
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('is resumed with the changes that were missed, as long as they are kept', () => {
+    const { books, client: make } = setUp();
+    const one = make();
+    one.connect();
+    expect(one.snapshots).toBe(1);
+    one.disconnect();
+    for (let price = 1; price <= 20; price += 1) {
+      books.add(Side.Sell, price, 1);
+      books.tell();
+      vi.runAllTimers();
+    }
+    one.connect();
+    expect(one.snapshots).toBe(1);
+    expect(one.replica.asks).toHaveLength(20);
+    one.disconnect();
+    for (let round = 0; round < 600; round += 1) {
+      books.add(Side.Sell, 30 + (round % 9), 1);
+      books.tell();
+      vi.runAllTimers();
+    }
+    one.connect();
+    expect(one.snapshots).toBe(2);
+    expect(one.replica.asks).toHaveLength(29);
+  });
+
+  test('is told anew to whoever names another epoch or a number that is still to come', () => {
+    const { books, client: make } = setUp();
+    books.add(Side.Buy, 3, 1);
+    books.tell();
+    vi.runAllTimers();
+    for (const last of [
+      { epoch: 'epoch 0', sequence: 1 },
+      { epoch: 'epoch 1', sequence: 7 },
+    ]) {
+      const one = make();
+      one.connect(last);
+      expect(one.snapshots).toBe(1);
+    }
+    books.anew();
+    const old = make();
+    old.connect({ epoch: 'epoch 1', sequence: 1 });
+    expect(old.snapshots).toBe(1);
+  });
+
+  test('changes that come close together are one frame, made once for all clients', () => {
+    const { books, topic, client: make } = setUp();
+    const frames: Buffer[] = [];
+    const all = Array.from({ length: 50 }, make);
+    for (const one of all) {
+      const deliver = one.deliver.bind(one);
+      one.deliver = (frame) => {
+        frames.push(frame);
+        return deliver(frame);
+      };
+      one.connect();
+    }
+    expect(new Set(frames).size).toBe(1);
+    frames.length = 0;
+    for (let count = 0; count < 10; count += 1) {
+      books.add(Side.Sell, 5, 1);
+      books.tell();
+    }
+    vi.runAllTimers();
+    expect(frames).toHaveLength(50);
+    expect(new Set(frames).size).toBe(1);
+    expect(all.every(({ replica }) => replica.asks[0]?.amount === '10')).toBe(true);
+    topic.stop();
+  });
+
+  test('a client that is behind costs nothing until it has caught up', () => {
+    const { books, client: make } = setUp();
+    const slow = make();
+    slow.connect();
+    slow.blocked = true;
+    for (let count = 0; count < 100; count += 1) {
+      books.add(Side.Sell, 5, 1);
+      books.tell();
+      vi.runAllTimers();
+    }
+    expect(slow.outcomes).toHaveLength(1);
+    slow.drain();
+    expect(slow.outcomes).toHaveLength(2);
+    expect(slow.replica.asks[0]?.orders).toBe(100);
+  });
+});

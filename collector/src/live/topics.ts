@@ -1,0 +1,302 @@
+import type { LiveItem } from '@gridtokenx/protocol';
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import type { Change } from '../feed/index.js';
+import { balancesOf, feedsNow, ordersPage, settlementsPage, tradesPage } from '../http/market-queries.js';
+import { listAlerts, listReviews } from '../review/list.js';
+import { type Books, BookTopic } from './book-topic.js';
+import { LIST_ITEMS, type ListSource, ListTopic, StreamTopic } from './list-topic.js';
+import type { LiveMetrics } from './metrics.js';
+import { meterReadings, walletReadings } from './readings.js';
+import type { Seen } from './seen.js';
+import type { Topic, TopicName } from './topic.js';
+
+export interface TopicsDeps {
+  pool: pg.Pool;
+  books: Books;
+  feed: { onChange(listener: (change: Change) => void): () => void };
+  /** The present price guides. */
+  guides: () => Promise<readonly object[]> | readonly object[];
+  logger: Logger;
+  metrics: LiveMetrics;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
+/** Questions to the database at once: ingestion has the same connections. */
+const QUESTIONS = 2;
+/** How long a list without subscribers is kept up to date: for a client that comes back. */
+const IDLE_MILLIS = 30_000;
+const PRICES_MILLIS = 10_000;
+/** Readings a second in `traffic`. */
+const TRAFFIC_PER_SECOND = 20;
+
+/** Events that change something of the wallets that they name. */
+const EVENT_CHANNELS: Record<string, readonly string[]> = {
+  OrderCreated: ['orders', 'balances'],
+  OrderCancelled: ['orders', 'balances'],
+  OrderExpired: ['orders', 'balances'],
+  TradeExecuted: ['orders', 'balances'],
+  MeterBalanceSettled: ['settlements', 'readings', 'balances'],
+  MeterRegistered: ['settlements', 'readings'],
+  MeterTransferred: ['settlements', 'readings'],
+};
+const PRICE_EVENTS = new Set(['PriceSubmitted', 'FeedChanged', 'PublisherChanged', 'MarketChanged']);
+
+const ORDER_OWNERS = 'SELECT DISTINCT owner AS wallet FROM orders WHERE address = ANY($1)';
+const METER_OWNERS = `SELECT DISTINCT u.wallet_address AS wallet FROM meters m JOIN users u ON u.id = m.user_id
+  WHERE m.meter_id = ANY($1)`;
+
+/** All topics of a collector, and who of them hears of which change. */
+export class Topics {
+  private readonly books = new Map<string, BookTopic>();
+  private readonly lists = new Map<string, ListTopic>();
+  private readonly traffic: StreamTopic;
+  private readonly undo: (() => void)[] = [];
+  private sweeper: NodeJS.Timeout | undefined;
+  private asking = 0;
+  private readonly askers: (() => void)[] = [];
+  private readonly lookUps = new Set<Promise<void>>();
+  private meters = new Set<string>();
+  private seen: LiveItem[] = [];
+  private seenInSecond = 0;
+  private seenTotal = 0;
+
+  constructor(private readonly deps: TopicsDeps) {
+    this.traffic = new StreamTopic({ channel: 'traffic' }, deps.metrics);
+  }
+
+  start(): void {
+    const { books, feed } = this.deps;
+    this.undo.push(
+      books.onDelta((market, delta) => this.books.get(market)?.take(delta)),
+      books.onReset((market) => this.books.get(market)?.reset()),
+      feed.onChange((change) => this.hear(change)),
+    );
+    this.sweeper = setInterval(() => this.sweep(), 1_000);
+    this.sweeper.unref();
+  }
+
+  async stop(): Promise<void> {
+    for (const undo of this.undo.splice(0)) undo();
+    clearInterval(this.sweeper);
+    for (const book of this.books.values()) book.stop();
+    await Promise.all([...this.lists.values()].map((list) => list.stop()));
+    await Promise.all(this.lookUps);
+  }
+
+  /** @throws GtxError NOT_FOUND for a market that there is not */
+  book(market: string): Topic {
+    const known = this.books.get(market);
+    if (known) return known;
+    // Throws when there is no such market.
+    this.deps.books.snapshot(market, 0);
+    const topic = new BookTopic(market, this.deps.books, this.deps.metrics);
+    this.books.set(market, topic);
+    return topic;
+  }
+
+  /** Trades of a market, or of all. */
+  trades(market: string | undefined): Topic {
+    const { pool } = this.deps;
+    if (market !== undefined) this.deps.books.snapshot(market, 0);
+    const load = async () => (await tradesPage(pool, { market, limit: LIST_ITEMS } as never)).items;
+    return this.list(['trades', market ?? ''], { channel: 'trades', ...(market && { market }) }, { load });
+  }
+
+  prices(): Topic {
+    const { pool, now, guides } = this.deps;
+    const load = async () => {
+      const feeds = await feedsNow(pool, Math.floor(now() / 1000));
+      const all = await guides();
+      return [
+        ...feeds.map((feed) => ({ kind: 'feed', key: feed.address, ...feed })),
+        ...all.map((guide) => ({ kind: 'guide', key: (guide as { market: string }).market, ...guide })),
+      ];
+    };
+    // A price that is too old to count says so without any news.
+    return this.list(['prices'], { channel: 'prices' }, { load, changesAt: () => now() + PRICES_MILLIS });
+  }
+
+  /** A wallet's own; readings of one of its meters where that is named. */
+  own(channel: 'readings' | 'orders' | 'balances' | 'settlements', wallet: string): Topic {
+    const { pool, now } = this.deps;
+    const sources: Record<typeof channel, ListSource> = {
+      readings: { load: () => walletReadings(pool, wallet) },
+      orders: {
+        load: async () => {
+          const query = { owner: wallet, limit: LIST_ITEMS };
+          return (await ordersPage(pool, query as never, Math.floor(now() / 1000))).items;
+        },
+        changesAt: (items) => nextExpiry(items),
+      },
+      balances: { load: async () => (await balancesOf(pool, wallet)).balances },
+      settlements: {
+        load: async () => (await settlementsPage(pool, wallet, { limit: LIST_ITEMS } as never)).items,
+      },
+    };
+    return this.list([channel, wallet], { channel }, sources[channel]);
+  }
+
+  /** Readings of one meter: those of the time in which it was the wallet's, or all. */
+  meterReadings(meterId: string, wallet: string | undefined): Topic {
+    const load = () => meterReadings(this.deps.pool, meterId, wallet);
+    return this.list(['meter', meterId, wallet ?? ''], { channel: 'readings', meter_id: meterId }, { load });
+  }
+
+  operators(channel: 'alerts' | 'reviews' | 'traffic'): Topic {
+    const { pool } = this.deps;
+    const limit = LIST_ITEMS;
+    if (channel === 'traffic') return this.traffic;
+    const load =
+      channel === 'alerts'
+        ? async () => (await listAlerts(pool, { status: 'open', min_severity: 'info', limit } as never)).items
+        : async () => (await listReviews(pool, { status: 'open', limit } as never)).items;
+    return this.list([channel], { channel }, { load });
+  }
+
+  /** Readings that ingestion has decided about: some of them are shown to operators. */
+  see(readings: readonly Seen[]): void {
+    if (this.traffic.subscriptions.size === 0) return;
+    const time = new Date(this.deps.now()).toISOString();
+    for (const { meterId, sequence, outcome, status, kwh } of readings) {
+      if (this.seenInSecond >= TRAFFIC_PER_SECOND) return;
+      this.seenInSecond += 1;
+      this.seenTotal += 1;
+      const key = String(this.seenTotal);
+      this.seen.unshift({ key, time, meter_id: meterId, sequence, outcome, status, kwh_amount: kwh });
+    }
+  }
+
+  private list(keys: readonly string[], name: TopicName, source: ListSource): ListTopic {
+    const key = keys.join('/');
+    const known = this.lists.get(key);
+    if (known) return known;
+    const { logger, metrics, now } = this.deps;
+    const ask = <T>(question: () => Promise<T>) => this.ask(question);
+    const topic = new ListTopic(name, source, { logger, metrics, now, ask });
+    this.lists.set(key, topic);
+    return topic;
+  }
+
+  private async ask<T>(question: () => Promise<T>): Promise<T> {
+    if (this.asking >= QUESTIONS) await new Promise<void>((resolve) => this.askers.push(resolve));
+    else this.asking += 1;
+    try {
+      return await question();
+    } finally {
+      const next = this.askers.shift();
+      if (next) next();
+      else this.asking -= 1;
+    }
+  }
+
+  private sweep(): void {
+    this.seenInSecond = 0;
+    this.traffic.add(this.seen.splice(0));
+    const now = performance.now();
+    for (const [key, list] of this.lists) {
+      if (list.subscriptions.size > 0) list.idleSince = undefined;
+      else if (list.idleSince === undefined) list.idleSince = now;
+      else if (now - list.idleSince > IDLE_MILLIS) {
+        this.lists.delete(key);
+        void list.stop();
+      }
+    }
+  }
+
+  private mark(...keys: string[]): void {
+    this.lists.get(keys.join('/'))?.changed();
+  }
+
+  private markAll(prefix = ''): void {
+    for (const [key, list] of this.lists) if (key.startsWith(prefix)) list.changed();
+  }
+
+  private hear(change: Change): void {
+    switch (change.kind) {
+      case 'transaction':
+        for (const { name, data } of change.events) this.hearEvent(name, data);
+        break;
+      case 'undone':
+      case 'gap':
+        this.markAll();
+        break;
+      case 'orders':
+        this.lookUp('orders', ORDER_OWNERS, [...change.addresses]);
+        break;
+      case 'readings':
+        this.hearMeters(change.meterIds);
+        break;
+      case 'balances':
+        for (const wallet of change.wallets) this.mark('balances', wallet);
+        break;
+      case 'alert':
+        this.mark('alerts');
+        break;
+      case 'review':
+        this.mark('reviews');
+        break;
+      case 'guide':
+        this.mark('prices');
+        break;
+    }
+  }
+
+  private hearEvent(name: string, data: Record<string, unknown>): void {
+    if (PRICE_EVENTS.has(name)) this.mark('prices');
+    if (name === 'TradeExecuted') {
+      this.mark('trades', '');
+      this.mark('trades', String(data.market));
+    }
+    const channels = EVENT_CHANNELS[name];
+    if (channels === undefined) return;
+    const wallets = new Set([data.owner, data.seller, data.buyer, data.oldOwner, data.newOwner]);
+    for (const wallet of wallets) {
+      if (typeof wallet !== 'string') continue;
+      for (const channel of channels) this.mark(channel, wallet);
+    }
+  }
+
+  private hearMeters(meterIds: readonly string[]): void {
+    for (const meterId of meterIds) this.markAll(`meter/${meterId}/`);
+    const wanted = [...this.lists.keys()].some(
+      (key) => key.startsWith('readings/') || key.startsWith('settlements/'),
+    );
+    if (!wanted) return;
+    // One question for all meters that are told while the one before is answered.
+    const first = this.meters.size === 0;
+    for (const meterId of meterIds) this.meters.add(meterId);
+    if (!first) return;
+    setImmediate(() => {
+      const ids = [...this.meters];
+      this.meters = new Set();
+      this.lookUp('readings', METER_OWNERS, ids);
+      this.lookUp('settlements', METER_OWNERS, ids);
+    });
+  }
+
+  /** Marks the lists of the wallets that a question finds; all of the channel when it cannot be answered. */
+  private lookUp(channel: string, question: string, ids: string[]): void {
+    if (![...this.lists.keys()].some((key) => key.startsWith(`${channel}/`))) return;
+    const found = this.ask(() => this.deps.pool.query<{ wallet: string }>(question, [ids])).then(
+      ({ rows }) => {
+        for (const { wallet } of rows) this.mark(channel, wallet);
+      },
+      (error: unknown) => {
+        this.deps.logger.debug({ err: error }, 'whose rows have changed cannot be read');
+        this.markAll(`${channel}/`);
+      },
+    );
+    this.lookUps.add(found);
+    void found.finally(() => this.lookUps.delete(found));
+  }
+}
+
+/** When the next open order expires. */
+function nextExpiry(items: readonly LiveItem[]): number | undefined {
+  const times = items
+    .filter(({ status }) => status === 'open')
+    .map(({ expires_at }) => Date.parse(String(expires_at)));
+  return times.length === 0 ? undefined : Math.min(...times);
+}

@@ -1,0 +1,8 @@
+export {
+  type BookChanges,
+  LiveBooks,
+  type LiveBooksDeps,
+  type LiveDelta,
+  type LiveSnapshot,
+} from './live-book.js';
+export type { MarketInfo } from './rows.js';

@@ -335,6 +335,36 @@ export const SETTINGS = {
     schema: z.string().refine(isKwh, 'must be decimal kWh with at most 9 decimals').default('1'),
     doc: 'With GTX_CERTIFICATES=collector: the least energy for which the fee payer pays the rent of a certificate.',
   },
+  reconcile: {
+    env: 'GTX_RECONCILE',
+    schema: z.enum(['on', 'off']).default('on'),
+    doc: 'Compare chain, database and wallets all the time, a page after the other.',
+  },
+  reconcilePagesPerSecond: {
+    env: 'GTX_RECONCILE_PAGES_PER_SECOND',
+    schema: z.coerce.number().min(0.01).max(1000).default(2),
+    doc: 'How fast: pages a second, of at most 50 rows, 25 transactions or one listing each.',
+  },
+  reconcileRoundSeconds: {
+    env: 'GTX_RECONCILE_ROUND_SECONDS',
+    schema: seconds(1, 86_400).default(60),
+    doc: 'What was gone through in full is not begun again within so many seconds.',
+  },
+  reconcileWalkSeconds: {
+    env: 'GTX_RECONCILE_WALK_SECONDS',
+    schema: seconds(1, 604_800).default(900),
+    doc: 'The same for what asks the node for all accounts of a kind at once (getProgramAccounts).',
+  },
+  reconcileRepair: {
+    env: 'GTX_RECONCILE_REPAIR',
+    schema: z.enum(['on', 'off']).default('on'),
+    doc: '`on`: where the database differs from the chain, the chain is read again and the database made to say the same. `off`: it is only told.',
+  },
+  reconcileAuditHours: {
+    env: 'GTX_RECONCILE_AUDIT_HOURS',
+    schema: z.coerce.number().int().min(0).max(8760).default(24),
+    doc: 'A whole audit, as `gtx audit` makes it, every so many hours; 0: none.',
+  },
   intervalSeconds: {
     env: 'GTX_INTERVAL_SECONDS',
     schema: seconds(1, 86_400).default(900),

@@ -39,6 +39,8 @@ export interface ChainParts {
   /** Issues certificates; undefined when that is switched off. */
   certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
   /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
+  /** Compares chain, database and wallets; undefined when that is switched off. */
+  reconciler?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
   prepareHeld: ReviewRoutesDeps['prepareHeld'];
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
@@ -140,7 +142,7 @@ async function assemble(
   stops.push(() => alertDelivery.stop());
   const reviews = new Reviews({ pool });
   const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
-  const { mirror, settlement, certificates, chainUp } = chain;
+  const { mirror, settlement, certificates, reconciler, chainUp } = chain;
   await mirror.start();
   stops.push(() => mirror.stop());
   // What any collector on this database wrote, and the order books that follow it.
@@ -237,6 +239,10 @@ async function assemble(
   stops.push(() => bus.quiesce());
 
   const http = new HttpServer({
+  if (reconciler) {
+    await reconciler.start();
+    stops.push(() => reconciler.stop());
+  }
     sessions,
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),

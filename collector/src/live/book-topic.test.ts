@@ -3,73 +3,10 @@ import { BookReplica, type LiveChange, LiveFrame, type LiveSnapshot, nkwhToKwh }
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { OrderBook } from '../market/index.js';
-import type { LiveDelta } from '../matching/index.js';
-import { type Books, BookTopic } from './book-topic.js';
+import { TEST_MARKET, TestBooks } from '../testing/books.js';
+import { BookTopic } from './book-topic.js';
 import { liveMetrics } from './metrics.js';
 import { type Receiver, Subscription } from './topic.js';
-
-const MARKET = 'market';
-const GRID = 1_000_000_000n;
-
-/** A real book with the epochs and deltas of `LiveBooks`, without a database. */
-class TestBooks implements Books {
-  private book = new OrderBook({ lotSize: 1n, tickSize: 1n });
-  private epochs = 1;
-  private orders = 0;
-  private slot = 1;
-  private readonly open: string[] = [];
-  topic: BookTopic | undefined;
-
-  snapshot(_market: string, depth?: number) {
-    return { ...this.book.snapshot(depth), epoch: `epoch ${this.epochs}` };
-  }
-  onDelta(_listener: (market: string, delta: LiveDelta) => void) {
-    return () => {};
-  }
-  onReset() {
-    return () => {};
-  }
-
-  add(side: Side, price: number, amount: number): void {
-    this.slot += 1;
-    this.orders += 1;
-    const address = `order ${this.orders}`;
-    this.open.push(address);
-    this.book.insert({
-      address,
-      owner: 'owner',
-      rentPayer: 'owner',
-      orderId: BigInt(this.orders),
-      side,
-      price: BigInt(price) * GRID,
-      amount: BigInt(amount) * GRID,
-      remaining: BigInt(amount) * GRID,
-      escrowed: BigInt(amount) * GRID * (side === Side.Sell ? 1n : BigInt(price)),
-      expiresAt: 2_000_000_000,
-      feeBps: 0,
-      position: { slot: this.slot, transaction: 0, event: 0 },
-    });
-  }
-
-  remove(index: number): void {
-    const [address] = this.open.splice(index % Math.max(1, this.open.length), 1);
-    this.slot += 1;
-    if (address !== undefined) this.book.remove(address, this.slot);
-  }
-
-  /** Tells what has changed, as `LiveBooks` does after each step. */
-  tell(): void {
-    const delta = this.book.takeDelta();
-    if (delta) this.topic?.take({ ...delta, epoch: this.snapshot(MARKET, 0).epoch });
-  }
-
-  anew(): void {
-    this.epochs += 1;
-    this.book.takeDelta();
-    this.topic?.reset();
-  }
-}
 
 /** A client with a connection that can be behind, lose frames, and be made anew. */
 class TestClient implements Receiver {
@@ -123,8 +60,9 @@ const texts = (levels: { price: bigint; amount: bigint; orders: number }[]) =>
 
 function setUp() {
   const books = new TestBooks();
-  const topic = new BookTopic(MARKET, books, liveMetrics(new Registry()));
-  books.topic = topic;
+  const topic = new BookTopic(TEST_MARKET, books, liveMetrics(new Registry()));
+  books.onDelta((_market, delta) => topic.take(delta));
+  books.onReset(() => topic.reset());
   return { books, topic, client: () => new TestClient(topic) };
 }
 
@@ -202,7 +140,7 @@ describe('a book over the WebSocket', () => {
             }
           }
           if (what.do !== 'wait') continue;
-          const { asks, bids } = books.snapshot(MARKET);
+          const { asks, bids } = books.snapshot(TEST_MARKET);
           for (const one of all) {
             if (one.subscription?.state !== 'live') continue;
             expect(one.replica.asks).toEqual(texts(asks));
@@ -210,7 +148,7 @@ describe('a book over the WebSocket', () => {
           }
         }
         settle();
-        const { asks, bids } = books.snapshot(MARKET);
+        const { asks, bids } = books.snapshot(TEST_MARKET);
         for (const one of all) {
           if (one.subscription === undefined) one.connect();
           one.drain();

@@ -15,6 +15,8 @@ export interface LiveLimits {
   drainMillis: number;
   /** Between two pings; a client that has not answered by the next one is gone. */
   pingMillis: number;
+  /** Between two looks whether clients' logins were ended, here or at another collector. */
+  sessionsMillis: number;
 }
 
 export const LIVE_LIMITS: Omit<LiveLimits, 'clients' | 'clientsPerAddress'> = {
@@ -25,6 +27,7 @@ export const LIVE_LIMITS: Omit<LiveLimits, 'clients' | 'clientsPerAddress'> = {
   bufferedBytes: 128 * 1024,
   drainMillis: 30_000,
   pingMillis: 30_000,
+  sessionsMillis: 15_000,
 };
 
 /** A bucket of tokens: `burst` at first, refilled by `perSecond`. */

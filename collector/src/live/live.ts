@@ -20,7 +20,6 @@ export interface LiveDeps extends TopicsDeps {
 }
 
 const LOOK_MILLIS = 250;
-const SESSIONS_MILLIS = 15_000;
 
 /** What an upgrade leaves for the route: the bytes that came after the request's head. */
 const HEAD = Symbol('head');
@@ -52,7 +51,7 @@ export class Live {
 
   start(): void {
     this.topics.start();
-    const { pingMillis } = this.deps.limits;
+    const { pingMillis, sessionsMillis } = this.deps.limits;
     const every = (millis: number, work: () => void) => {
       const timer = setInterval(work, millis);
       timer.unref();
@@ -62,7 +61,7 @@ export class Live {
     every(pingMillis, () => {
       for (const connection of this.connections) connection.ping();
     });
-    every(SESSIONS_MILLIS, () => {
+    every(sessionsMillis, () => {
       this.checking = this.checkSessions().catch((error: unknown) =>
         this.deps.logger.warn({ err: error }, 'ended logins of WebSocket clients cannot be read'),
       );

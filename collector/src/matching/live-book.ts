@@ -178,6 +178,7 @@ export class LiveBooks {
     const rows = await readOrders(this.deps.pool, addresses);
     for (const address of addresses) this.take(address, rows.get(address));
     this.tell();
+    this.work();
   }
 
   /** Tells a market's book of a trade that this collector has seen executed, before the event processor does. */

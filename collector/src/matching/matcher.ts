@@ -99,6 +99,8 @@ interface Work {
   info: MarketInfo;
   terms: MarketTerms;
   tables: MatchingTables;
+  /** Whether a transaction of the plan was executed. */
+  done: boolean;
 }
 
 /**
@@ -159,7 +161,7 @@ export class Matcher {
   // --- matching
 
   private async match(info: MarketInfo): Promise<RoundResult> {
-    const { books, chain, told, store, observer, onHalted } = this.options;
+    const { chain, told, store, observer, onHalted } = this.options;
     if (!this.crosses(info.address)) {
       await onHalted(info.address, undefined);
       return 'idle';
@@ -182,10 +184,11 @@ export class Matcher {
     const limits = packLimits(this.options.feePayer, tables.inTable);
     const transactions = packPairs(pairs, { ...limits, maxBytes: PACKET_DATA_SIZE - tables.reserve });
     if (transactions.length > TABLE_FROM_TRANSACTIONS) tables.grow(pairs);
-    await this.carryOut({ info, terms, tables }, transactions);
+    const work: Work = { info, terms, tables, done: false };
+    await this.carryOut(work, transactions);
     observer.took((performance.now() - startedAt) / 1000);
-    // A book that was made anew meanwhile is another object.
-    return books.markets().some(({ address }) => address === info.address) ? 'again' : 'idle';
+    // Where nothing worked, the same at once would not either.
+    return work.done ? 'again' : 'later';
   }
 
   private crosses(market: string): boolean {
@@ -323,6 +326,7 @@ export class Matcher {
       return false;
     }
     if (resolution.state === 'expired') return false;
+    work.done = true;
     if (effects && effects.skipped.size > 0) await this.refuseAll(work, pairs, effects.skipped);
     return effects !== undefined && effects.skipped.size === 0;
   }

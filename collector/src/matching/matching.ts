@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { TradingMarket } from '@gridtokenx/chain';
 import type { Alerts } from '../alerts.js';
 import { bindNetwork } from '../mirror/network.js';
 import type { ChainDeps } from '../ports.js';
@@ -7,7 +8,7 @@ import type { LiveBooks } from './live-book.js';
 import { MatcherLock } from './lock.js';
 import { isOutage, Matcher, type RoundResult } from './matcher.js';
 import { type MatchingObserver, noMatchingMetrics } from './metrics.js';
-import type { MarketTerms, MarketWait } from './preflight.js';
+import type { MarketWait } from './preflight.js';
 import { type MarketInfo, readUnreturned } from './rows.js';
 import { MatchingStore } from './store.js';
 import { MatchingTables } from './tables.js';
@@ -78,7 +79,7 @@ export class Matching {
         signal: this.abort.signal,
       }),
       told: new Told({ connection, pool, books, logger, now }),
-      tables: (address, terms) => this.tablesOf(address, terms),
+      tables: (address, terms) => this.tablesFor(address, terms.market),
       feePayer: feePayer.publicKey.toBase58(),
       logger,
       observer: this.observer,
@@ -207,7 +208,8 @@ export class Matching {
     this.bound = true;
   }
 
-  private async tablesOf(address: string, { market }: MarketTerms): Promise<MatchingTables> {
+  /** The lookup tables of a market. @throws GtxError CHAIN_UNAVAILABLE */
+  async tablesFor(address: string, market: TradingMarket): Promise<MatchingTables> {
     const known = this.tables.get(address);
     if (known) return known;
     const { connection, feePayer, logger } = this.deps;

@@ -7,7 +7,7 @@ import {
 } from '@gridtokenx/chain';
 import { type AddressLookupTableAccount, type Connection, type Keypair, PublicKey } from '@solana/web3.js';
 import type { Logger } from 'pino';
-import type { AccountName, PlannedPair } from '../market/index.js';
+import type { AccountName } from '../market/index.js';
 import type { MatchingStore } from './store.js';
 
 export interface MatchingTablesDeps {
@@ -16,6 +16,12 @@ export interface MatchingTablesDeps {
   store: MatchingStore;
   logger: Logger;
   signal: AbortSignal;
+}
+
+/** Who is in a pair: owners, and who paid the rent. */
+interface Parties {
+  sell: { owner: string; rentPayer: string };
+  buy: { owner: string; rentPayer: string };
 }
 
 /** Tables that one transaction can name: each costs 34 bytes beside its entries. */
@@ -86,7 +92,7 @@ export class MatchingTables {
   }
 
   /** The tables that these pairs' accounts stand in. */
-  tablesOf(pairs: readonly Pick<PlannedPair, 'sell' | 'buy'>[]): AddressLookupTableAccount[] {
+  tablesOf(pairs: readonly Parties[]): AddressLookupTableAccount[] {
     const tables = new Set<AddressLookupTableAccount>();
     for (const wallet of walletsOf(pairs)) {
       const table = this.tableOf(wallet);
@@ -98,7 +104,7 @@ export class MatchingTables {
   }
 
   /** Enters the wallets of these pairs, in the background and once at a time. It takes seconds and costs their rent. */
-  grow(pairs: readonly Pick<PlannedPair, 'sell' | 'buy'>[]): void {
+  grow(pairs: readonly Parties[]): void {
     if (this.growing !== undefined || this.tables.addresses.length >= MAX_TABLES) return;
     const wallets = [...walletsOf(pairs)]
       .filter((wallet) => this.tableOf(wallet) === undefined)
@@ -142,6 +148,6 @@ export class MatchingTables {
   }
 }
 
-function walletsOf(pairs: readonly Pick<PlannedPair, 'sell' | 'buy'>[]): Set<string> {
+function walletsOf(pairs: readonly Parties[]): Set<string> {
   return new Set(pairs.flatMap(({ sell, buy }) => [sell.owner, buy.owner, sell.rentPayer, buy.rentPayer]));
 }

@@ -10,6 +10,7 @@ import {
   CERTIFICATES_PROGRAM_ID,
   chainInit,
   ENERGY_TOKEN_PROGRAM_ID,
+  ORACLE_PROGRAM_ID,
   openConnection,
   ownerMessageFor,
   type Policy,
@@ -18,6 +19,7 @@ import {
   registerUser,
   rotateMeterKey,
   sendAndConfirm,
+  TRADING_PROGRAM_ID,
   verifyUser,
 } from '@gridtokenx/chain';
 import { type Localnet, startLocalnet } from '@gridtokenx/localnet';
@@ -100,6 +102,8 @@ export class World {
         { id: REGISTRY_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'registry.so') },
         { id: ENERGY_TOKEN_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'energy_token.so') },
         { id: CERTIFICATES_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'certificates.so') },
+        { id: TRADING_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'trading.so') },
+        { id: ORACLE_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'oracle.so') },
       ],
       upgradeAuthority: this.authority.publicKey.toBase58(),
       logger: this.logger,

@@ -1,0 +1,304 @@
+import { instructions } from '@gridtokenx/chain';
+import { createCloseAccountInstruction, createSetAuthorityInstruction } from '@solana/spl-token';
+import type { Keypair } from '@solana/web3.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Reviews } from '../review/reviews.js';
+import { matchEffects } from './store.js';
+import { FEE_BPS, MarketWorld, type TestOrder, units } from './testing/market-world.js';
+
+const world = new MarketWorld();
+
+beforeAll(() => world.startMarket(300), 240_000);
+afterAll(() => world.stop());
+afterEach(async () => {
+  // No order of one test is left for the next one.
+  await world.stopCollectors();
+  await world.cancelAll();
+  await world.pool.query(
+    'TRUNCATE matching_transactions, matching_pairs, matching_refusals, reviews CASCADE',
+  );
+});
+
+type Collector = Awaited<ReturnType<typeof world.collector>>;
+
+/** Rounds until nothing is left to do. Returns how many did something. */
+async function matchAll({ matching, books }: Collector): Promise<number> {
+  for (let rounds = 0; ; rounds += 1) {
+    await world.follow(books);
+    const result = await matching.round();
+    if (result !== 'again') return rounds;
+  }
+}
+
+async function remaining(order: TestOrder): Promise<bigint | undefined> {
+  return (await world.accountOf(order))?.remaining;
+}
+
+async function trades(): Promise<{ price: number; amount: number; skipped: string | null; state: string }[]> {
+  const { rows } = await world.pool.query(
+    `SELECT p.price, p.amount, p.skipped, t.state FROM matching_pairs p
+     JOIN matching_transactions t ON t.id = p.transaction_id WHERE t.kind = 'cross' ORDER BY t.id, p.position`,
+  );
+  return rows.map((row) => ({
+    price: Number(row.price) / 1e9,
+    amount: Number(row.amount) / 1e9,
+    skipped: row.skipped,
+    state: row.state,
+  }));
+}
+
+describe('matching', () => {
+  it("trades crossing orders at the older one's price, and conserves both tokens", async () => {
+    const seller = await world.trader({ grid: 10 });
+    const buyer = await world.trader({ grx: 100 });
+    const before = await world.sums();
+    const sell = await world.order(seller, 'sell', 10, 3);
+    const buy = await world.order(buyer, 'buy', 10, 4);
+    const collector = await world.collector();
+    expect(await matchAll(collector)).toBe(1);
+    expect(await trades()).toEqual([{ price: 3, amount: 10, skipped: null, state: 'confirmed' }]);
+    expect(await world.grid(buyer.publicKey)).toBe(units(10));
+    const fee = (units(30) * BigInt(FEE_BPS)) / 10_000n;
+    expect(await world.grxOf(seller.publicKey)).toBe(units(30) - fee);
+    expect(await world.grxOf(buyer.publicKey)).toBe(units(70));
+    expect(await world.sums()).toEqual(before);
+    expect(await remaining(sell)).toBeUndefined();
+    expect(await remaining(buy)).toBeUndefined();
+    expect(collector.books.snapshot(world.market)).toMatchObject({ asks: [], bids: [] });
+    // The younger buyer's order came second: had it been there first, its price would hold.
+    const later = await world.order(buyer, 'buy', 1, 5);
+    const seller2 = await world.trader({ grid: 1 });
+    await world.order(seller2, 'sell', 1, 2);
+    await matchAll(collector);
+    expect((await trades()).at(-1)).toMatchObject({ price: 5, amount: 1 });
+    expect(await remaining(later)).toBeUndefined();
+  });
+
+  it('fills in parts, by price and then by age, and nobody with themselves', async () => {
+    const [a, b, c] = await Promise.all([
+      world.trader({ grid: 10, grx: 100 }),
+      world.trader({ grid: 10 }),
+      world.trader({ grx: 100 }),
+    ]);
+    const own = await world.order(a, 'sell', 2, 2);
+    const older = await world.order(b, 'sell', 3, 3);
+    const younger = await world.order(b, 'sell', 3, 3);
+    const bid = await world.order(a, 'buy', 4, 3);
+    const collector = await world.collector();
+    await matchAll(collector);
+    // Its own ask at 2 is better, and is passed over.
+    expect(await remaining(own)).toBe(units(2));
+    expect(await remaining(older)).toBeUndefined();
+    expect(await remaining(younger)).toBe(units(2));
+    expect(await remaining(bid)).toBeUndefined();
+    // It has kept its place for everybody else.
+    await world.order(c, 'buy', 1, 3);
+    await matchAll(collector);
+    expect(await remaining(own)).toBe(units(1));
+    expect(await remaining(younger)).toBe(units(2));
+  });
+
+  it('packs pairs, and with a lookup table up to five', async () => {
+    const sellers = await Promise.all(Array.from({ length: 5 }, () => world.trader({ grid: 2 })));
+    const buyers = await Promise.all(Array.from({ length: 5 }, () => world.trader({ grx: 20 })));
+    const collector = await world.collector();
+    const cross = async () => {
+      for (const each of sellers) await world.order(each, 'sell', 1, 3);
+      for (const each of buyers) await world.order(each, 'buy', 1, 3);
+      await matchAll(collector);
+    };
+    const before = await world.sums();
+    const sizes = async () => {
+      const { rows } = await world.pool.query<{ pairs: number }>(
+        `SELECT count(*)::int AS pairs FROM matching_pairs GROUP BY transaction_id ORDER BY transaction_id`,
+      );
+      return rows.map(({ pairs }) => pairs);
+    };
+    await cross();
+    expect(await sizes()).toEqual([2, 2, 1]);
+    await world.growTables(collector.matching, [...sellers, ...buyers]);
+    await cross();
+    expect(await sizes()).toEqual([2, 2, 1, 5]);
+    expect(await world.sums()).toEqual(before);
+  });
+
+  it('leaves out an order that was cancelled between plan and sending', async () => {
+    const [a, b, c] = await Promise.all([
+      world.trader({ grid: 5 }),
+      world.trader({ grid: 5 }),
+      world.trader({ grx: 100 }),
+    ]);
+    const first = await world.order(a, 'sell', 1, 2);
+    await world.order(b, 'sell', 1, 3);
+    const bid = await world.order(c, 'buy', 2, 3);
+    // The chain shows the order while the plan is made, and loses it right before the plan is simulated, or sent.
+    const cancelBefore = async (moment: string, order: TestOrder) => {
+      let cancelled: Promise<void> | undefined;
+      const connection = world.intercept(async (method) => {
+        if (method !== moment) return;
+        cancelled ??= world.cancel(order);
+        await cancelled;
+      });
+      await matchAll(await world.collector({ connection }));
+      await world.stopCollectors();
+    };
+    await cancelBefore('simulateTransaction', first);
+    expect(await trades()).toEqual([{ price: 3, amount: 1, skipped: null, state: 'confirmed' }]);
+    expect(await remaining(bid)).toBe(units(1));
+    const last = await world.order(a, 'sell', 1, 1);
+    await cancelBefore('sendTransaction', last);
+    expect((await trades()).map(({ state }) => state)).toEqual(['confirmed', 'failed']);
+    expect(await remaining(bid)).toBe(units(1));
+    // Neither counts against a pair: the accounts show why.
+    const { rows } = await world.pool.query('SELECT * FROM matching_refusals');
+    expect(rows).toEqual([]);
+  });
+
+  it('does without an order whose owner closed or gave away the account that receives', async () => {
+    const [closed, given, fine] = await Promise.all([
+      world.trader({ grid: 5 }),
+      world.trader({ grid: 5 }),
+      world.trader({ grid: 5 }),
+    ]);
+    const buyer = await world.trader({ grx: 100 });
+    const quote = (wallet: Keypair) => world.quoteAccount(wallet.publicKey);
+    const orders = [];
+    for (const each of [closed, given, fine]) orders.push(await world.order(each, 'sell', 1, 2));
+    const program = world.account.quoteTokenProgram;
+    await world.send(
+      [createCloseAccountInstruction(quote(closed), closed.publicKey, closed.publicKey, [], program)],
+      [closed],
+    );
+    await world.send(
+      [createSetAuthorityInstruction(quote(given), given.publicKey, 2, buyer.publicKey, [], program)],
+      [given],
+    );
+    await world.order(buyer, 'buy', 3, 3);
+    const collector = await world.collector();
+    await matchAll(collector);
+    expect(await Promise.all(orders.map(remaining))).toEqual([units(1), units(1), undefined]);
+    expect((await world.pool.query('SELECT * FROM matching_refusals')).rows).toEqual([]);
+    // The account is there again: the order is tried again after a while.
+    await world.openQuoteAccount(closed);
+    world.pass(60);
+    await matchAll(collector);
+    expect(await remaining(orders[0] as TestOrder)).toBeUndefined();
+  });
+
+  it('returns expired orders to their owners', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    const sell = await world.order(seller, 'sell', 5, 3, { seconds: 600 });
+    const buy = await world.order(buyer, 'buy', 5, 2, { seconds: 600 });
+    const lasting = await world.order(buyer, 'buy', 1, 2);
+    const collector = await world.collector();
+    expect(await collector.matching.returnExpired()).toBe(0);
+    world.pass(700);
+    // The book's clock is ours; what is returned the chain decides.
+    await world.until(async () => (await collector.matching.returnExpired()) === 2);
+    expect(await remaining(sell)).toBeUndefined();
+    expect(await remaining(buy)).toBeUndefined();
+    expect(await remaining(lasting)).toBe(units(1));
+    expect(await world.grid(seller.publicKey)).toBe(units(5));
+    expect(await world.grxOf(buyer.publicKey)).toBe(units(98));
+    expect(await collector.matching.returnExpired()).toBe(0);
+  });
+
+  it('waits while the market is paused', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    const sell = await world.order(seller, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    const market = world.marketKey;
+    const pause = (paused: boolean) =>
+      world.send(
+        [instructions.setMarketPaused({ authority: world.authority.publicKey, market, paused })],
+        [world.authority],
+      );
+    await pause(true);
+    const collector = await world.collector();
+    expect(await collector.matching.round()).toBe('later');
+    await pause(false);
+    await matchAll(collector);
+    expect(await remaining(sell)).toBeUndefined();
+  });
+
+  it('does not match what may be younger than an order that is not applied yet', async () => {
+    const [first, second] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grid: 5 })]);
+    const buyer = await world.trader({ grx: 100 });
+    const older = await world.order(first, 'sell', 1, 3);
+    const younger = await world.order(second, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    const collector = await world.collector();
+    // As if the event processor had found the first order last.
+    const { rows } = await world.pool.query(`SELECT * FROM orders WHERE address = $1`, [
+      older.address.toBase58(),
+    ]);
+    const signature = rows[0].created_signature;
+    await world.pool.query('DELETE FROM chain_transactions WHERE signature = $1', [signature]);
+    await world.pool.query('INSERT INTO chain_queue (signature, slot) VALUES ($1, $2)', [
+      signature,
+      rows[0].slot,
+    ]);
+    await collector.books.refresh([older.address.toBase58()]);
+    await world.until(async () => collector.books.snapshot(world.market).asks[0]?.orders === 1);
+    expect(await collector.matching.round()).toBe('later');
+    await matchAll(collector);
+    expect(await remaining(older)).toBeUndefined();
+    expect(await remaining(younger)).toBe(units(1));
+  });
+
+  it('puts a pair that the chain refuses ten times into review, and an operator lets it go on', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    const sell = await world.order(seller, 'sell', 1, 3);
+    const buy = await world.order(buyer, 'buy', 1, 3);
+    let refusing = true;
+    const connection = world.intercept(async (method) =>
+      refusing && method === 'simulateTransaction'
+        ? { value: { err: { InstructionError: [2, { Custom: 6048 }] }, logs: [], unitsConsumed: 0 } }
+        : undefined,
+    );
+    const collector = await world.collector({ connection });
+    const attempts = async () => {
+      const { rows } = await world.pool.query('SELECT attempts, held FROM matching_refusals');
+      return rows[0];
+    };
+    for (let attempt = 1; attempt <= 10; attempt += 1) {
+      await matchAll(collector);
+      expect(await attempts()).toEqual({ attempts: attempt, held: attempt === 10 });
+      await world.pool.query(`UPDATE matching_refusals SET next_attempt_at = '-infinity'`);
+    }
+    await matchAll(collector);
+    expect(await attempts()).toEqual({ attempts: 10, held: true });
+    const { rows } = await world.pool.query(`SELECT id, kind, subject FROM reviews WHERE status = 'open'`);
+    expect(rows).toMatchObject([
+      { kind: 'match_failed', subject: `${sell.address.toBase58()}/${buy.address.toBase58()}` },
+    ]);
+    refusing = false;
+    await matchAll(collector);
+    expect(await remaining(sell)).toBe(units(1));
+    const reviews = new Reviews({ pool: world.pool, effects: { match_failed: matchEffects } });
+    await reviews.retry(rows[0].id, { by: 'operator', reason: 'the node was wrong' });
+    await matchAll(collector);
+    expect(await remaining(sell)).toBeUndefined();
+  });
+
+  it('does nothing while another collector matches, and takes over when that one is gone', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    const one = await world.collector();
+    const two = await world.collector();
+    expect(await one.matching.round()).toBe('idle');
+    expect(await two.matching.round()).toBeUndefined();
+    const sell = await world.order(seller, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    await world.follow();
+    await two.matching.start();
+    await one.matching.start();
+    await world.until(async () => (await remaining(sell)) === undefined);
+    expect([one.matching.leads, two.matching.leads]).toEqual([true, false]);
+    await one.matching.stop();
+    const again = await world.order(seller, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    await world.follow();
+    await world.until(async () => (await remaining(again)) === undefined);
+    expect(two.matching.leads).toBe(true);
+  });
+});

@@ -42,6 +42,11 @@ if (!installed) {
   writeFileSync(stampFile, stamp);
 }
 run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'Building');
+run(
+  process.execPath,
+  [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'dashboard', '--logLevel', 'warn'],
+  'Building the page',
+);
 
 const commands = {
   start: ['cli/bin/gtx.mjs', 'up'],

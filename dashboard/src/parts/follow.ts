@@ -1,0 +1,18 @@
+import type { Signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { type Followed, link, type Topic } from '../link.js';
+
+/** Follows a topic while the part of the page that asks for it is shown. */
+export function useTopic({ channel, market, meterId }: Topic): Signal<Followed> | undefined {
+  const [news, setNews] = useState<Signal<Followed>>();
+  useEffect(() => {
+    const followed = link.follow({
+      channel,
+      ...(market !== undefined && { market }),
+      ...(meterId !== undefined && { meterId }),
+    });
+    setNews(followed.news);
+    return followed.end;
+  }, [channel, market, meterId]);
+  return news;
+}

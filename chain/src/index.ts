@@ -26,6 +26,7 @@ export * from './keyfile.js';
 export * from './logs.js';
 export * from './lookup.js';
 export * from './market-checks.js';
+export * from './market-plan.js';
 export * from './market-setup.js';
 export * from './mint.js';
 export * from './oracle.js';

@@ -13,6 +13,8 @@ export interface DataLayout {
   readonly agent: string;
   /** Counters of the meters that `gtx submit-reading` plays. */
   readonly softwareMeters: string;
+  /** What wallets have asked of the market and not been answered. */
+  readonly market: string;
   readonly lockFile: string;
   /** What runs at the moment: pids, URLs; mode 0600, because it holds the database password. */
   readonly runFile: string;
@@ -42,6 +44,7 @@ export function dataLayout(root: string): DataLayout {
     localnet: join(root, 'localnet'),
     agent: join(root, 'agent'),
     softwareMeters: join(root, 'software-meters'),
+    market: join(root, 'market'),
     lockFile: join(root, 'up.lock'),
     runFile: join(root, 'up.json'),
     portsFile: join(root, 'ports.json'),

@@ -9,6 +9,7 @@ import { addChainCommands } from './commands/chain.js';
 import { addCollector } from './commands/collector.js';
 import { addKeygen } from './commands/keygen.js';
 import { addLocalnet } from './commands/localnet.js';
+import { addMarketCommands } from './commands/market.js';
 import { addPostgres } from './commands/postgres.js';
 import { addProfileCommands } from './commands/profile.js';
 import { addSim } from './commands/sim.js';
@@ -45,6 +46,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addAudit,
     addKeygen,
     addChainCommands,
+    addMarketCommands,
     addCertificateCommands,
     addPostgres,
     addLocalnet,

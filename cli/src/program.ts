@@ -12,6 +12,7 @@ import { addLocalnet } from './commands/localnet.js';
 import { addMarketCommands } from './commands/market.js';
 import { addPostgres } from './commands/postgres.js';
 import { addProfileCommands } from './commands/profile.js';
+import { addReviewCommands } from './commands/review.js';
 import { addSim } from './commands/sim.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
@@ -48,6 +49,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addChainCommands,
     addMarketCommands,
     addCertificateCommands,
+    addReviewCommands,
     addPostgres,
     addLocalnet,
     addSim,

@@ -152,6 +152,9 @@ async function assemble(
   const books = new LiveBooks({ pool, feed: changes, logger, now });
   await books.start();
   stops.push(() => books.stop());
+  changes.onChange(({ kind }) => {
+    if (kind === 'alert') alertDelivery.wake();
+  });
 
   const operatorWallets = config.operatorWallets?.split(',') ?? [];
   const sessions = new Sessions({

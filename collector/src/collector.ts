@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
+import type { Connection } from '@solana/web3.js';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { AlertDelivery, alertChannels } from './alerts/index.js';
@@ -22,9 +23,10 @@ import { Ingest } from './ingest/ingest.js';
 import { Receiver } from './ingest/receive.js';
 import { LIVE_LIMITS, Live, liveMetrics, ReadingsAnnouncer, seenReading } from './live/index.js';
 import { loginMetrics, Sessions } from './login/index.js';
-import { LiveBooks } from './matching/index.js';
+import { LiveBooks, matchEffects } from './matching/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
+import { PriceGuides, readPriceGuideSettings } from './pricing/index.js';
 import { Reviews } from './review/reviews.js';
 import type { ReviewRoutesDeps } from './review/routes.js';
 import { storageFailure } from './store/errors.js';
@@ -38,10 +40,14 @@ export interface ChainParts {
   settlement: SettlementPort;
   /** Issues certificates; undefined when that is switched off. */
   certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
-  /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
+  /** Matches orders; undefined when that is switched off. */
+  matching?: ((books: LiveBooks) => { start(): Promise<void>; stop(): Promise<void> }) | undefined;
   /** Compares chain, database and wallets; undefined when that is switched off. */
   reconciler?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
+  /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
   prepareHeld: ReviewRoutesDeps['prepareHeld'];
+  /** The chain's node, for what wallets want to know and send. */
+  connection: Connection;
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
 }
@@ -140,7 +146,7 @@ async function assemble(
   });
   alertDelivery.start();
   stops.push(() => alertDelivery.stop());
-  const reviews = new Reviews({ pool });
+  const reviews = new Reviews({ pool, effects: { match_failed: matchEffects } });
   const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
   const { mirror, settlement, certificates, reconciler, chainUp } = chain;
   await mirror.start();
@@ -149,12 +155,12 @@ async function assemble(
   const changes = new ChangeFeed({ databaseUrl: config.databaseUrl, logger });
   await changes.start();
   stops.push(() => changes.stop());
-  const books = new LiveBooks({ pool, feed: changes, logger, now });
-  await books.start();
-  stops.push(() => books.stop());
   changes.onChange(({ kind }) => {
     if (kind === 'alert') alertDelivery.wake();
   });
+  const books = new LiveBooks({ pool, feed: changes, logger, now });
+  await books.start();
+  stops.push(() => books.stop());
 
   const operatorWallets = config.operatorWallets?.split(',') ?? [];
   const sessions = new Sessions({
@@ -166,7 +172,17 @@ async function assemble(
   });
   sessions.start();
   stops.push(() => sessions.stop());
-  const guides = () => [];
+  const priceGuides = new PriceGuides({
+    pool,
+    markets: () => books.markets(),
+    settings: readPriceGuideSettings(config.priceGuideFile),
+    intervalSeconds: config.priceGuideSeconds,
+    logger,
+    now,
+  });
+  if (config.priceGuide === 'on') priceGuides.start();
+  stops.push(() => priceGuides.stop());
+  const guides = () => priceGuides.current();
   const live = new Live({
     pool,
     feed: changes,
@@ -238,21 +254,27 @@ async function assemble(
     await certificates.start();
     stops.push(() => certificates.stop());
   }
-  await bus.start();
-  stops.push(() => bus.quiesce());
-
-  const http = new HttpServer({
+  const matching = chain.matching?.(books);
+  if (matching) {
+    await matching.start();
+    stops.push(() => matching.stop());
+  }
   if (reconciler) {
     await reconciler.start();
     stops.push(() => reconciler.stop());
   }
+  await bus.start();
+  stops.push(() => bus.quiesce());
+
+  const http = new HttpServer({
     sessions,
+    live,
+    books,
+    connection: chain.connection,
+    guides,
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
-    live,
-    books,
-    guides,
     pool,
     metrics,
     logger,

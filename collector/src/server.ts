@@ -94,6 +94,7 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
     mirror,
     settlement,
     certificates,
+    connection,
     prepareHeld: (reviewId, decision) =>
       prepareHeldDecision({ pool: deps.pool, connection }, reviewId, decision),
     chainUp: async () => (await currentSlot()) !== undefined,

@@ -14,6 +14,7 @@ import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
 import { cursor, instant, isoTime, kwh, limit, meterId, pageOf, wallet } from './fields.js';
 import { MARKET_ROUTES } from './market-schemas.js';
+import { ORDER_ROUTES } from './order-schemas.js';
 import { type Route, route } from './route.js';
 
 export const Health = z.strictObject({
@@ -375,6 +376,7 @@ export const ROUTES: readonly Route[] = [
   listReadings,
   getReadingsCsv,
   ...MARKET_ROUTES,
+  ...ORDER_ROUTES,
   getTime,
   getStatus,
   getHealth,

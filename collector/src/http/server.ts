@@ -13,13 +13,15 @@ import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
 import { knownError, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
+import { type PageDeps, servePage } from './page.js';
 import type { HttpContext } from './route.js';
 import { type MarketDeps, marketRoutes } from './routes/market.js';
 import { meterRoutes } from './routes/meters.js';
+import { type OrderDeps, orderRoutes } from './routes/orders.js';
 import { type ReadingDeps, readingRoutes } from './routes/readings.js';
 import { type ServiceDeps, serviceRoutes } from './routes/service.js';
 
-export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps {
+export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps, OrderDeps, PageDeps {
   logger: Logger;
   sessions: Sessions;
   live: Live;
@@ -130,7 +132,9 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   meterRoutes(app, context, deps);
   reviewRoutes(app, context, deps.review);
   marketRoutes(app, context, deps);
+  orderRoutes(app, context, deps);
   serviceRoutes(app, context, deps);
+  await servePage(app, deps);
   return app;
 }
 

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { openConnection } from '@gridtokenx/chain';
 import { GtxError } from '@gridtokenx/protocol';
+import type { Connection } from '@solana/web3.js';
 import type pg from 'pg';
 import pino, { type Logger } from 'pino';
 import sodium from 'sodium-native';
@@ -38,6 +40,8 @@ export interface TestCollectorOptions {
   registry?: TestRegistry;
   logger?: Logger;
   ackSecretKey?: Uint8Array;
+  /** To a chain; none answers otherwise. */
+  connection?: Connection;
 }
 
 export async function startTestCollector(
@@ -67,6 +71,7 @@ export async function startTestCollector(
     chainParts: () => ({
       mirror: registry,
       settlement,
+      connection: options.connection ?? openConnection('http://127.0.0.1:1', { timeoutMs: 1_000 }),
       prepareHeld: async () => {
         throw new GtxError('CHAIN_UNAVAILABLE');
       },

@@ -187,7 +187,10 @@ export async function applyTransactions(
     await notifyChange(client, { kind: 'transactions', signatures: applied }, { kind: 'balances', wallets });
 
   for (const meter of snapshot.meters.values()) await syncHolds(client, meter);
-  if (affected.size > 0) await reconcileReadings(client, [...affected]);
+  if (affected.size > 0) {
+    await reconcileReadings(client, [...affected]);
+    if (announce) await notifyChange(client, { kind: 'readings', meterIds: [...affected] });
+  }
   if (applied.length > 0) await endWaits(client, snapshot, paused === false);
   const events = news.reduce((sum, transaction) => sum + transaction.events.length, 0);
   return { applied, events, conflicts, held, paused, readingsImported };
@@ -234,9 +237,10 @@ function hasAny({ orders, markets, feeds, books, proposals }: Subjects): boolean
   return [orders, markets, feeds, books, proposals].some(({ size }) => size > 0);
 }
 
-/** The order of the chain. */
+/** Each once, in the order of the chain. */
 function inOrder(transactions: readonly LandedTransaction[]): LandedTransaction[] {
-  return [...transactions].sort((a, b) => a.slot - b.slot || (a.txIndex ?? 0) - (b.txIndex ?? 0));
+  const bySignature = new Map(transactions.map((transaction) => [transaction.signature, transaction]));
+  return [...bySignature.values()].sort((a, b) => a.slot - b.slot || (a.txIndex ?? 0) - (b.txIndex ?? 0));
 }
 
 /** Whether a transaction has to do with meters, readings or settlements. */
@@ -644,5 +648,6 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
     [signature],
   );
   await reconcileReadings(client, meterIds);
+  await notifyChange(client, { kind: 'readings', meterIds });
   return meterIds;
 }

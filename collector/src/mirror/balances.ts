@@ -39,7 +39,8 @@ const AMOUNT_OFFSET = 64;
 /** Deriving an address takes a while, and the same wallets come again and again. */
 const remembered = new Map<string, string>();
 
-function associatedAccount(owner: string, { mint, tokenProgram }: Mint): string {
+/** The associated token account of a wallet, base58. */
+export function tokenAccountOf(owner: string, { mint, tokenProgram }: Mint): string {
   const key = `${owner}/${mint}`;
   const known = remembered.get(key);
   if (known !== undefined) return known;
@@ -80,7 +81,7 @@ export async function writeBalances(
         known !== undefined &&
         (known.slot > transaction.slot ||
           (known.slot === transaction.slot && (known.txIndex ?? 0) > (transaction.txIndex ?? 0)));
-      if (older || associatedAccount(owner, balance) !== tokenAccount) continue;
+      if (older || tokenAccountOf(owner, balance) !== tokenAccount) continue;
       newest.set(tokenAccount, { balance, transaction });
     }
   }
@@ -129,7 +130,7 @@ export async function fetchBalances(
     })),
   ];
   const wanted = [...new Set(wallets)].flatMap((owner) =>
-    mints.map((mint) => ({ owner, mint: mint.mint, tokenAccount: associatedAccount(owner, mint) })),
+    mints.map((mint) => ({ owner, mint: mint.mint, tokenAccount: tokenAccountOf(owner, mint) })),
   );
   let slot = Number.POSITIVE_INFINITY;
   const accounts: (AccountInfo<Buffer> | null)[] = [];

@@ -1,14 +1,4 @@
-import {
-  CERTIFICATES_PROGRAM_ID,
-  decodeMarket,
-  ENERGY_TOKEN_PROGRAM_ID,
-  GOVERNANCE_PROGRAM_ID,
-  meterAddress,
-  ORACLE_PROGRAM_ID,
-  REGISTRY_PROGRAM_ID,
-  TRADING_PROGRAM_ID,
-  toChainError,
-} from '@gridtokenx/chain';
+import { decodeMarket, meterAddress, TRADING_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
 import { GtxError, isMeterId } from '@gridtokenx/protocol';
 import { type ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
 import { notifyChange } from '../feed/change.js';
@@ -20,6 +10,7 @@ import { fetchBalances, walletsAfter, writeBalanceSnapshot } from './balances.js
 import type { LandedTransaction } from './landed.js';
 import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
 import { bindNetwork } from './network.js';
+import { MIRRORED_PROGRAMS } from './programs.js';
 import { TransactionReader } from './reader.js';
 import { LogsSubscription, webSocketUrl } from './subscription.js';
 import { inTransaction } from './transaction.js';
@@ -56,16 +47,6 @@ const MAX_REMEMBERED = 10_000;
 /** A meter is not fetched again on request within this time. */
 const REFRESH_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
-
-/** The programs whose history is followed. */
-export const PROGRAMS: readonly PublicKey[] = [
-  REGISTRY_PROGRAM_ID,
-  ENERGY_TOKEN_PROGRAM_ID,
-  TRADING_PROGRAM_ID,
-  ORACLE_PROGRAM_ID,
-  CERTIFICATES_PROGRAM_ID,
-  GOVERNANCE_PROGRAM_ID,
-];
 
 /** Rows that are to be made anew, by address (users and balances by wallet); see {@link ChainMirror.reproject}. */
 export interface Reprojection {
@@ -126,7 +107,7 @@ export class ChainMirror implements ChainMirrorPort {
     if (wsUrl !== false) {
       this.subscription = new LogsSubscription({
         url: wsUrl ?? webSocketUrl(this.deps.connection.rpcEndpoint),
-        mentions: PROGRAMS.map((program) => program.toBase58()),
+        mentions: MIRRORED_PROGRAMS.map((program) => program.toBase58()),
         onNews: () => this.nudge(),
         logger: this.deps.logger,
       });
@@ -182,7 +163,7 @@ export class ChainMirror implements ChainMirrorPort {
     } catch (error) {
       throw toChainError(error);
     }
-    for (const program of PROGRAMS) await this.list(program, deep);
+    for (const program of MIRRORED_PROGRAMS) await this.list(program, deep);
     const left = await this.drain();
     await this.refreshStale();
     if (deep) {

@@ -10,7 +10,6 @@ import {
   meterAddress,
   mintAllowance,
   prepareTransaction,
-  REGISTRY_PROGRAM_ID,
   recentPriorityFee,
   type SettlementReading,
   SettlementTables,
@@ -32,6 +31,7 @@ import type { Logger } from 'pino';
 import { fetchSnapshot, statusOf } from '../mirror/accounts.js';
 import { readLanded } from '../mirror/landed.js';
 import type { ChainMirror } from '../mirror/mirror.js';
+import { MIRRORED_PROGRAMS } from '../mirror/programs.js';
 import type { Observation, SignatureSight } from './outcome.js';
 import { chunk } from './plan.js';
 import {
@@ -49,7 +49,7 @@ export interface RpcSettlementChainOptions {
   readonly connection: Connection;
   readonly feePayer: Keypair;
   readonly pool: pg.Pool;
-  readonly mirror: Pick<ChainMirror, 'apply' | 'catchUpMeter'>;
+  readonly mirror: Pick<ChainMirror, 'apply' | 'reapply' | 'catchUpMeter'>;
   readonly logger: Logger;
   /** Highest priority fee in micro-lamports per compute unit; 0: none. */
   readonly maxPriorityMicroLamports: number;
@@ -277,6 +277,10 @@ export class RpcSettlementChain implements SettlementChain {
     return this.options.mirror.apply(signature);
   }
 
+  async reapply(signature: string): Promise<void> {
+    await this.options.mirror.reapply([signature]);
+  }
+
   async catchUp(meterId: string): Promise<void> {
     await this.options.mirror.catchUpMeter(meterId);
   }
@@ -308,8 +312,14 @@ export class RpcSettlementChain implements SettlementChain {
     });
     if (!covered) return 'nothing';
     const [item] = settlement.items;
-    const address = item ? meterAddress(item.meterId) : REGISTRY_PROGRAM_ID;
-    const history = await this.historyHas(address, settlement.signature, settlement.slot);
+    // One that settles nothing is of any of the programs.
+    const addresses = item ? [meterAddress(item.meterId)] : MIRRORED_PROGRAMS;
+    let history: 'yes' | 'no' | 'unknown' = 'no';
+    for (const address of addresses) {
+      const answer = await this.historyHas(address, settlement.signature, settlement.slot);
+      if (answer !== 'no') history = answer;
+      if (answer === 'yes') break;
+    }
     if (history === 'yes') return 'this';
     if (history === 'no') return item ? 'another' : 'nothing';
     // The node's history does not reach back. One that was seen executed is believed; one that was not, is not.

@@ -264,6 +264,10 @@ export class SettlementEngine {
         }
         return applied;
       }
+      case 'move':
+        await chain.reapply(settlement.signature);
+        logger.warn(log, 'a transaction landed again in another slot');
+        return false;
       case 'fail': {
         const text = observation.sight.kind === 'landed' ? (observation.sight.error ?? '') : '';
         const [name = 'Unknown'] = text.split(':');

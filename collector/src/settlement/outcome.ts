@@ -59,6 +59,8 @@ export interface Observation {
 export interface SettlementRow {
   readonly state: SettlementState;
   readonly lastValidBlockHeight: number;
+  /** Where it was seen confirmed. */
+  readonly slot?: number | undefined;
 }
 
 /**
@@ -66,6 +68,7 @@ export interface SettlementRow {
  * - `send`: send the same bytes (again). The chain executes a signature at most once.
  * - `ask_accounts`: look again, this time at the meters' accounts and history too.
  * - `apply`: read the transaction and write its effects down.
+ * - `move`: final, but in another slot than the one written down: write its effects down anew.
  * - `fail`, `expire`, `supersede`, `finalize`, `drop`: move to that state.
  */
 export type Step =
@@ -73,6 +76,7 @@ export type Step =
   | 'send'
   | 'ask_accounts'
   | 'apply'
+  | 'move'
   | 'fail'
   | 'expire'
   | 'supersede'
@@ -127,7 +131,9 @@ function stepOfConfirmed(row: SettlementRow, seen: Observation): Step {
   if (sight.kind === 'landed') {
     if (sight.commitment !== 'finalized') return 'wait';
     // Executed on the fork that we saw, refused on the one that won.
-    return sight.error === undefined ? 'finalize' : 'drop';
+    if (sight.error !== undefined) return 'drop';
+    // A fork took it back and it landed again: what came before and after it is different now.
+    return row.slot === undefined || row.slot === sight.slot ? 'finalize' : 'move';
   }
   if (!seen.consistent) return 'wait';
   // The fork that held it is gone, and its blockhash still serves: the same bytes may land again.

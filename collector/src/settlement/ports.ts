@@ -147,6 +147,8 @@ export interface SettlementChain {
   ): Promise<ReadonlyMap<string, Observation>>;
   /** Reads a confirmed transaction and writes its effects down. False when the node does not show it yet. */
   apply(signature: string): Promise<boolean>;
+  /** Writes the effects of a transaction down anew, in the slot where it is now. */
+  reapply(signature: string): Promise<void>;
   /** Finds and writes down what happened to this meter on the chain without us. */
   catchUp(meterId: string): Promise<void>;
 }

@@ -83,6 +83,15 @@ describe('nextStep', () => {
     expect(nextStep({ state, lastValidBlockHeight }, { ...seen, ...changes })).toBe(step);
   });
 
+  it('writes a transaction down anew that is final in another slot than it was seen in', () => {
+    const row = { state: 'confirmed', lastValidBlockHeight: 9 } as const;
+    const final = { ...seen, sight: landed('finalized') };
+    const { slot } = final.sight;
+    expect(nextStep({ ...row, slot }, final)).toBe('finalize');
+    expect(nextStep({ ...row, slot: slot + 1 }, final)).toBe('move');
+    expect(nextStep({ ...row, slot: slot + 1 }, { ...seen, sight: landed('confirmed') })).toBe('wait');
+  });
+
   it('gives up on a transaction only when it cannot land any more and nothing holds its energy', () => {
     fc.assert(
       fc.property(

@@ -28,7 +28,7 @@ export interface SettlementConfig extends PolicyChoice {
 }
 
 export interface SettlementDeps extends ChainDeps<SettlementConfig> {
-  readonly mirror: Pick<ChainMirror, 'apply' | 'catchUpMeter' | 'onApplied'>;
+  readonly mirror: Pick<ChainMirror, 'apply' | 'reapply' | 'catchUpMeter' | 'onApplied'>;
   readonly metrics?: SettlementObserver;
 }
 

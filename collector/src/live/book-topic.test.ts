@@ -154,8 +154,9 @@ describe('a book over the WebSocket', () => {
           one.drain();
           expect(one.replica.asks).toEqual(texts(asks));
           expect(one.replica.bids).toEqual(texts(bids));
-          // What is sent always fits: nobody has to notice a gap.
+          // What is sent always fits: nobody has to notice a gap, or is told what it knows.
           expect(one.outcomes).not.toContain('missed');
+          expect(one.outcomes).not.toContain('known');
         }
       }),
       { numRuns: 300 },
@@ -204,6 +205,27 @@ describe('a book over the WebSocket', () => {
     const old = make();
     old.connect({ epoch: 'epoch 1', sequence: 1 });
     expect(old.snapshots).toBe(1);
+  });
+
+  test('is told anew to whoever was there before anybody followed it', () => {
+    const { books, client: make } = setUp();
+    const topic = new BookTopic(TEST_MARKET, books, liveMetrics(new Registry()));
+    for (let price = 1; price <= 3; price += 1) {
+      books.add(Side.Sell, price, 1);
+      books.tell();
+    }
+    const one = new TestClient(topic);
+    one.connect({ epoch: 'epoch 1', sequence: 1 });
+    expect(one.snapshots).toBe(1);
+    // Changes that are still to be sent are told in the next frame.
+    const two = make();
+    two.replica.position = { epoch: 'epoch 1', sequence: 0 };
+    two.connect();
+    expect(two.snapshots).toBe(0);
+    vi.runAllTimers();
+    expect(two.outcomes).toEqual(['applied']);
+    expect(two.replica.asks).toHaveLength(3);
+    topic.stop();
   });
 
   test('changes that come close together are one frame, made once for all clients', () => {

@@ -152,6 +152,11 @@ describe('a login', () => {
     const cases: [string, (message: string) => string, { wallet?: string }?][] = [
       ["another key's signature", (message) => thief.sign(message)],
       ["another key's signature and claim", (message) => thief.sign(message), { wallet: thief.address }],
+      [
+        "another wallet's challenge, signed in the own name",
+        (message) => thief.sign(signInMessage({ ...login(message), wallet: thief.address })),
+        { wallet: thief.address },
+      ],
       ['another text', (message) => wallet.sign(`${message} `)],
       [
         'another domain',

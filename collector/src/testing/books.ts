@@ -1,6 +1,6 @@
 import { Side } from '@gridtokenx/chain';
 import type { Books } from '../live/book-topic.js';
-import { OrderBook } from '../market/index.js';
+import { OrderBook, type OrderState } from '../market/index.js';
 import type { LiveDelta } from '../matching/index.js';
 
 /** The one market of `TestBooks`; base58 of 32 bytes as all are. */
@@ -13,7 +13,7 @@ export class TestBooks implements Books {
   private epochs = 1;
   private orders = 0;
   private slot = 1;
-  private readonly open: string[] = [];
+  private open: OrderState[] = [];
   private readonly deltas = new Set<(market: string, delta: LiveDelta) => void>();
   private readonly resets = new Set<(market: string, epoch: string) => void>();
 
@@ -32,10 +32,8 @@ export class TestBooks implements Books {
   add(side: Side, price: number, amount: number): void {
     this.slot += 1;
     this.orders += 1;
-    const address = `order ${this.orders}`;
-    this.open.push(address);
-    this.book.insert({
-      address,
+    const order = {
+      address: `order ${this.orders}`,
       owner: 'owner',
       rentPayer: 'owner',
       orderId: BigInt(this.orders),
@@ -47,13 +45,15 @@ export class TestBooks implements Books {
       expiresAt: 2_000_000_000,
       feeBps: 0,
       position: { slot: this.slot, transaction: 0, event: 0 },
-    });
+    };
+    this.open.push(order);
+    this.book.insert(order);
   }
 
   remove(index: number): void {
-    const [address] = this.open.splice(index % Math.max(1, this.open.length), 1);
+    const [order] = this.open.splice(index % Math.max(1, this.open.length), 1);
     this.slot += 1;
-    if (address !== undefined) this.book.remove(address, this.slot);
+    if (order !== undefined) this.book.remove(order.address, this.slot);
   }
 
   /** Tells what has changed, as `LiveBooks` does after each step. */
@@ -66,6 +66,8 @@ export class TestBooks implements Books {
 
   anew(): void {
     this.epochs += 1;
+    this.book = new OrderBook({ lotSize: 1n, tickSize: 1n });
+    for (const order of this.open) this.book.insert(order);
     this.book.takeDelta();
     const { epoch } = this.snapshot(TEST_MARKET, 0);
     for (const listener of this.resets) listener(TEST_MARKET, epoch);

@@ -166,13 +166,19 @@ export class Plant {
     return { meterId, agent, simulator };
   }
 
-  /** Lets a meter stand still, until the last of its energy is in a signed reading. */
-  async rest({ simulator, agent }: Homestead): Promise<void> {
+  /** Sets what a home produces. */
+  async power({ simulator }: Homestead, watts: number): Promise<void> {
     const answer = await fetch(new URL('/units/1/power', simulator.info.http_url), {
       method: 'PUT',
-      body: JSON.stringify({ solar_watts: 0, household_watts: 0 }),
+      body: JSON.stringify({ solar_watts: watts, household_watts: 0 }),
     });
     if (!answer.ok) throw new Error(`the simulator answered ${answer.status}`);
+  }
+
+  /** Lets a meter stand still, until the last of its energy is in a signed reading. */
+  async rest(home: Homestead): Promise<void> {
+    const { agent } = home;
+    await this.power(home, 0);
     const sequence = async () => (await statusOf(agent)).meters[0].sequence;
     const before = await sequence();
     await waitFor('whole intervals at rest are signed', async () => (await sequence()) >= before + 3);

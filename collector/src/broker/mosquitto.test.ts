@@ -7,7 +7,13 @@ import { topicFor } from '@gridtokenx/protocol';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../testing/collector.js';
-import { freePort, mosquittoUser, startMosquitto, type TestMosquitto } from '../testing/mosquitto.js';
+import {
+  freePort,
+  mosquittoUser,
+  mosquittoWanted,
+  startMosquitto,
+  type TestMosquitto,
+} from '../testing/mosquitto.js';
 import { OwnAuthority } from './certificates.js';
 import { type BrokerAuth, checkGateways, hashPassword, isHashOf, mosquittoPasswords } from './mosquitto.js';
 import { type BrokerRules, type BrokerRulesOptions, parseListen, writeBrokerRules } from './rules.js';
@@ -26,7 +32,7 @@ afterEach(() => {
 });
 
 describe('the password file', () => {
-  test('has the hashes of mosquitto_passwd', () => {
+  test.runIf(mosquittoWanted())('has the hashes of mosquitto_passwd', () => {
     const file = join(folder, 'theirs');
     execFileSync('mosquitto_passwd', ['-b', '-c', file, 'MTR-1', 'a password: with ünicode'], {
       stdio: 'pipe',
@@ -82,7 +88,7 @@ test('gateways and listeners are checked', async () => {
   );
 });
 
-describe.each(['password', 'certificate'] as const)('Mosquitto with %ss', (auth) => {
+describe.runIf(mosquittoWanted()).each(['password', 'certificate'] as const)('Mosquitto with %ss', (auth) => {
   let broker: TestMosquitto;
   let rules: BrokerRules;
   let options: BrokerRulesOptions;

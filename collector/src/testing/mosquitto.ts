@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -11,6 +11,10 @@ export interface TestMosquitto {
   reload(): void;
   stop(): Promise<void>;
 }
+
+/** Where it is not installed its tests are left out, except in continuous integration. */
+export const mosquittoWanted = (): boolean =>
+  process.env.CI !== undefined || spawnSync('mosquitto', ['-h'], { stdio: 'ignore' }).error === undefined;
 
 /** Whom Mosquitto runs as when root starts it. */
 export function mosquittoUser(): { uid: number; gid: number } | undefined {

@@ -365,6 +365,37 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(0).max(8760).default(24),
     doc: 'A whole audit, as `gtx audit` makes it, every so many hours; 0: none.',
   },
+  matching: {
+    env: 'GTX_MATCHING',
+    schema: z.enum(['on', 'off']).default('on'),
+    doc: 'Bring orders that cross together and return expired ones. Of several collectors on one database one does so at a time; the fee payer pays.',
+  },
+  matchingMarkets: {
+    env: 'GTX_MATCHING_MARKETS',
+    schema: z
+      .string()
+      .regex(
+        /^[1-9A-HJ-NP-Za-km-z]{32,44}(,[1-9A-HJ-NP-Za-km-z]{32,44})*$/,
+        'must be addresses separated by commas',
+      )
+      .optional(),
+    doc: 'Addresses of the markets to match, separated by commas. Default: all markets of GRID.',
+  },
+  priceGuide: {
+    env: 'GTX_PRICE_GUIDE',
+    schema: z.enum(['on', 'off']).default('on'),
+    doc: 'Publish what energy is about worth, once each GTX_PRICE_GUIDE_SECONDS.',
+  },
+  priceGuideFile: {
+    env: 'GTX_PRICE_GUIDE_FILE',
+    schema: z.string().min(1).optional(),
+    doc: "JSON file with the price guide's settings and tariff ([market.md](market.md#the-price-guide)). Unset: the defaults, without a tariff.",
+  },
+  priceGuideSeconds: {
+    env: 'GTX_PRICE_GUIDE_SECONDS',
+    schema: seconds(10, 86_400).default(900),
+    doc: 'Length of the intervals whose supply and demand the price guide counts.',
+  },
   intervalSeconds: {
     env: 'GTX_INTERVAL_SECONDS',
     schema: seconds(1, 86_400).default(900),

@@ -15,9 +15,26 @@ export { type Health, Health as HealthSchema } from './http/schemas.js';
 export { type Answer, Ingest, type IngestDeps, type IngestLimits, type Outcome } from './ingest/ingest.js';
 export { Receiver } from './ingest/receive.js';
 export * from './market/index.js';
+export {
+  LiveBooks,
+  type LiveDelta,
+  type LiveSnapshot,
+  Matching,
+  type MatchingConfig,
+  type MatchingDeps,
+} from './matching/index.js';
 export { Metrics } from './metrics.js';
 export { ChainMirror } from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
+export {
+  type ChainDoors,
+  isRepairable,
+  lastAudit,
+  ReconcileStore,
+  type RememberedDifference,
+  recordAudit,
+  repair,
+} from './reconcile/index.js';
 export { type StartOptions, startCollector } from './server.js';
 export { Settlement, settlementPolicy } from './settlement/index.js';
 export { migrate, migrationFiles } from './store/migrate.js';

@@ -4,7 +4,9 @@ import type { Logger } from 'pino';
 import { CertificatesIssuer, certificatesMetrics } from './certificates/index.js';
 import { type ChainParts, type ChainPartsDeps, type RunningCollector, runCollector } from './collector.js';
 import type { CollectorConfig } from './config.js';
+import { type LiveBooks, Matching, matchingMetrics } from './matching/index.js';
 import { ChainMirror, mirrorMetrics } from './mirror/index.js';
+import { Reconciler, type ReconcileState, reconcileMetrics } from './reconcile/index.js';
 import { prepareHeldDecision } from './review/prepare.js';
 import { type Backlog, Settlement, settlementMetrics } from './settlement/index.js';
 
@@ -90,10 +92,57 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
           metrics: certificatesMetrics(metrics.registry),
           config: { mode: config.certificates, minimumNkwh: kwhToNkwh(config.certificatesMinKwh) },
         });
+  // Another mirror than the one that follows the chain: its catching up waits for nothing here.
+  const { pool, alerts, now } = deps;
+  const doors = new ChainMirror({ pool, alerts, now, logger, connection, config: { wsUrl: false } });
+  let lastState: ReconcileState = {
+    roundAgeSeconds: undefined,
+    differences: {},
+    auditAgeSeconds: undefined,
+  };
+  const reconcileState = async () => {
+    try {
+      if (reconciler) lastState = await reconciler.state();
+    } catch (error) {
+      logger.debug({ err: error }, 'the state of the reconciler could not be read');
+    }
+    return lastState;
+  };
+  const reconciler: Reconciler | undefined =
+    config.reconcile === 'off'
+      ? undefined
+      : new Reconciler({
+          ...deps,
+          connection,
+          doors,
+          metrics: reconcileMetrics(metrics.registry, reconcileState),
+          config: {
+            pagesPerSecond: config.reconcilePagesPerSecond,
+            roundSeconds: config.reconcileRoundSeconds,
+            walkSeconds: config.reconcileWalkSeconds,
+            repair: config.reconcileRepair === 'on',
+            auditHours: config.reconcileAuditHours,
+          },
+        });
+  const matching = (books: LiveBooks) =>
+    new Matching({
+      ...deps,
+      connection,
+      feePayer,
+      books,
+      databaseUrl: config.databaseUrl,
+      metrics: matchingMetrics(metrics.registry, () => books.figures()),
+      config: {
+        markets: config.matchingMarkets?.split(','),
+        maxPriorityMicroLamports: config.maxPriorityMicroLamports,
+      },
+    });
   return {
     mirror,
     settlement,
+    matching: config.matching === 'off' ? undefined : matching,
     certificates,
+    reconciler,
     connection,
     prepareHeld: (reviewId, decision) =>
       prepareHeldDecision({ pool: deps.pool, connection }, reviewId, decision),

@@ -92,10 +92,23 @@ export const PriceGuideSettings = z
       .max(100_000)
       .default(20_000)
       .describe("Highest guide, as a share of the oracle's price"),
+    intervals: z.int().min(1).max(96).default(4).describe('Intervals that count; the newest counts most'),
+    readings_bps: z
+      .int()
+      .min(0)
+      .max(WHOLE)
+      .default(2_500)
+      .describe('Share with which measured surplus and consumption count beside orders'),
+    feed: z
+      .string()
+      .default('GRX/GRID')
+      .describe('Symbol of the price feed, for markets without a feed of their own'),
     tariff: Tariff.prefault({}),
   })
   .describe('Shares in hundredths of a percent');
 export type PriceGuideSettings = z.infer<typeof PriceGuideSettings>;
+/** What of them the formula needs. */
+export type PriceFormula = Omit<PriceGuideSettings, 'intervals' | 'readings_bps' | 'feed'>;
 
 /** What was offered and wanted in one interval, in nkWh. */
 export interface IntervalVolume {
@@ -136,7 +149,7 @@ export interface PriceGuide {
  * @returns undefined when the oracle's price no longer counts: an old price is worse than none
  * @throws RangeError for negative volumes, an oracle price or tick that is not above zero
  */
-export function priceGuide(input: PriceGuideInput, settings: PriceGuideSettings): PriceGuide | undefined {
+export function priceGuide(input: PriceGuideInput, settings: PriceFormula): PriceGuide | undefined {
   const { oracle, now, intervals, tickSize } = input;
   if (oracle.price <= 0n || tickSize <= 0n) throw new RangeError('oracle price and tick are above zero');
   if (now > oracle.freshUntil) return undefined;

@@ -12,6 +12,7 @@ import {
   type DepthSnapshot,
   OrderBook,
   type OrderState,
+  type PriceLevel,
   UNPLACED,
 } from '../market/index.js';
 import { type MarketInfo, type OrderRow, readMarkets, readOpenOrders, readOrders } from './rows.js';
@@ -143,6 +144,15 @@ export class LiveBooks {
   snapshot(market: string, depth?: number): LiveSnapshot {
     const { book, epoch } = this.live(market);
     return { ...book.snapshot(depth), epoch };
+  }
+
+  /** How many open orders each market has. */
+  figures(): { market: string; sells: number; buys: number }[] {
+    return this.markets().map(({ address }) => {
+      const { asks, bids } = this.book(address).snapshot();
+      const count = (levels: readonly PriceLevel[]) => levels.reduce((sum, { orders }) => sum + orders, 0);
+      return { market: address, sells: count(asks), buys: count(bids) };
+    });
   }
 
   /** Told of each change of the levels. @returns ends it */

@@ -228,6 +228,21 @@ describe('a book over the WebSocket', () => {
     topic.stop();
   });
 
+  test('is not told twice to whoever comes while a change is on its way', () => {
+    const { books, client: make } = setUp();
+    books.add(Side.Sell, 4, 1);
+    books.tell();
+    const one = make();
+    one.connect();
+    expect(one.replica.asks).toHaveLength(1);
+    vi.runAllTimers();
+    expect(one.outcomes).toEqual(['applied']);
+    books.add(Side.Sell, 5, 1);
+    books.tell();
+    vi.runAllTimers();
+    expect(one.outcomes).toEqual(['applied', 'applied']);
+  });
+
   test('changes that come close together are one frame, made once for all clients', () => {
     const { books, topic, client: make } = setUp();
     const frames: Buffer[] = [];

@@ -1,0 +1,111 @@
+import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
+import { t } from '../text/index.js';
+
+/** A titled part of a page. */
+export function Card({
+  title,
+  note,
+  children,
+  wide,
+}: {
+  title: string;
+  note?: string;
+  children: ComponentChildren;
+  wide?: boolean;
+}) {
+  const id = useId();
+  return (
+    <section class={wide ? 'card wide' : 'card'} aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {note && <p class="note">{note}</p>}
+      {children}
+    </section>
+  );
+}
+
+export function Loading() {
+  return (
+    <p class="quiet" role="status">
+      {t('state.loading')}
+    </p>
+  );
+}
+
+export function Empty({ children }: { children?: ComponentChildren }) {
+  return <p class="quiet">{children ?? t('state.empty')}</p>;
+}
+
+/** What went wrong, in words, and a way to try again. */
+export function Problem({ error, again }: { error: Error; again?: () => void }) {
+  return (
+    <div class="problem" role="alert">
+      <p>{error.message}</p>
+      {again && (
+        <button type="button" onClick={again}>
+          {t('state.again')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** A figure with its name and unit. */
+export function Figure({ name, value, unit }: { name: string; value: string; unit?: string }) {
+  return (
+    <div class="figure">
+      <span class="name">{name}</span>
+      <span class="value">
+        {value}
+        {unit && <span class="unit"> {unit}</span>}
+      </span>
+    </div>
+  );
+}
+
+export interface Column<Row> {
+  readonly name: string;
+  readonly cell: (row: Row) => ComponentChildren;
+  readonly number?: boolean;
+}
+
+/** A table that scrolls sideways by itself where there is little room. */
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  rowKey,
+}: {
+  label: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map(({ name, number }) => (
+              <th key={name} scope="col" class={number ? 'number' : undefined}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={rowKey(row)}>
+              {columns.map(({ name, cell, number }) => (
+                <td key={name} class={number ? 'number' : undefined}>
+                  {cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

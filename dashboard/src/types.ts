@@ -1,0 +1,129 @@
+/** Answers of the collector's HTTP interface, as docs/http.md and /openapi.json have them. Amounts are decimal text. */
+
+export interface Market {
+  address: string;
+  base_mint: string;
+  quote_mint: string;
+  lot_size: string;
+  tick_size: string;
+  fee_bps: number;
+  band_bps: number;
+  feed: string | null;
+  paused: boolean;
+}
+
+export type Side = 'sell' | 'buy';
+
+export interface Order {
+  address: string;
+  market: string;
+  owner: string;
+  order_id: string;
+  side: Side;
+  price: string;
+  amount: string;
+  remaining: string;
+  status: 'open' | 'filled' | 'cancelled' | 'expired';
+  expires_at: string;
+  created_at: string;
+}
+
+export interface Trade {
+  signature: string;
+  event_index: number;
+  seller: string;
+  buyer: string;
+  taker_side: Side;
+  price: string;
+  amount: string;
+  quote: string;
+  executed_at: string;
+}
+
+export interface Guide {
+  market: string;
+  price: string;
+  supply_kwh: string;
+  demand_kwh: string;
+  imbalance_bps: number;
+  tariff_bps: number;
+  time: string;
+}
+
+export interface Prices {
+  feeds: {
+    address: string;
+    symbol: string;
+    price: string | null;
+    published_at: string | null;
+    counts: boolean;
+  }[];
+  guides: Guide[];
+}
+
+export interface Balances {
+  wallet: string;
+  balances: { mint: string; symbol: 'GRID' | 'GRX'; amount: string; escrowed: string; total: string }[];
+}
+
+export interface BuiltTransaction {
+  transaction: string;
+  message: string;
+  last_valid_block_height: number;
+  expires_at: string;
+  pre_flight: { check: string; ok: boolean; message: string }[];
+  pays: { token: 'GRID' | 'GRX' | 'none'; amount: string };
+  receives: { token: 'GRID' | 'GRX'; amount: string };
+  quote: string | null;
+  trading_fee: string;
+  network_fee: string;
+  rent: string;
+  rent_returned: string;
+}
+
+export interface Submitted {
+  signature: string;
+  last_valid_block_height: number;
+}
+
+export interface TransactionState {
+  signature: string;
+  state: 'pending' | 'confirmed' | 'finalized' | 'failed' | 'expired';
+  error: { reason: string; message: string; what_to_do: string } | null;
+}
+
+export interface Meter {
+  meter_id: string;
+  wallet_address: string;
+  public_key: string;
+  rated_watts: number;
+  status: 'active' | 'suspended' | 'rebase';
+  user_verified: boolean;
+  last_sequence: string;
+  through: string;
+  last_reading_at: string | null;
+  surplus_kwh: string;
+  minted_grid: string;
+  holds: number;
+}
+
+export interface Reading {
+  id: string;
+  meter_id: string;
+  wallet_address: string;
+  sequence: string;
+  flags: number;
+  interval_start: number;
+  interval_end: number;
+  produced_total: string;
+  consumed_total: string;
+  surplus_total: string;
+  kwh_amount: string;
+  reading_timestamp: string;
+  submitted_at: string;
+  status: string;
+  minted: boolean;
+  mint_tx_signature: string | null;
+  meter_signature: string;
+  public_key: string;
+}

@@ -5,8 +5,8 @@ import { ErrorBodySchema, ROUTES } from './schemas.js';
 
 type Json = Record<string, unknown>;
 
-function jsonSchema(schema: z.ZodType): Json {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Json;
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
   return rest;
 }
 
@@ -17,10 +17,17 @@ function parameters(route: Route): Json[] {
     ['query', route.query],
   ] as const) {
     if (shape === undefined) continue;
-    const schema = jsonSchema(shape) as { properties: Record<string, Json>; required?: string[] };
+    const schema = jsonSchema(shape, 'input') as { properties: Record<string, Json>; required?: string[] };
     for (const [name, property] of Object.entries(schema.properties)) {
       const required = place === 'path' || (schema.required ?? []).includes(name);
-      list.push({ name, in: place, required, schema: property });
+      const { description, ...rest } = property;
+      list.push({
+        name,
+        in: place,
+        required,
+        ...(description !== undefined && { description }),
+        schema: rest,
+      });
     }
   }
   return list;
@@ -32,7 +39,7 @@ function responses(route: Route): Json {
     const contentType = answer.contentType ?? 'application/json';
     result[status] = {
       description: answer.description,
-      content: { [contentType]: { schema: answer.schema ? jsonSchema(answer.schema) : {} } },
+      content: { [contentType]: { schema: answer.schema ? jsonSchema(answer.schema, 'output') : {} } },
     };
   }
   for (const [status, codes] of errorsByStatus(route)) {
@@ -81,7 +88,7 @@ export function openApiDocument(version: string): Json {
       ...(route.body && {
         requestBody: {
           required: true,
-          content: { 'application/json': { schema: jsonSchema(route.body) } },
+          content: { 'application/json': { schema: jsonSchema(route.body, 'input') } },
         },
       }),
       responses: responses(route),
@@ -93,12 +100,14 @@ export function openApiDocument(version: string): Json {
       title: 'gridtokenx collector',
       version,
       description:
-        'Signed meter readings in, figures out. Amounts are decimal text with the unit in the name.',
+        'Signed meter readings in; the market, tokens and figures out. Amounts are decimal text, times ISO 8601 or Unix ' +
+        'seconds. Every refusal has an `error` with `code`, `message`, `retry` and `details`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    tags: [...new Set(ROUTES.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: { Error: jsonSchema(ErrorBodySchema) },
+      schemas: { Error: jsonSchema(ErrorBodySchema, 'output') },
       securitySchemes: {
         operator: { type: 'http', scheme: 'basic' },
         wallet: { type: 'http', scheme: 'bearer', description: "A wallet's session: see `/api/auth/login`" },

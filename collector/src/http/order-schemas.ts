@@ -1,7 +1,7 @@
 /** Schemas and routes for trading with a wallet of one's own: transactions are built here, signed there, relayed here. */
 import { kwhToNkwh } from '@gridtokenx/protocol';
 import { z } from 'zod';
-import { address, grid, grx, instant, isoTime, price, signature, u64 } from './fields.js';
+import { address, grx, instant, isoTime, price, signature, u64 } from './fields.js';
 import { EventItem } from './market-schemas.js';
 import { type Route, route } from './route.js';
 
@@ -51,6 +51,7 @@ const Cancel = z.strictObject({
 export const BuildOrder = z.discriminatedUnion('kind', [Create, Match, Cancel]);
 export type BuildOrder = z.output<typeof BuildOrder>;
 
+const tokens = z.string().meta({ description: 'Decimal text', examples: ['10'] });
 const sol = z.string().meta({ description: 'SOL as decimal text', examples: ['0.000005'] });
 const base64 = z.string().meta({ description: 'Base64' });
 
@@ -80,11 +81,11 @@ export const BuiltOrder = z.strictObject({
     token: z
       .enum(['GRID', 'GRX', 'none'])
       .meta({ description: 'What leaves the wallet, into escrow or to the other' }),
-    amount: grid,
+    amount: tokens,
   }),
   receives: z.strictObject({
     token: z.enum(['GRID', 'GRX']).meta({ description: 'At once, or for an order when all of it is filled' }),
-    amount: grid,
+    amount: tokens,
   }),
   price: price.nullable(),
   quote: grx.nullable().meta({ description: 'Amount times price' }),

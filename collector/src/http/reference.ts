@@ -9,6 +9,7 @@ interface Property {
   enum?: unknown[];
   const?: unknown;
   anyOf?: Property[];
+  oneOf?: Property[];
   items?: Property;
   properties?: Record<string, Property>;
   required?: string[];
@@ -38,7 +39,13 @@ function rowsOf(schema: Property, prefix = ''): string[] {
 
 function table(schema: z.ZodType, io: 'input' | 'output'): string[] {
   const json = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Property;
-  return ['| field | type | what |', '|---|---|---|', ...rowsOf(json), ''];
+  // One of several shapes: a table for each.
+  return (json.oneOf ?? json.anyOf ?? [json]).flatMap((one) => [
+    '| field | type | what |',
+    '|---|---|---|',
+    ...rowsOf(one),
+    '',
+  ]);
 }
 
 const ACCESS: Record<Access, string[] | undefined> = {

@@ -363,6 +363,18 @@ export const getOpenApi = route({
   errors: [],
 });
 
+export const getDocs = route({
+  method: 'get',
+  path: '/docs',
+  tag: 'Service',
+  summary: 'This interface as a page',
+  description:
+    'Shows all of this, and lets you try it. Everything on the page comes from the collector itself.',
+  access: 'public',
+  answers: { 200: { description: 'The page.', contentType: 'text/html' } },
+  errors: [],
+});
+
 /** Every route of the collector. */
 export const ROUTES: readonly Route[] = [
   submitReading,
@@ -382,4 +394,5 @@ export const ROUTES: readonly Route[] = [
   getHealth,
   getMetrics,
   getOpenApi,
+  getDocs,
 ];

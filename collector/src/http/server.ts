@@ -14,12 +14,14 @@ import { knownError, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
 import { type PageDeps, servePage } from './page.js';
-import type { HttpContext } from './route.js';
+import type { HttpContext, Route } from './route.js';
+import { docsRoutes } from './routes/docs.js';
 import { type MarketDeps, marketRoutes } from './routes/market.js';
 import { meterRoutes } from './routes/meters.js';
 import { type OrderDeps, orderRoutes } from './routes/orders.js';
 import { type ReadingDeps, readingRoutes } from './routes/readings.js';
 import { type ServiceDeps, serviceRoutes } from './routes/service.js';
+import { ROUTES } from './schemas.js';
 
 export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps, OrderDeps, PageDeps {
   logger: Logger;
@@ -113,9 +115,16 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
     if (known.code === 'INTERNAL') logger.error({ err: error, url: request.url }, 'a request failed');
     return sendError(reply, known);
   });
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, new GtxError('NOT_FOUND', 'there is nothing at this path')),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url);
+    if (methods.length === 0)
+      return sendError(reply, new GtxError('NOT_FOUND', 'there is nothing at this path'));
+    reply.header('allow', methods.join(', '));
+    return sendError(
+      reply,
+      new GtxError('METHOD_NOT_ALLOWED', `this path knows ${methods.join(' and ')} only`),
+    );
+  });
 
   securityHeaders(app, { tls: https !== undefined });
   await app.register(rateLimit, { global: false, cache: 10_000 });
@@ -134,8 +143,21 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   marketRoutes(app, context, deps);
   orderRoutes(app, context, deps);
   serviceRoutes(app, context, deps);
+  await docsRoutes(app, context);
   await servePage(app, deps);
   return app;
+}
+
+/** The methods that a path can be asked with. */
+function methodsOf(url: string): string[] {
+  const parts = (url.split('?', 1)[0] ?? '').split('/');
+  const fits = ({ path }: Route) => {
+    const wanted = path.split('/');
+    return (
+      wanted.length === parts.length && wanted.every((name, at) => name.startsWith('{') || name === parts[at])
+    );
+  };
+  return ROUTES.filter(fits).map(({ method }) => method.toUpperCase());
 }
 
 /** The collector's pages; to be asked when the server listens, since its port may be a free one. */

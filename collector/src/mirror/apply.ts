@@ -46,6 +46,10 @@ export function touched(transactions: readonly LandedTransaction[]): { meters: s
   return { meters: [...meters], wallets: [...wallets] };
 }
 
+/** Looks for a listed transaction before it is taken for one that a fork took back. */
+export const MAX_TRIES = 30;
+const TRIES_AFTER_FORK = 6;
+
 export interface ApplyOptions {
   /** Every transaction up to this slot can no longer be taken back, as of before the transactions were read. */
   readonly finalizedSlot?: number | undefined;
@@ -624,6 +628,12 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
   if (hasAny(subjects)) await lockProjections(client);
   const { rowCount } = await client.query('DELETE FROM chain_transactions WHERE signature = $1', [signature]);
   if (rowCount === 0) return [];
+  // It may land again, in any slot: it is looked for a few times more.
+  await client.query(
+    `INSERT INTO chain_queue (signature, slot, tries) VALUES ($1, 0, ${MAX_TRIES - TRIES_AFTER_FORK})
+     ON CONFLICT DO NOTHING`,
+    [signature],
+  );
   await project(client, subjects);
   const votes = events.filter(({ name }) => name === 'VoteCast');
   await restoreVotes(

@@ -5,7 +5,7 @@ import { notifyChange } from '../feed/change.js';
 import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
 import { storageFailure } from '../store/errors.js';
 import { fetchSnapshot, writeSnapshot } from './accounts.js';
-import { applyTransactions, projectAnew, touched, undoTransaction } from './apply.js';
+import { applyTransactions, MAX_TRIES, projectAnew, touched, undoTransaction } from './apply.js';
 import { fetchBalances, walletsAfter, writeBalanceSnapshot } from './balances.js';
 import type { LandedTransaction } from './landed.js';
 import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
@@ -41,8 +41,6 @@ const WALLETS_PER_LOOK = 40;
 /** Slots below the cursor that a deep look lists again, for what a lagging node or a fork hid from the first one. */
 const OVERLAP_SLOTS = 150;
 const DEEP_LOOK_MS = 60_000;
-/** Looks for a listed transaction before it is taken for one that a fork took back. */
-const MAX_TRIES = 30;
 const MAX_REMEMBERED = 10_000;
 /** A meter is not fetched again on request within this time. */
 const REFRESH_MS = 1_000;
@@ -170,8 +168,9 @@ export class ChainMirror implements ChainMirrorPort {
       await this.refreshSomeBalances();
       this.deepLookAt = now() + DEEP_LOOK_MS;
     }
-    if (left === 0) this.metrics.caughtUp(slot, now());
-    this.metrics.queued(left);
+    // What was looked for and not found yet is no part of what everybody else can see.
+    if (left.untried === 0) this.metrics.caughtUp(slot, now());
+    this.metrics.queued(left.all);
   }
 
   /**
@@ -418,9 +417,9 @@ export class ChainMirror implements ChainMirrorPort {
   }
 
   /** Applies the queue, oldest first. Returns how many are left for later. */
-  private async drain(): Promise<number> {
+  private async drain(): Promise<QueueLength> {
     const { pool, logger } = this.deps;
-    let queued = await this.queueLength();
+    let { all: queued } = await this.queueLength();
     // The next page is read while one is applied.
     let next: Promise<Page> | undefined;
     while (!this.stopping) {
@@ -455,9 +454,11 @@ export class ChainMirror implements ChainMirrorPort {
     return left;
   }
 
-  private async queueLength(): Promise<number> {
-    const { rows } = await this.deps.pool.query<{ count: string }>('SELECT count(*) FROM chain_queue');
-    return Number(rows[0]?.count ?? 0);
+  private async queueLength(): Promise<QueueLength> {
+    const { rows } = await this.deps.pool.query<QueueLength>(
+      'SELECT count(*)::int AS all, (count(*) FILTER (WHERE tries = 0))::int AS untried FROM chain_queue',
+    );
+    return rows[0] ?? { all: 0, untried: 0 };
   }
 
   /** The oldest of the queue, but for these, with what the chain shows of them. */
@@ -639,6 +640,12 @@ export class ChainMirror implements ChainMirrorPort {
     );
     return new Set(rows.map(({ signature }) => signature));
   }
+}
+
+interface QueueLength {
+  readonly all: number;
+  /** Of them, those that were never looked for. */
+  readonly untried: number;
 }
 
 /** A part of the queue, and what the chain shows of it: undefined where it shows nothing. */

@@ -232,9 +232,20 @@ async function projectOrders(client: pg.ClientBase, addresses: readonly string[]
     [addresses],
   );
   await removeWithout(client, 'orders', addresses, 'OrderCreated');
-  // Two orders were crossed in a transaction with a cut log: what the older one asked was the price.
+  // What the calls of a transaction with a cut log do not tell of its trades: the ids, and of two crossed orders the price,
+  // which is the older one's.
   await client.query(
-    `UPDATE trades t SET sell_order_id = s.order_id, buy_order_id = b.order_id,
+    `UPDATE trades t SET sell_order_id = s.order_id FROM orders s
+     WHERE t.sell_order = s.address AND s.address = ANY($1::text[]) AND t.sell_order_id IS NULL`,
+    [addresses],
+  );
+  await client.query(
+    `UPDATE trades t SET buy_order_id = b.order_id FROM orders b
+     WHERE t.buy_order = b.address AND b.address = ANY($1::text[]) AND t.buy_order_id IS NULL`,
+    [addresses],
+  );
+  await client.query(
+    `UPDATE trades t SET
        price = CASE WHEN b.created_slot < s.created_slot THEN b.price ELSE s.price END,
        maker_order = CASE WHEN b.created_slot < s.created_slot THEN b.address ELSE s.address END,
        taker_side = CASE WHEN b.created_slot < s.created_slot THEN 'sell' ELSE 'buy' END

@@ -127,3 +127,33 @@ export interface Reading {
   meter_signature: string;
   public_key: string;
 }
+
+export interface Settlement {
+  id: string;
+  signature: string;
+  state: 'prepared' | 'confirmed' | 'finalized' | 'failed' | 'expired' | 'superseded' | 'dropped';
+  meter_id: string;
+  expected: string;
+  minted: string | null;
+  created_at: string;
+  confirmed_at: string | null;
+}
+
+export interface Certificate {
+  address: string;
+  meter_id: string;
+  serial: string;
+  energy: string;
+  period_end: string;
+  status: 'held' | 'retired';
+}
+
+export interface ChainEvent {
+  signature: string;
+  event_index: number;
+  name: string;
+  slot: number;
+  time: string | null;
+  finalized: boolean;
+  data: Record<string, unknown>;
+}

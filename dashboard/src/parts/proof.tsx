@@ -1,0 +1,24 @@
+import { useEffect, useState } from 'preact/hooks';
+import { isSignedByMeter } from '../proof.js';
+import { t } from '../text/index.js';
+import type { Reading } from '../types.js';
+
+/** What the page itself found out about a reading's signature. */
+export function Proof({ reading }: { reading: Reading }) {
+  const [valid, setValid] = useState<boolean>();
+  useEffect(() => {
+    let shown = true;
+    void isSignedByMeter(reading).then((outcome) => {
+      if (shown) setValid(outcome);
+    });
+    return () => {
+      shown = false;
+    };
+  }, [reading]);
+  if (valid === undefined) return <span class="quiet">…</span>;
+  return (
+    <span class={valid ? 'tag good' : 'tag bad'} title={t(valid ? 'proof.why' : 'proof.no.why')}>
+      {t(valid ? 'proof.yes' : 'proof.no')}
+    </span>
+  );
+}

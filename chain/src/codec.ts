@@ -229,6 +229,11 @@ export class ProgramCodec<Accounts, Events, Args, Keys> {
     return this.errors.get(code);
   }
 
+  /** Bytes of an account's data, its discriminator included: of kinds that all have one size. */
+  accountBytes(name: keyof Accounts & string): number {
+    return this.accountDiscriminator(name).length + this.sizeOf({ defined: { name } });
+  }
+
   /** Anchor's coder reads what is cut short as if its missing fields were short or zero: nothing may be missing. */
   private assertSize(name: string, length: number, discriminator: number): void {
     const size = discriminator + this.sizeOf({ defined: { name } });

@@ -20,7 +20,8 @@ export interface MarketCheck {
     | 'not_self'
     | 'escrow'
     | 'price_in_band'
-    | 'balance';
+    | 'balance'
+    | 'sol';
   ok: boolean;
   /** What was found, as a sentence. */
   message: string;

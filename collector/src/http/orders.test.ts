@@ -278,7 +278,7 @@ describe('what cannot be built is refused in words', () => {
     expect((await build(seller, wish)).body.error.code).toBe(code);
   });
 
-  test('without a login; without SOL, with what to do; while the market is paused', async () => {
+  test('without a login; without enough SOL; while the market is paused', async () => {
     const nobody = await postJson(`${collector.httpUrl}/api/orders/build`, sell);
     expect(nobody.status).toBe(401);
     const poor = await world.trader({ grid: 1 });
@@ -294,8 +294,25 @@ describe('what cannot be built is refused in words', () => {
       [poor],
     );
     const refused = (await build(poor, sell)).body.error;
-    expect(refused.code).toBe('CHAIN_REFUSED');
-    expect(refused.details.what_to_do).toMatch(/SOL/);
+    expect(refused).toMatchObject({ code: 'BALANCE_TOO_LOW' });
+    expect(refused.message).toMatch(/^the wallet has 0 SOL and needs 0\.00\d+: 0\.000005 for the fee/);
+    const missing = Number(/: ([0-9.]+) are missing$/.exec(refused.message)?.[1]) * 1e9;
+    const give = (lamports: number) =>
+      world.send(
+        [
+          SystemProgram.transfer({
+            fromPubkey: world.feePayer.publicKey,
+            toPubkey: poor.publicKey,
+            lamports: Math.round(lamports),
+          }),
+        ],
+        [],
+      );
+    // One lamport less is too little, and what was asked for is enough.
+    await give(missing - 1);
+    expect((await build(poor, sell)).body.error.code).toBe('BALANCE_TOO_LOW');
+    await give(1);
+    await carryOut(poor, sell);
 
     const pause = (paused: boolean) =>
       world.send(

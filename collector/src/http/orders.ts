@@ -6,6 +6,8 @@ import {
   feeOf,
   fetchMarket,
   fetchOrders,
+  GRID_TOKEN_PROGRAM_ID,
+  type MarketCheck,
   type MarketPlan,
   marketAddress,
   orderAddress,
@@ -16,12 +18,20 @@ import {
   quoteOf,
   refusedError,
   Side,
+  TRADING_PROGRAM_ID,
   type TradingMarket,
   type TradingOrder,
   toChainError,
+  trading,
+  tradingIdl,
 } from '@gridtokenx/chain';
 import { formatTimestamp, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
-import { type Connection, PublicKey, type VersionedTransaction } from '@solana/web3.js';
+import {
+  type Connection,
+  PublicKey,
+  type TransactionInstruction,
+  type VersionedTransaction,
+} from '@solana/web3.js';
 import type pg from 'pg';
 import { marketMeant } from './market-queries.js';
 import type { BuildOrder, BuiltOrder } from './order-schemas.js';
@@ -185,12 +195,15 @@ export class OrderBuilder {
       const latest = await connection.getLatestBlockhash('confirmed');
       const { blockhash, lastValidBlockHeight } = latest;
       const transaction = buildTransaction({ payer: wallet, instructions: plan.instructions, blockhash });
-      const [before, fee, after] = await Promise.all([
+      const [before, fee, rents] = await Promise.all([
         connection.getBalance(wallet, 'confirmed'),
         connection.getFeeForMessage(transaction.message, 'confirmed'),
-        this.tryOut(transaction, wallet),
+        this.rentsOf(plan.instructions),
       ]);
       const networkFee = fee.value ?? 0;
+      const sol = solCheck(before, networkFee, rents);
+      assertChecks([...plan.checks, sol]);
+      const after = await this.tryOut(transaction, wallet);
       // What the trial run took beyond the fee is rent.
       const rent = before - networkFee - after;
       return {
@@ -200,7 +213,7 @@ export class OrderBuilder {
         last_valid_block_height: lastValidBlockHeight,
         expires_at: formatTimestamp(Math.floor(now() / 1000) + BLOCKHASH_SECONDS),
         pre_flight: [
-          ...plan.checks.map(({ check, message }) => ({ check, ok: true as const, message })),
+          ...[...plan.checks, sol].map(({ check, message }) => ({ check, ok: true as const, message })),
           { check: 'trial_run', ok: true, message: 'the chain would carry it out as it is now' },
         ],
         network_fee: nkwhToKwh(BigInt(networkFee)),
@@ -210,6 +223,16 @@ export class OrderBuilder {
     } catch (error) {
       throw toChainError(error);
     }
+  }
+
+  /** Lamports of rent for the accounts that these instructions make, and what a wallet has to keep itself. */
+  private async rentsOf(list: readonly TransactionInstruction[]): Promise<{ made: number; kept: number }> {
+    const sizes = list.flatMap(bytesMade);
+    const each = new Map<number, number>();
+    for (const size of new Set([0, ...sizes])) {
+      each.set(size, await this.deps.connection.getMinimumBalanceForRentExemption(size, 'confirmed'));
+    }
+    return { made: sizes.reduce((sum, size) => sum + (each.get(size) ?? 0), 0), kept: each.get(0) ?? 0 };
   }
 
   /** @returns the wallet's lamports afterwards */
@@ -225,6 +248,43 @@ export class OrderBuilder {
     }
     return value.accounts?.[0]?.lamports ?? 0;
   }
+}
+
+/** A token account, and one of Token-2022 whose owner is for ever, as associated ones are. */
+const TOKEN_BYTES = 165;
+const ASSOCIATED_2022_BYTES = 170;
+const ORDER_BYTES = trading.accountBytes('Order');
+const TRADER_BYTES = trading.accountBytes('Trader');
+/** Where the associated token program is told the token program. */
+const TOKEN_PROGRAM_KEY = 5;
+
+const isPrefix = (prefix: readonly number[], data: Uint8Array): boolean =>
+  prefix.every((byte, at) => data[at] === byte);
+
+/** Bytes of each account that an instruction makes. */
+function bytesMade({ programId, data, keys }: TransactionInstruction): number[] {
+  if (programId.equals(TRADING_PROGRAM_ID)) {
+    const { name } = tradingIdl.instructions.find(({ discriminator }) => isPrefix(discriminator, data)) ?? {};
+    if (name === 'create_order') return [ORDER_BYTES, TOKEN_BYTES];
+    return name === 'open_trader' ? [TRADER_BYTES] : [];
+  }
+  const grid = keys[TOKEN_PROGRAM_KEY]?.pubkey.equals(GRID_TOKEN_PROGRAM_ID) ?? false;
+  return [grid ? ASSOCIATED_2022_BYTES : TOKEN_BYTES];
+}
+
+/** Whether the wallet can pay the fee and the rent, and keep what its own account needs. */
+function solCheck(has: number, fee: number, rents: { made: number; kept: number }): MarketCheck {
+  const sol = (lamports: number) => nkwhToKwh(BigInt(lamports));
+  const needed = fee + rents.made + rents.kept;
+  const what = `the wallet has ${sol(has)} SOL and needs ${sol(needed)}: ${sol(fee)} for the fee, ${sol(rents.made)} for accounts`;
+  const message = `${what}, and ${sol(rents.kept)} that stay in it`;
+  if (has >= needed) return { check: 'sol', ok: true, message };
+  return {
+    check: 'sol',
+    ok: false,
+    code: 'BALANCE_TOO_LOW',
+    message: `${message}: ${sol(needed - has)} are missing`,
+  };
 }
 
 const shownOrder = (order: TradingOrder): BuiltOrder['order'] => ({

@@ -10,8 +10,17 @@ import { describeMachine } from './machine.js';
 import { measureOffline } from './offline.js';
 import { type Figure, reached, reportJson, reportText } from './report.js';
 import { Stack } from './stack.js';
+import { measureWebSocket } from './websocket.js';
 
-const BENCHMARKS = ['book', 'latency', 'agent', 'offline', 'ingest-mqtt', 'ingest-direct'] as const;
+const BENCHMARKS = [
+  'book',
+  'latency',
+  'agent',
+  'offline',
+  'ingest-mqtt',
+  'ingest-direct',
+  'websocket',
+] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
 const USAGE = `npm run bench -- [NAME...] [options]
@@ -87,6 +96,7 @@ async function main(): Promise<number> {
       offline: () => measureOffline(stack, { quick, say }),
       'ingest-mqtt': () => fleet.mqtt(),
       'ingest-direct': () => fleet.direct(),
+      websocket: () => measureWebSocket(stack, { quick, say }),
     };
     for (const name of chosen) {
       say(`--- ${name}`);

@@ -34,6 +34,8 @@ export interface StackOptions {
 export interface CollectorSettings {
   settlement: 'interval' | 'realtime';
   settlementSeconds: number;
+  /** Further settings. */
+  env?: Record<string, string>;
 }
 
 export interface RunningCollector {
@@ -66,6 +68,11 @@ export class Stack {
   private key(name: string): { keypair: Keypair; path: string } {
     const path = join(this.layout.keys, `${name}.json`);
     return { keypair: ensureKey(path).keypair, path };
+  }
+
+  /** May set up programs. */
+  get upgradeAuthority(): Keypair {
+    return this.key('upgrade-authority').keypair;
   }
 
   /** Signs for the registry, and pays. */
@@ -121,7 +128,11 @@ export class Stack {
   }
 
   /** Starts a collector as `gtx collector`. */
-  async startCollector({ settlement, settlementSeconds }: CollectorSettings): Promise<RunningCollector> {
+  async startCollector({
+    settlement,
+    settlementSeconds,
+    env = {},
+  }: CollectorSettings): Promise<RunningCollector> {
     const { ready, stop } = await this.startProcess('collector', ['collector'], {
       DATABASE_URL: this.databaseUrl,
       SOLANA_RPC_URL: this.rpcUrl,
@@ -133,6 +144,7 @@ export class Stack {
       GTX_SETTLEMENT: settlement,
       GTX_SETTLEMENT_SECONDS: String(settlementSeconds),
       GTX_INTERVAL_SECONDS: '1',
+      ...env,
     });
     return { mqttUrl: String(ready.mqtt_url), httpUrl: String(ready.http_url), pid: Number(ready.pid), stop };
   }

@@ -10,6 +10,7 @@ export { EnvelopeSigner } from './broker/envelope.js';
 export { type BrokerRules, type BrokerRulesOptions, parseListen, writeBrokerRules } from './broker/rules.js';
 export type { RunningCollector } from './collector.js';
 export { CollectorConfig, flagOf, loadCollectorConfig, SETTINGS } from './config.js';
+export { notifyChange } from './feed/index.js';
 export { openApiDocument } from './http/openapi.js';
 export { type Health, Health as HealthSchema } from './http/schemas.js';
 export { type Answer, Ingest, type IngestDeps, type IngestLimits, type Outcome } from './ingest/ingest.js';
@@ -26,6 +27,12 @@ export {
 export { Metrics } from './metrics.js';
 export { ChainMirror } from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
+export {
+  loadPublisherConfig,
+  type PublisherConfig,
+  PublisherSettings,
+  startPublisher,
+} from './publisher/index.js';
 export {
   type ChainDoors,
   isRepairable,
@@ -44,3 +51,11 @@ export { type ImportedReading, importReading } from './store/readings.js';
 export { type HoldDecision, resolveHold } from './store/reviews.js';
 export { verifySignature } from './validate/signature.js';
 export { type Submission, toSubmission } from './validate/submission.js';
+export {
+  type Finding,
+  isSilent,
+  judgeDay,
+  judgeReading,
+  type Production,
+  powerShare,
+} from './watch/index.js';

@@ -33,7 +33,7 @@ class TestClient implements Receiver {
 
   deliver(frame: Buffer): boolean {
     if (this.blocked) return false;
-    const parsed = LiveFrame.parse(JSON.parse(frame.toString())) as LiveSnapshot | LiveChange;
+    const parsed = LiveFrame.parse(JSON.parse(payloadOf(frame))) as LiveSnapshot | LiveChange;
     if (parsed.type === 'snapshot') this.snapshots += 1;
     this.outcomes.push(this.replica.apply(parsed));
     return true;
@@ -49,6 +49,17 @@ class TestClient implements Receiver {
     this.waiting = undefined;
     if (waiting) this.topic.sendSnapshot(waiting);
   }
+}
+
+/** What a client's library makes of a server's frame (RFC 6455 5.2). */
+function payloadOf(frame: Buffer): string {
+  expect(frame[0]).toBe(0x81);
+  const short = frame[1] as number;
+  const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+  const length =
+    short < 126 ? short : short === 126 ? frame.readUInt16BE(2) : Number(frame.readBigUInt64BE(2));
+  expect(frame.length).toBe(head + length);
+  return frame.toString('utf8', head);
 }
 
 const texts = (levels: { price: bigint; amount: bigint; orders: number }[]) =>

@@ -13,8 +13,8 @@ export interface Books {
 
 /** After a change the next one waits at least this long, and takes all that came meanwhile with it. */
 const PAUSE_MILLIS = 20;
-/** And this many times as long as sending took, so that sending never takes more than a part of the time. */
-const PAUSE_FACTOR = 2;
+/** And this many times as long as sending took, so that sending never takes more than half of the time. */
+const PAUSE_FACTOR = 1;
 
 interface Pending extends LivePosition {
   after: number;

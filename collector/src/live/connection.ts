@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import {
   errorBody,
   formatTimestamp,
@@ -57,9 +58,13 @@ export class LiveConnection implements Receiver {
   /** Who logged in with `auth`. */
   private login: Principal | undefined;
 
-  /** @param from who it is without `auth`: an operator by password or by this machine, or nobody */
+  /**
+   * @param stream what the WebSocket was made on
+   * @param from who it is without `auth`: an operator by password or by this machine, or nobody
+   */
   constructor(
     private readonly socket: WebSocket,
+    private readonly stream: Duplex,
     private readonly from: Principal | undefined,
     private readonly deps: ConnectionDeps,
   ) {
@@ -82,11 +87,15 @@ export class LiveConnection implements Receiver {
 
   // --- sending
 
+  /**
+   * Whole frames go past the library, which writes its own whole and at once too (it does not compress here), so that
+   * the two never mix.
+   */
   deliver(frame: Buffer): boolean {
-    if (this.behindSince !== undefined || this.closing) return false;
-    if (this.socket.bufferedAmount > this.deps.limits.bufferedBytes) return false;
-    // As text: without the option a Buffer would go as binary.
-    this.socket.send(frame, { binary: false });
+    if (this.behindSince !== undefined || this.closing || this.socket.readyState !== this.socket.OPEN)
+      return false;
+    if (this.stream.writableLength > this.deps.limits.bufferedBytes) return false;
+    this.stream.write(frame);
     return true;
   }
 
@@ -99,7 +108,7 @@ export class LiveConnection implements Receiver {
   look(): void {
     if (this.behindSince === undefined || this.closing) return;
     const { limits, metrics } = this.deps;
-    if (this.socket.bufferedAmount <= limits.bufferedBytes / CAUGHT_UP) {
+    if (this.stream.writableLength <= limits.bufferedBytes / CAUGHT_UP) {
       this.behindSince = undefined;
       const waiting = [...this.waiting];
       this.waiting.clear();
@@ -113,7 +122,7 @@ export class LiveConnection implements Receiver {
   private answer(frame: object): void {
     if (this.closing) return;
     // Answers are few, since requests are limited; a client that reads none of them is cut off.
-    if (this.socket.bufferedAmount > 2 * this.deps.limits.bufferedBytes) {
+    if (this.stream.writableLength > 2 * this.deps.limits.bufferedBytes) {
       this.deps.metrics.closed.inc({ reason: 'slow' });
       void this.close(LIVE_CLOSE.tooSlow, 'the connection takes nothing');
       return;

@@ -147,7 +147,7 @@ export class Live {
     reply.hijack();
     this.server.handleUpgrade(raw, raw.socket, head, (socket) => {
       const { sessions } = this.deps;
-      const connection = new LiveConnection(socket, principal, {
+      const connection = new LiveConnection(socket, raw.socket, principal, {
         ...this.deps,
         authenticate: (token) => sessions.authenticate(token),
         topic: (name, asker) => this.topicOf(name, asker),

@@ -1,9 +1,10 @@
 import type { LiveChannel, LivePosition } from '@gridtokenx/protocol';
+import { textFrame } from './frame.js';
 import type { LiveMetrics } from './metrics.js';
 
 /** What a topic needs of a client's connection. */
 export interface Receiver {
-  /** Hands a frame to the connection; false when it is too far behind, and then nothing was sent. */
+  /** Hands a whole WebSocket frame to the connection; false when it is too far behind, and then nothing was sent. */
   deliver(frame: Buffer): boolean;
   /** The subscription is to get a snapshot when the connection has caught up. */
   behind(subscription: Subscription): void;
@@ -74,7 +75,9 @@ export abstract class Topic {
     }
     subscription.state = 'live';
     subscription.position = last;
-    for (const past of missed) this.send(subscription, past, past.frame);
+    let sent = 0;
+    for (const past of missed) if (this.send(subscription, past)) sent += 1;
+    this.metrics.frames.inc({ channel: this.name.channel }, sent);
   }
 
   end(subscription: Subscription): void {
@@ -108,7 +111,7 @@ export abstract class Topic {
   /** Sends a change to all. `data` is JSON text. */
   protected publish(type: 'delta' | 'event', position: LivePosition & { after: number }, data: string): void {
     const { epoch, after, sequence } = position;
-    const frame = Buffer.from(
+    const frame = textFrame(
       `${this.head},"type":"${type}","epoch":"${epoch}","after":${after},"sequence":${sequence},"data":${data}}`,
     );
     const past = { epoch, after, sequence, frame };
@@ -119,22 +122,24 @@ export abstract class Topic {
     }
     if (this.subscriptions.size === 0) return;
     const end = this.metrics.fanOutSeconds.startTimer();
-    for (const subscription of this.subscriptions) this.send(subscription, past, frame);
+    let sent = 0;
+    for (const subscription of this.subscriptions) if (this.send(subscription, past)) sent += 1;
+    this.metrics.frames.inc({ channel: this.name.channel }, sent);
     end();
   }
 
-  private send(subscription: Subscription, past: Past, frame: Buffer): void {
-    if (subscription.state !== 'live') return;
+  private send(subscription: Subscription, past: Past): boolean {
+    if (subscription.state !== 'live') return false;
     // A snapshot may have been ahead of changes that were still to be told.
-    if ((subscription.position?.sequence ?? -1) >= past.sequence) return;
-    if (!subscription.receiver.deliver(frame)) {
+    if ((subscription.position?.sequence ?? -1) >= past.sequence) return false;
+    if (!subscription.receiver.deliver(past.frame)) {
       subscription.state = 'waiting';
       this.metrics.skipped.inc();
       subscription.receiver.behind(subscription);
-      return;
+      return false;
     }
-    this.metrics.frames.inc({ channel: this.name.channel });
-    subscription.position = { epoch: past.epoch, sequence: past.sequence };
+    subscription.position = past;
+    return true;
   }
 
   /** The changes after a position, oldest first; undefined when not all of them are known. */
@@ -160,7 +165,7 @@ export abstract class Topic {
     const state = this.state();
     if (state === undefined) return undefined;
     const { epoch, sequence, data } = state;
-    const frame = Buffer.from(
+    const frame = textFrame(
       `${this.head},"type":"snapshot","epoch":"${epoch}","sequence":${sequence},"data":${data}}`,
     );
     this.cached = { epoch, sequence, frame };

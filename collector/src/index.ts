@@ -28,12 +28,6 @@ export { Metrics } from './metrics.js';
 export { ChainMirror } from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
 export {
-  loadPublisherConfig,
-  type PublisherConfig,
-  PublisherSettings,
-  startPublisher,
-} from './publisher/index.js';
-export {
   type ChainDoors,
   isRepairable,
   lastAudit,
@@ -51,11 +45,3 @@ export { type ImportedReading, importReading } from './store/readings.js';
 export { type HoldDecision, resolveHold } from './store/reviews.js';
 export { verifySignature } from './validate/signature.js';
 export { type Submission, toSubmission } from './validate/submission.js';
-export {
-  type Finding,
-  isSilent,
-  judgeDay,
-  judgeReading,
-  type Production,
-  powerShare,
-} from './watch/index.js';

@@ -33,6 +33,7 @@ import { storageFailure } from './store/errors.js';
 import { migrate } from './store/migrate.js';
 import { Partitions } from './store/partitions.js';
 import { createPool } from './store/pool.js';
+import { ProductionWatch } from './watch/watch.js';
 
 /** The parts that talk to the chain; made when the database is ready. */
 export interface ChainParts {
@@ -262,6 +263,17 @@ async function assemble(
   if (reconciler) {
     await reconciler.start();
     stops.push(() => reconciler.stop());
+  }
+  if (config.watch === 'on') {
+    const watch = new ProductionWatch({
+      pool,
+      alerts,
+      logger,
+      registry: metrics.registry,
+      config: { sitesFile: config.sitesFile, neighbours: config.watchNeighbours },
+    });
+    await watch.start();
+    stops.push(() => watch.stop());
   }
   await bus.start();
   stops.push(() => bus.quiesce());

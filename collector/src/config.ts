@@ -280,6 +280,21 @@ export const SETTINGS = {
     schema: severity.default('warning'),
     doc: 'Least severity of the alerts that are mailed.',
   },
+  watch: {
+    env: 'GTX_WATCH',
+    schema: z.enum(['on', 'off']).default('on'),
+    doc: 'Whether production that is not plausible is put into the review queue: at night, far above the neighbours, above the rated power. No energy is held up by it.',
+  },
+  sitesFile: {
+    env: 'GTX_SITES_FILE',
+    schema: z.string().min(1).optional(),
+    doc: 'JSON file that says where meters are and what feeds them, for that watch. See docs/alerts.md.',
+  },
+  watchNeighbours: {
+    env: 'GTX_WATCH_NEIGHBOURS',
+    schema: z.coerce.number().int().min(3).max(10_000).default(8),
+    doc: 'Neighbours that a comparison takes at least.',
+  },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
     schema: url('http:', 'https:').default('http://127.0.0.1:8899'),

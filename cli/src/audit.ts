@@ -1,4 +1,14 @@
-import { type AuditReport, createPool, runAudit } from '@gridtokenx/collector';
+import {
+  Alerts,
+  type AuditReport,
+  ChainMirror,
+  createPool,
+  type Difference,
+  isRepairable,
+  recordAudit,
+  repair,
+  runAudit,
+} from '@gridtokenx/collector';
 import { nkwhToKwh } from '@gridtokenx/protocol';
 import { pino } from 'pino';
 import { connectTo } from './chain-actions.js';
@@ -14,15 +24,38 @@ export interface AuditOutcome {
 
 export type AuditPlaces = Pick<Targets, 'rpcUrl' | 'wsUrl'> & { readonly databaseUrl: string };
 
+/** Something that was read again from the chain, and what was done. */
+export interface Repaired {
+  readonly difference: Difference;
+  readonly repair: string;
+}
+
 /**
- * Runs the collector's audit once, against a chain and a database.
+ * Runs the collector's audit once, against a chain and a database, and writes its report down there.
+ * @param options.repair reads the chain again where the database differs from it, then audits once more
  * @throws GtxError CHAIN_UNAVAILABLE, STORAGE_UNAVAILABLE, CONFIG_INVALID (the database mirrors another chain)
  */
-export async function runAuditOnce(places: AuditPlaces): Promise<AuditOutcome> {
+export async function runAuditOnce(
+  places: AuditPlaces,
+  options: { repair?: boolean } = {},
+): Promise<AuditOutcome> {
   const logger = pino({ level: 'silent' });
   const pool = createPool(places.databaseUrl, 4, logger);
+  const deps = { pool, connection: connectTo(places), logger, now: Date.now };
+  const audit = async () => recordAudit(pool, await runAudit(deps));
   try {
-    return describeAudit(await runAudit({ pool, connection: connectTo(places), logger, now: Date.now }));
+    let report = await audit();
+    const repaired: Repaired[] = [];
+    if (options.repair && report.differences.some(isRepairable)) {
+      const alerts = new Alerts(pool, logger);
+      const doors = new ChainMirror({ ...deps, alerts, config: { wsUrl: false } });
+      for (const difference of report.differences) {
+        const what = await repair(doors, difference);
+        if (what !== undefined) repaired.push({ difference, repair: what });
+      }
+      report = await audit();
+    }
+    return describeAudit(report, repaired);
   } catch (error) {
     // The chain's failures have codes of the catalogue already.
     throw databaseError(error);
@@ -34,8 +67,9 @@ export async function runAuditOnce(places: AuditPlaces): Promise<AuditOutcome> {
 const grid = (nkwh: string): string => `${nkwhToKwh(BigInt(nkwh))} GRID`;
 
 /** A report for people and, with amounts in GRID and kWh beside the base units, for programs. */
-export function describeAudit(report: AuditReport): AuditOutcome {
+export function describeAudit(report: AuditReport, repaired: readonly Repaired[] = []): AuditOutcome {
   const { figures, differences, differenceCount, ok } = report;
+  const { market, holdings } = figures;
   const rows: [string, string][] = [
     [
       'supply',
@@ -54,16 +88,34 @@ export function describeAudit(report: AuditReport): AuditOutcome {
       'certificates',
       `${nkwhToKwh(BigInt(figures.certificates.certified))} kWh certified in ${figures.certificates.books} books, ${nkwhToKwh(BigInt(figures.certificates.certifiedAndRetired))} kWh of it retired`,
     ],
+    [
+      'who holds it',
+      `${grid(holdings.held)} in ${holdings.tokenAccounts} token accounts: ${grid(holdings.inWallets)} in wallets, ${grid(holdings.inEscrows)} in escrows`,
+    ],
+    ['market', `${market.openOrders} open orders; ${market.trades} trades of ${grid(market.traded)}`],
+    [
+      'balances',
+      `${figures.balances} compared with their token accounts${figures.balancesBehind === 0 ? '' : `, ${figures.balancesBehind} wallets moved tokens since they were read`}`,
+    ],
   ];
+  if (market.giftCount > 0) {
+    rows.push(['gifts', `${market.giftCount} escrows hold more than their order says; their owners get it`]);
+  }
   const lines = [
     ok
       ? `The books agree (up to slot ${report.slot}).`
       : `The books do NOT agree: ${differenceCount} ${differenceCount === 1 ? 'difference' : 'differences'} (up to slot ${report.slot}).`,
     table(rows, '  '),
   ];
-  for (const { kind, meter, sequence, signature, expected, actual, action } of differences) {
+  for (const { difference, repair: what } of repaired) lines.push(`Repaired ${difference.kind}: ${what}.`);
+  for (const difference of differences) {
+    const { kind, meter, sequence, signature, expected, actual, action } = difference;
     const where = [
       meter === undefined ? undefined : `meter ${meter}`,
+      difference.account === undefined || meter !== undefined
+        ? undefined
+        : `${difference.what ?? 'account'} ${difference.account}`,
+      difference.wallet === undefined ? undefined : `wallet ${difference.wallet}`,
       sequence === undefined ? undefined : `reading ${sequence}`,
       signature === undefined ? undefined : `transaction ${signature}`,
     ].filter((part) => part !== undefined);
@@ -72,6 +124,7 @@ export function describeAudit(report: AuditReport): AuditOutcome {
       `${kind}${where.length === 0 ? '' : `: ${where.join(', ')}`}`,
       `  expected ${expected}`,
       `  found    ${actual}`,
+      ...(difference.since === undefined ? [] : [`  since    ${difference.since}`]),
       `  ${action}`,
     );
   }
@@ -105,7 +158,22 @@ export function describeAudit(report: AuditReport): AuditOutcome {
         retired_certificates: figures.certificates.retiredCertificates,
         certified: figures.certificates.certified,
         certified_and_retired: figures.certificates.certifiedAndRetired,
+        markets: market.markets,
+        open_orders: market.openOrders,
+        trades: market.trades,
+        traded: market.traded,
+        escrowed_grid: market.escrowedGrid,
+        escrowed_quote: market.escrowedQuote,
+        gifts: market.gifts.map((gift) => ({ ...gift })),
+        gift_count: market.giftCount,
+        token_accounts: holdings.tokenAccounts,
+        held_in_token_accounts: holdings.held,
+        held_in_wallets: holdings.inWallets,
+        held_in_escrows: holdings.inEscrows,
+        balances: figures.balances,
+        balances_behind: figures.balancesBehind,
       },
+      repaired: repaired.map(({ difference, repair: what }) => ({ ...difference, repair: what })),
       difference_count: differenceCount,
       differences: differences.map((difference) => ({ ...difference })),
     },

@@ -1,23 +1,30 @@
 import { GtxError } from '@gridtokenx/protocol';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addCommand, type ProgramEnvironment, valueOption } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { resolveTargets } from '../targets.js';
 
 export function addAudit(program: Command, environment: ProgramEnvironment): void {
-  addCommand<{ rpc?: string; database?: string }>(
+  addCommand<{ rpc?: string; database?: string; repair?: boolean }>(
     program,
     {
       name: 'audit',
-      summary: 'Check that supply, counters, events and readings agree; name each difference.',
+      summary: 'Check that chain, database and wallets agree; name each difference.',
       description: `Walks from the token supply back to the meters' signatures: total minted is the sum of the meters' counters and of
 the mint events; supply is minted less burned; every settled reading is signed by the key that its meter had on the
-chain; every transaction exists. Reads only. Exit code 1 when something differs.`,
+chain; every transaction exists. Every order, trade, balance, certificate, price feed and proposal of the database says
+what the chain says; every escrow holds what its order promises; all token accounts together hold the supply. Changes
+nothing but what a collector would catch up with, and writes its report down. Exit code 1 when something differs.
+
+With --repair the chain is read again where the database differs from it. Nothing is ever written that the chain does not
+say: what the chain itself has wrong stays reported.`,
       options: [
         valueOption('--rpc <url>', 'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs)'),
         valueOption('--database <url>', 'database (default: DATABASE_URL, else what gtx up runs)'),
+        new Option('--repair', 'read the chain again where the database differs from it'),
       ],
       examples: [
+        { command: 'gtx audit --repair', shows: 'What was read again from the chain, and what is left.' },
         { command: 'gtx audit', shows: 'What was checked, and each difference by name.' },
         { command: 'gtx audit --json', shows: '{"ok":true,…,"differences":[]}' },
       ],
@@ -30,7 +37,10 @@ chain; every transaction exists. Reads only. Exit code 1 when something differs.
           );
         }
         const { runAuditOnce } = await import('../audit.js');
-        const { ok, json, text } = await runAuditOnce({ ...targets, databaseUrl: targets.databaseUrl });
+        const { ok, json, text } = await runAuditOnce(
+          { ...targets, databaseUrl: targets.databaseUrl },
+          { repair: flags.repair === true },
+        );
         out.result(json, text);
         return ok ? EXIT.ok : EXIT.failed;
       },

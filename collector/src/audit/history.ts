@@ -1,16 +1,9 @@
-import {
-  ENERGY_TOKEN_PROGRAM_ID,
-  GRID_TOKEN_PROGRAM_ID,
-  gridMintAddress,
-  REGISTRY_PROGRAM_ID,
-  toChainError,
-} from '@gridtokenx/chain';
+import { GRID_TOKEN_PROGRAM_ID, gridMintAddress, toChainError } from '@gridtokenx/chain';
 import { decodeBase58 } from '@gridtokenx/protocol';
 import type { Connection, PublicKey, VersionedTransactionResponse } from '@solana/web3.js';
 import { type LandedTransaction, readLanded } from '../mirror/landed.js';
+import { MIRRORED_PROGRAMS } from '../mirror/programs.js';
 
-/** The programs whose whole history the database repeats. */
-export const MIRRORED_PROGRAMS = [REGISTRY_PROGRAM_ID, ENERGY_TOKEN_PROGRAM_ID];
 const LIST_PAGE = 1000;
 const FETCH_PAGE = 50;
 const PARALLEL_FETCHES = 8;

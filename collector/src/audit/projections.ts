@@ -341,6 +341,12 @@ const PROPOSALS: Projection = {
 };
 
 /** In the order in which rows lean on each other: owners before meters, markets before orders. */
-export const PROJECTIONS: readonly Projection[] = [USERS, METERS];
-/** The mirror does not fill these yet. */
-export const TO_COME: readonly Projection[] = [MARKETS, ORDERS, CERTIFICATES, FEEDS, PROPOSALS];
+export const PROJECTIONS: readonly Projection[] = [
+  USERS,
+  METERS,
+  MARKETS,
+  ORDERS,
+  CERTIFICATES,
+  FEEDS,
+  PROPOSALS,
+];

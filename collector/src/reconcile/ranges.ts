@@ -8,7 +8,7 @@ import {
   withoutBalance,
 } from '../audit/balances.js';
 import { type Difference, Differences, subjectOf } from '../audit/differences.js';
-import { isOnChain, listPage, MIRRORED_PROGRAMS, readTransactions } from '../audit/history.js';
+import { isOnChain, listPage, readTransactions } from '../audit/history.js';
 import { PROJECTIONS, type Projection } from '../audit/projections.js';
 import {
   type CompareContext,
@@ -20,6 +20,7 @@ import {
 } from '../audit/rows.js';
 import { checkHoldings } from '../audit/tokens.js';
 import { compareTransactions } from '../audit/transactions.js';
+import { MIRRORED_PROGRAMS } from '../mirror/programs.js';
 
 /** What a look at one page found. */
 export interface PageFindings {
@@ -167,6 +168,30 @@ export interface SecondLook {
   readonly behind: readonly string[];
 }
 
+/** How a second look at a difference is made. */
+type Way = 'holdings' | 'balance' | 'no balance' | 'row' | 'transaction';
+
+function wayOf({ kind, what, account, signature, wallet, mint }: Difference): Way | undefined {
+  if (kind === 'TOKEN_SUM') return 'holdings';
+  if (kind === 'BALANCE_DIFFERS' && wallet !== undefined && mint !== undefined) return 'balance';
+  if (kind === 'BALANCE_MISSING' && wallet !== undefined) return 'no balance';
+  if (account !== undefined && projectionOf(what)) return 'row';
+  if (signature === undefined) return undefined;
+  const told =
+    kind.startsWith('TRANSACTION_') || kind === 'EVENT_DIFFERS' || what === 'trade' || what === 'price';
+  return told ? 'transaction' : undefined;
+}
+
+/** Differences of meters name no `what`: their kind does. */
+function projectionOf(what: string | undefined): Projection | undefined {
+  return PROJECTIONS.find((candidate) => candidate.what === (what ?? 'meter'));
+}
+
+/** Whether {@link lookAgain} can tell if it is still there; the others take a whole audit. */
+export function canLookAgain(difference: Difference): boolean {
+  return wayOf(difference) !== undefined;
+}
+
 /**
  * Looks once more at what a difference is about. Undefined for what only a whole audit can tell.
  *
@@ -176,27 +201,29 @@ export async function lookAgain(
   context: CompareContext,
   difference: Difference,
 ): Promise<SecondLook | undefined> {
-  const { kind, what, account, signature, wallet, mint } = difference;
+  const { what, account = '', signature = '', wallet = '', mint = '' } = difference;
   const found = (differences: readonly Difference[]): SecondLook => ({ differences, behind: [] });
-  if (kind === 'TOKEN_SUM') return found((await lookAtHoldings(context)).differences);
-  if (kind === 'BALANCE_DIFFERS' && wallet !== undefined && mint !== undefined)
-    return compareBalances(context, [{ wallet, mint }]);
-  if (kind === 'BALANCE_MISSING' && wallet !== undefined) {
-    const associated = gridTokenAccount(new PublicKey(wallet)).toBase58();
-    return found(await missingBalances(context, new Map([[wallet, associated]])));
+  switch (wayOf(difference)) {
+    case 'holdings':
+      return found((await lookAtHoldings(context)).differences);
+    case 'balance':
+      return compareBalances(context, [{ wallet, mint }]);
+    case 'no balance': {
+      const associated = gridTokenAccount(new PublicKey(wallet)).toBase58();
+      return found(await missingBalances(context, new Map([[wallet, associated]])));
+    }
+    case 'row': {
+      const projection = projectionOf(what) as Projection;
+      const rows = await compareRows(context, projection, [account]);
+      if (rows.some((row) => isSame(row, difference)) || projection.what !== 'order') return found(rows);
+      // How an order ended stands in no account any more, but in the transaction that closed it.
+      return found([...rows, ...(await compareSignatures(context, await signaturesOf(context, account)))]);
+    }
+    case 'transaction':
+      return found(await compareSignatures(context, [signature]));
+    default:
+      return undefined;
   }
-  const projection = PROJECTIONS.find((candidate) => candidate.what === (what ?? 'meter'));
-  if (account !== undefined && projection) {
-    const rows = await compareRows(context, projection, [account]);
-    if (rows.some((row) => isSame(row, difference)) || projection.what !== 'order') return found(rows);
-    // How an order ended stands in no account any more, but in the transaction that closed it.
-    return found([...rows, ...(await compareSignatures(context, await signaturesOf(context, account)))]);
-  }
-  const ofTransaction =
-    signature !== undefined &&
-    (kind.startsWith('TRANSACTION_') || kind === 'EVENT_DIFFERS' || what === 'trade' || what === 'price');
-  if (ofTransaction) return found(await compareSignatures(context, [signature]));
-  return undefined;
 }
 
 /** Whether two findings are the same difference. */

@@ -35,6 +35,8 @@ const AUDIT_RANGE = 'audit';
 /** Renewed while the work goes on: one that ran out belongs to a collector that is gone. */
 const LEASE_SECONDS = 120;
 const AUDIT_POLL_MS = 60_000;
+/** A new database has better things to do than to be audited. */
+const FIRST_AUDIT_SECONDS = 3600;
 const DUE_PER_STEP = 10;
 const MAX_REPAIRS = 3;
 /** A difference that stays is looked at so often, beside the rounds. */
@@ -66,7 +68,9 @@ export class Reconciler {
     this.context = {
       db: deps.pool,
       connection: deps.connection,
-      catchUp: () => deps.doors.catchUp(),
+      catchUp: async () => {
+        await deps.doors.catchUp();
+      },
     };
   }
 
@@ -98,10 +102,11 @@ export class Reconciler {
     await this.store.addRanges(RANGE_NAMES);
     const before = new Map((await this.store.progress()).map(({ name, rounds }) => [name, rounds]));
     for (;;) {
-      if (await this.step()) continue;
+      const worked = await this.step();
       const progress = (await this.store.progress()).filter(({ name }) => RANGE_NAMES.includes(name));
-      if (progress.every(({ name, rounds }) => rounds > (before.get(name) ?? 0))) return;
-      await this.sleep(20);
+      const done = progress.every(({ name, rounds }) => rounds > (before.get(name) ?? 0));
+      if (done && !(await this.store.hasDue())) return;
+      if (!worked) await this.sleep(20);
     }
   }
 
@@ -158,7 +163,7 @@ export class Reconciler {
     const { logger } = this.deps;
     while (!this.abort.signal.aborted) {
       try {
-        await this.store.addRanges([AUDIT_RANGE]);
+        await this.store.addRanges([AUDIT_RANGE], FIRST_AUDIT_SECONDS);
         await this.audit();
       } catch (error) {
         if (!this.abort.signal.aborted) logger.warn({ err: error }, 'no audit now; it is tried again');

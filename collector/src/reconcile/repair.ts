@@ -11,19 +11,18 @@ export type Reprojected = Partial<Record<`${Projection['what']}s`, readonly stri
  */
 export interface ChainDoors {
   /** Lists and applies what is new. */
-  catchUp(): Promise<void>;
-  /** Takes a transaction's effects out and applies it again from the chain; without effects when it is not there. */
-  reapply(signatures: readonly string[]): Promise<void>;
-  /** Makes rows say what their accounts say. */
-  reproject(accounts: Reprojected): Promise<void>;
+  catchUp(): Promise<unknown>;
+  /** Takes a transaction's effects out and applies it again from the chain. */
+  reapply(signatures: readonly string[]): Promise<unknown>;
+  /** Makes rows say what their accounts, and the events of the chain, say. */
+  reproject(accounts: Reprojected): Promise<unknown>;
   /** Reads the token accounts of these wallets. */
-  refreshBalances(wallets: readonly string[]): Promise<void>;
+  refreshBalances(wallets: readonly string[]): Promise<unknown>;
 }
 
 /** Differences that are mended by applying their transaction again. */
 const BY_TRANSACTION: ReadonlySet<DifferenceKind> = new Set([
   'TRANSACTION_MISSING',
-  'TRANSACTION_UNKNOWN',
   'EVENT_DIFFERS',
   'TRADE_MISSING',
   'TRADE_DIFFERS',

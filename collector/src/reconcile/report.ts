@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { AuditReport } from '../audit/audit.js';
 import { subjectOf } from '../audit/differences.js';
 import { inTransaction } from '../mirror/transaction.js';
-import { keyOf, remember } from './store.js';
+import { canLookAgain } from './ranges.js';
+import { keyOf, ReconcileStore, remember } from './store.js';
 
 /** Reports of the last so many audits are kept. */
 const KEPT = 30;
@@ -14,6 +15,14 @@ const KEPT = 30;
  * @returns the report, each difference with the time since when it is known.
  */
 export async function recordAudit(pool: pg.Pool, report: AuditReport): Promise<AuditReport> {
+  const store = new ReconcileStore(pool);
+  const found = new Set(report.differences.map((each) => keyOf(each.kind, subjectOf(each))));
+  // What nobody but an audit can see ends when an audit no longer sees it.
+  if (report.differences.length === report.differenceCount) {
+    for (const { id, difference, subject } of await store.open()) {
+      if (!canLookAgain(difference) && !found.has(keyOf(difference.kind, subject))) await store.resolve(id);
+    }
+  }
   return inTransaction(pool, async (client) => {
     const since = await remember(client, report.differences, 0);
     const differences = report.differences.map((difference) => {

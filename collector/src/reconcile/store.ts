@@ -58,10 +58,13 @@ const KEY_LENGTH = 300;
 export class ReconcileStore {
   constructor(private readonly pool: pg.Pool) {}
 
-  async addRanges(names: readonly string[]): Promise<void> {
+  /** @param waitSeconds new ones are not due before so long from now. */
+  async addRanges(names: readonly string[], waitSeconds = 0): Promise<void> {
     await this.pool.query(
-      'INSERT INTO reconcile_ranges (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING',
-      [names],
+      `INSERT INTO reconcile_ranges (name, next_at)
+       SELECT n, CASE WHEN $2 > 0 THEN now() + $2 * interval '1 second' ELSE '-infinity' END
+       FROM unnest($1::text[]) AS n ON CONFLICT DO NOTHING`,
+      [names, waitSeconds],
     );
   }
 
@@ -128,6 +131,13 @@ export class ReconcileStore {
       [limit, leaseSeconds],
     );
     return rows.map(toRemembered);
+  }
+
+  async hasDue(): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      'SELECT FROM reconcile_differences WHERE resolved_at IS NULL AND next_look_at <= now() LIMIT 1',
+    );
+    return rowCount === 1;
   }
 
   /** It is gone: by itself, or by the repair that was recorded. */

@@ -28,6 +28,12 @@ export { Metrics } from './metrics.js';
 export { ChainMirror } from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
 export {
+  loadPublisherConfig,
+  type PublisherConfig,
+  PublisherSettings,
+  startPublisher,
+} from './publisher/index.js';
+export {
   type ChainDoors,
   isRepairable,
   lastAudit,

@@ -197,6 +197,27 @@ describe('own', () => {
       expect((await get(path, undefined, { authorization })).status).toBe(200);
     expect((await get('/api/meters', undefined, { authorization })).body.items).toHaveLength(2);
     expect((await get('/api/settlements', undefined, { authorization })).status).toBe(200);
+    expect((await get('/api/audit', undefined, { authorization })).body.last).toBeNull();
+    await collector.pool.query(
+      `INSERT INTO audit_reports (checked_at, ok, slot, report) VALUES (now(), false, 7, $1)`,
+      [
+        {
+          ok: false,
+          checkedAt: '2026-01-01T00:00:00Z',
+          genesisHash: 'g',
+          slot: 7,
+          figures: { readingsOnChain: 1 },
+          differences: [{ kind: 'order', orderAddress: ORDER }],
+          differenceCount: 1,
+        },
+      ],
+    );
+    expect((await get('/api/audit', undefined, { authorization })).body.last).toMatchObject({
+      checked_at: '2026-01-01T00:00:00Z',
+      figures: { readings_on_chain: 1 },
+      differences: [{ order_address: ORDER }],
+    });
+    expect((await get('/api/audit', ann)).status).toBe(403);
   });
 
   test('what was measured before a meter was handed over stays with whom it was measured for', async () => {

@@ -12,6 +12,7 @@ import { LIVE_ROUTES } from '../live/route.js';
 import { LOGIN_ROUTES } from '../login/routes.js';
 import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
+import { AUDIT_ROUTES } from './audit-schemas.js';
 import { cursor, instant, isoTime, kwh, limit, meterId, pageOf, wallet } from './fields.js';
 import { MARKET_ROUTES } from './market-schemas.js';
 import { ORDER_ROUTES } from './order-schemas.js';
@@ -389,6 +390,7 @@ export const ROUTES: readonly Route[] = [
   getReadingsCsv,
   ...MARKET_ROUTES,
   ...ORDER_ROUTES,
+  ...AUDIT_ROUTES,
   getTime,
   getStatus,
   getHealth,

@@ -15,6 +15,7 @@ import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
 import { type PageDeps, servePage } from './page.js';
 import type { HttpContext, Route } from './route.js';
+import { auditRoutes } from './routes/audit.js';
 import { docsRoutes } from './routes/docs.js';
 import { type MarketDeps, marketRoutes } from './routes/market.js';
 import { meterRoutes } from './routes/meters.js';
@@ -142,6 +143,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   reviewRoutes(app, context, deps.review);
   marketRoutes(app, context, deps);
   orderRoutes(app, context, deps);
+  auditRoutes(app, context, deps);
   serviceRoutes(app, context, deps);
   await docsRoutes(app, context);
   await servePage(app, deps);

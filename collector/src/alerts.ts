@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { AlertKind } from './alerts/kinds.js';
 
 export type AlertSeverity = 'info' | 'warning' | 'critical';
 
 export interface AlertInput {
-  /** What kind of trouble, as a stable word: `sequence_conflict`, `settlement_failed`, ... */
-  kind: string;
+  /** What kind of trouble. */
+  kind: AlertKind;
   /** What it is about (a meter, a transaction): while an alert is open, the same kind and key count up. */
   key: string;
   severity: AlertSeverity;
@@ -43,7 +44,7 @@ export class Alerts {
   }
 
   /** Closes the open alert of this kind and key, if there is one. */
-  async resolve(kind: string, key: string): Promise<void> {
+  async resolve(kind: AlertKind, key: string): Promise<void> {
     try {
       const { rowCount } = await this.pool.query(
         'UPDATE alerts SET resolved_at = now() WHERE kind = $1 AND dedupe_key = $2 AND resolved_at IS NULL',

@@ -83,8 +83,8 @@ function delivery(...channels: AlertChannel[]): AlertDelivery {
   return new AlertDelivery({ pool, alerts, channels, logger, registry: new Registry(), now: Date.now });
 }
 
-const raise = (key: string, severity: 'info' | 'warning' | 'critical' = 'warning', kind = 'fee_payer') =>
-  alerts.raise({ kind, key, severity, message: `about ${key}`, details: { amount: 7n } });
+const raise = (key: string, severity: 'info' | 'warning' | 'critical' = 'warning') =>
+  alerts.raise({ kind: 'fee_payer', key, severity, message: `about ${key}`, details: { amount: 7n } });
 
 /** As if everything had happened that much earlier. */
 async function pass(hours: number): Promise<void> {

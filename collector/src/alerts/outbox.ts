@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { AlertSeverity } from '../alerts.js';
 import { inTransaction } from '../mirror/transaction.js';
+import type { AlertKind } from './kinds.js';
 import type { Notice, NoticeEvent } from './notice.js';
 import { GIVE_UP_SECONDS, REPEAT_SECONDS, retrySeconds, TRIES_TOGETHER } from './schedule.js';
 
 /** The alert of a channel that does not get through. It is not told on that channel itself. */
-export const CHANNEL_FAILED = 'alert_channel_failed';
+export const CHANNEL_FAILED = 'alert_channel_failed' satisfies AlertKind;
 
 const RANK = (column: string) => `array_position(ARRAY['info', 'warning', 'critical'], ${column})`;
 

@@ -1,3 +1,5 @@
+import type { AlertKind } from '../alerts/kinds.js';
+
 /** What an operator can do with an open review. */
 export type ReviewAction = 'retry' | 'accept' | 'dismiss' | 'prepare';
 
@@ -12,7 +14,7 @@ interface KindEntry {
   readonly accepted?: ReviewStatus;
   readonly dismissed?: ReviewStatus;
   /** The alert that goes with it; its key is the review's subject unless it is the meter. */
-  readonly alert: { readonly kind: string; readonly key: 'subject' | 'meter' };
+  readonly alert: { readonly kind: AlertKind; readonly key: 'subject' | 'meter' };
 }
 
 function define<const T extends Record<string, KindEntry>>(entries: T): T {

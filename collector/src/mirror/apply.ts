@@ -234,7 +234,8 @@ export async function projectAnew(
 const PROJECTIONS_LOCK = 0x67_74_78_03;
 
 async function lockProjections(client: pg.ClientBase): Promise<void> {
-  await client.query('SELECT pg_advisory_xact_lock($1)', [PROJECTIONS_LOCK]);
+  // A replay beside the database's own rows has a schema, and so a lock, of its own.
+  await client.query('SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))', [PROJECTIONS_LOCK]);
 }
 
 function hasAny({ orders, markets, feeds, books, proposals }: Subjects): boolean {

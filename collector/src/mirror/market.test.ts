@@ -17,6 +17,7 @@ import { applyTransactions, undoTransaction } from './apply.js';
 import { type LandedTransaction, readLanded } from './landed.js';
 import { ChainMirror } from './mirror.js';
 import { TransactionReader } from './reader.js';
+import { type ReplayReport, replay } from './replay.js';
 import { webSocketUrl } from './subscription.js';
 import { inTransaction } from './transaction.js';
 
@@ -368,5 +369,89 @@ describe('the mirror of a market', () => {
       await mirror.stop();
       await feed.stop();
     }
+  });
+});
+
+describe('replay', () => {
+  const again = (repair: boolean) => {
+    const { databaseUrl, connection, logger, now } = world;
+    return replay({ databaseUrl, connection, logger, now, repair });
+  };
+  const schemas = async () =>
+    (await world.pool.query(`SELECT nspname FROM pg_namespace WHERE nspname LIKE 'gtx_replay%'`)).rowCount;
+
+  it('makes the same rows again, also when every connection was cut again and again while they were made', async () => {
+    await world.useEmptyDatabase();
+    const { pool, connection, logger, now, alerts } = world;
+    const settling = world.settlement(world.mirror());
+    const home = await world.addMeter(await world.addOwner());
+    let cuts = 0;
+    for (let round = 0; round < 12; round++) {
+      const mirror = new ChainMirror({ pool, connection, logger, now, alerts, config: { wsUrl: false } });
+      const work = Promise.allSettled([mirror.catchUp(), mirror.catchUp(), settling.settleNow()]);
+      const cut = await pool.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7`,
+      );
+      cuts += cut.rowCount ?? 0;
+      await work;
+      if (round === 5) {
+        await world.mirror().catchUp();
+        await world.measure([home], '2', '0.5');
+      }
+      if (round === 7) await world.order(alice, 'sell', 1, 6);
+    }
+    expect(cuts).toBeGreaterThan(0);
+    await world.mirror().catchUp();
+    await settling.settleNow();
+    const report = await again(false);
+    expect(report.differences).toEqual([]);
+    expect(report).toMatchObject({ identical: true, repaired: 0 });
+    expect(report.tables.find(({ table }) => table === 'trades')).toEqual({
+      table: 'trades',
+      rows: 5,
+      differing: 0,
+    });
+    expect(report.tables.find(({ table }) => table === 'chain_readings')?.rows).toBeGreaterThan(0);
+    expect(await schemas()).toBe(0);
+  });
+
+  it('names what differs, changes nothing when it only checks, and reads it again otherwise', async () => {
+    const { pool } = world;
+    await pool.query(`CREATE SCHEMA gtx_replay_left`);
+    await pool.query(`UPDATE orders SET remaining = 1 WHERE status = 'filled'`);
+    await pool.query(`DELETE FROM trades WHERE taker_side = 'sell'`);
+    await pool.query(
+      `UPDATE chain_events SET data = data || '{"amount":"1"}' WHERE name = 'ProductionMinted'`,
+    );
+    await pool.query(`UPDATE user_balances SET amount = amount + 1, slot = 1000000000`);
+    await pool.query(`UPDATE meters SET chain_minted = 0, slot = 1000000000`);
+    await pool.query(`UPDATE prices SET median = 7`);
+    await pool.query(`DELETE FROM price_feeds`);
+    await pool.query(
+      `INSERT INTO chain_transactions (signature, slot, last_valid_block_height) VALUES ('never on the chain', 5, 1)`,
+    );
+    const seen = await again(false);
+    expect(seen.identical).toBe(false);
+    const kinds = (report: ReplayReport) =>
+      [...new Set(report.differences.map(({ table, kind }) => `${table} ${kind}`))].sort();
+    expect(kinds(seen)).toEqual([
+      'chain_events differs',
+      'chain_transactions extra',
+      'meters differs',
+      'orders differs',
+      'price_feeds missing',
+      'prices differs',
+      'trades missing',
+      'user_balances differs',
+    ]);
+    const order = seen.differences.find(({ table }) => table === 'orders');
+    expect(order?.columns).toEqual({ remaining: { database: 1, chain: 0 } });
+    expect(await schemas()).toBe(0);
+    const repaired = await again(true);
+    expect(repaired.differences).toEqual([]);
+    expect(repaired.identical).toBe(true);
+    expect(repaired.repaired).toBeGreaterThan(0);
+    expect((await again(false)).identical).toBe(true);
   });
 });

@@ -20,6 +20,8 @@ export interface MirrorConfig {
   readonly wsUrl?: string | false | undefined;
   /** Seconds between two looks without news. Default 2. */
   readonly pollSeconds?: number | undefined;
+  /** Whether changes are announced to the collectors on this database. Default true; a replay's are nobody's. */
+  readonly announce?: boolean | undefined;
   /** For how long an unknown meter id is not asked for again. Default 5. */
   readonly unknownMeterSeconds?: number | undefined;
 }
@@ -235,7 +237,7 @@ export class ChainMirror implements ChainMirrorPort {
     await inTransaction(this.deps.pool, async (client) => {
       await writeSnapshot(client, snapshot, true);
       await projectAnew(client, { orders, markets, certificates, feeds, proposals });
-      await notifyChange(client, { kind: 'orders', addresses: orders });
+      if (this.announces) await notifyChange(client, { kind: 'orders', addresses: orders });
     });
     await this.completeMarkets();
   }
@@ -255,7 +257,7 @@ export class ChainMirror implements ChainMirrorPort {
     const snapshot = await fetchBalances(connection, pool, wallets);
     return inTransaction(pool, async (client) => {
       const changed = await writeBalanceSnapshot(client, snapshot, force);
-      await notifyChange(client, { kind: 'balances', wallets: changed });
+      if (this.announces) await notifyChange(client, { kind: 'balances', wallets: changed });
       return changed;
     });
   }
@@ -289,6 +291,21 @@ export class ChainMirror implements ChainMirrorPort {
         address,
         decodeMarket(account.data).quoteTokenProgram.toBase58(),
       ]);
+    }
+  }
+
+  private get announces(): boolean {
+    return this.deps.config.announce !== false;
+  }
+
+  /** Reads what every wallet holds, some at a time. @throws GtxError CHAIN_UNAVAILABLE */
+  async refreshAllBalances(): Promise<void> {
+    for (let after = ''; ; ) {
+      const wallets = await walletsAfter(this.deps.pool, after, WALLETS_PER_LOOK);
+      await this.readBalances(wallets, false);
+      const last = wallets.at(-1);
+      if (last === undefined || wallets.length < WALLETS_PER_LOOK) return;
+      after = last;
     }
   }
 
@@ -449,7 +466,7 @@ export class ChainMirror implements ChainMirrorPort {
     const left = await this.queueLength();
     if (this.owesGap) {
       this.owesGap = false;
-      await notifyChange(pool, { kind: 'gap' });
+      if (this.announces) await notifyChange(pool, { kind: 'gap' });
     }
     return left;
   }
@@ -523,7 +540,7 @@ export class ChainMirror implements ChainMirrorPort {
       if (anew) for (const { signature } of transactions) await undoTransaction(client, signature);
       return applyTransactions(client, transactions, snapshot, height, {
         finalizedSlot: this.finalizedSlot,
-        announce: !this.owesGap,
+        announce: this.announces && !this.owesGap,
       });
     });
     for (const { meterId } of snapshot.meters.values()) this.unknown.delete(meterId);

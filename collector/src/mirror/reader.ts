@@ -8,6 +8,7 @@ const BATCH = 50;
 const PARALLEL_BATCHES = 2;
 const PARALLEL_SINGLES = 8;
 const MAX_BLOCKS = 256;
+const SIGNATURE = /^[1-9A-HJ-NP-Za-km-z]{64,88}$/;
 const WITHIN = { commitment: 'confirmed', maxSupportedTransactionVersion: 0 } as const;
 
 /** Reads executed transactions, many at once where the node takes batches of requests. */
@@ -23,6 +24,14 @@ export class TransactionReader {
    * @throws GtxError CHAIN_UNAVAILABLE
    */
   async read(signatures: readonly string[]): Promise<(LandedTransaction | undefined)[]> {
+    // What is no signature at all is on no chain, and a node refuses the request for it.
+    const real = signatures.filter((signature) => SIGNATURE.test(signature));
+    if (real.length === signatures.length) return this.readAll(signatures);
+    const found = await this.readAll(real);
+    return signatures.map((signature) => found[real.indexOf(signature)]);
+  }
+
+  private async readAll(signatures: readonly string[]): Promise<(LandedTransaction | undefined)[]> {
     const found = new Array<VersionedTransactionResponse | null>(signatures.length).fill(null);
     if (this.batches && signatures.length > 1) {
       try {

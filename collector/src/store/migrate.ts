@@ -10,8 +10,11 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.
  * Brings the schema up to date with the plain SQL files in `migrations/`.
  * Collectors that start together wait for each other on an advisory lock; all pending files run in one
  * transaction. Returns the names of the files that were applied.
+ *
+ * @param schema another schema than the database's own; it is made when it is not there. The pool's connections have it
+ *   as their search path.
  */
-export async function migrate(pool: pg.Pool, logger: Logger): Promise<string[]> {
+export async function migrate(pool: pg.Pool, logger: Logger, schema?: string): Promise<string[]> {
   const client = await pool.connect();
   try {
     const applied = await runner({
@@ -22,6 +25,9 @@ export async function migrate(pool: pg.Pool, logger: Logger): Promise<string[]> 
       // Two number ranges grow side by side, so a lower number may arrive after a higher one.
       checkOrder: false,
       advisoryLockMode: 'wait',
+      ...(schema === undefined
+        ? {}
+        : { schema, migrationsSchema: schema, createSchema: true, createMigrationsSchema: true }),
       logger: {
         debug: (message: string) => logger.debug(message),
         info: (message: string) => logger.debug(message),

@@ -14,8 +14,8 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_MEANINGS: readonly { code: ExitCode; meaning: string }[] = [
-  { code: EXIT.ok, meaning: 'Done. For `audit`: no differences.' },
-  { code: EXIT.failed, meaning: 'Failed. For `audit`: differences were found, each is named.' },
+  { code: EXIT.ok, meaning: 'Done. For `audit` and `replay`: no differences.' },
+  { code: EXIT.failed, meaning: 'Failed. For `audit` and `replay`: differences were found, each is named.' },
   {
     code: EXIT.usage,
     meaning: 'Wrong use: an unknown option, a value out of range, a bad configuration or key file.',

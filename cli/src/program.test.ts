@@ -49,6 +49,7 @@ describe('the tree of commands', () => {
         'gtx status',
         'gtx watch',
         'gtx audit',
+        'gtx replay',
         'gtx keygen',
         'gtx chain init',
         'gtx register-user',
@@ -162,6 +163,7 @@ describe('values from the command line', () => {
     expect(code).toBe(EXIT.usage);
     expect(err.length).toBeGreaterThan(10);
   });
+    ['replay', '--database-url', 'mysql://x'],
 });
 
 describe('errors', () => {

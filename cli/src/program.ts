@@ -13,6 +13,7 @@ import { addMarketCommands } from './commands/market.js';
 import { addPostgres } from './commands/postgres.js';
 import { addProfileCommands } from './commands/profile.js';
 import { addReviewCommands } from './commands/review.js';
+import { addReplay } from './commands/replay.js';
 import { addSim } from './commands/sim.js';
 import { addStatus } from './commands/status.js';
 import { addUp } from './commands/up.js';
@@ -46,6 +47,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addWatch,
     addAudit,
     addKeygen,
+    addReplay,
     addChainCommands,
     addMarketCommands,
     addCertificateCommands,

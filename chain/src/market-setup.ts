@@ -173,6 +173,29 @@ const differencesOf = (pairs: Record<string, readonly [wanted: unknown, actual: 
     .map(([setting, [wanted, actual]]) => ({ setting, wanted: String(wanted), actual: String(actual) }))
     .filter(({ wanted, actual }) => wanted !== actual);
 
+/**
+ * Initialises the oracle; nothing when it is.
+ * @throws GtxError NOT_FOUND when the program is not deployed, FORBIDDEN when the key is not its upgrade authority,
+ * CHAIN_REFUSED, CHAIN_UNAVAILABLE.
+ */
+export async function setUpOracle(
+  connection: Connection,
+  { authority, guardian, ...send }: ActionOptions & { authority: Keypair; guardian: PublicKey },
+): Promise<ActionResult & { config: OracleConfig }> {
+  const before = await fetchOracleConfig(connection);
+  if (before) return { changed: false, config: before };
+  await assertUpgradeAuthority(connection, 'oracle', ORACLE_PROGRAM_ID, authority.publicKey);
+  const { signature } = await sendAndConfirm(connection, {
+    ...send,
+    payer: authority,
+    instructions: [instructions.initializeOracle({ authority: authority.publicKey, guardian })],
+  });
+  const config = await fetchOracleConfig(connection);
+  if (!config)
+    throw new GtxError('CHAIN_UNAVAILABLE', 'the oracle was initialised, but the node does not show it yet');
+  return { changed: true, signature, config };
+}
+
 export interface SetUpFeedOptions extends ActionOptions {
   /** The oracle's authority: signs and pays. It has to be the program's upgrade authority where nothing is initialised. */
   authority: Keypair;

@@ -69,6 +69,13 @@ describe('the tree of commands', () => {
         'gtx faucet',
         'gtx market create',
         'gtx market show',
+        'gtx oracle init',
+        'gtx oracle feed',
+        'gtx oracle add-publisher',
+        'gtx oracle remove-publisher',
+        'gtx oracle submit',
+        'gtx oracle show',
+        'gtx oracle run',
         'gtx certificates list',
         'gtx certificates opt-in',
         'gtx certificates fund',
@@ -156,6 +163,7 @@ describe('values from the command line', () => {
     ['keygen', '--set', '--out', 'x'],
     ['status', '--data-dir'],
     ['audit', '--database', 'mysql://x'],
+    ['replay', '--database-url', 'mysql://x'],
     ['watch', '--mqtt', 'not a url'],
     ['register-user', '--rpc', 'ftp://x'],
   ])('refuses %s %s %s %s %s with exit code 2', async (...args) => {
@@ -163,7 +171,6 @@ describe('values from the command line', () => {
     expect(code).toBe(EXIT.usage);
     expect(err.length).toBeGreaterThan(10);
   });
-    ['replay', '--database-url', 'mysql://x'],
 });
 
 describe('errors', () => {

@@ -10,6 +10,7 @@ import { addCollector } from './commands/collector.js';
 import { addKeygen } from './commands/keygen.js';
 import { addLocalnet } from './commands/localnet.js';
 import { addMarketCommands } from './commands/market.js';
+import { addOracleCommands } from './commands/oracle.js';
 import { addPostgres } from './commands/postgres.js';
 import { addProfileCommands } from './commands/profile.js';
 import { addReviewCommands } from './commands/review.js';
@@ -50,6 +51,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addReplay,
     addChainCommands,
     addMarketCommands,
+    addOracleCommands,
     addCertificateCommands,
     addReviewCommands,
     addPostgres,

@@ -332,6 +332,54 @@ describe('what cannot be', () => {
   });
 });
 
+describe('the price feed', () => {
+  it('is shown, submitted to, paused and changed', async () => {
+    expect(await good('oracle', 'init')).toMatchObject({ changed: false });
+    const publisher = readKeypairFile(keyPath(dataLayout(folder), 'oraclePublisher')).publicKey.toBase58();
+    expect(await good('oracle', 'show')).toMatchObject({
+      symbol: 'GRX/GRID',
+      price: '3',
+      publishers: [{ publisher, price: '3' }],
+    });
+    expect(await good('oracle', 'submit', '--price', '3.2')).toMatchObject({
+      outcome: 'published',
+      price: '3.2',
+    });
+    expect((await good('price')).feed).toMatchObject({ price: '3.2', counts: true });
+    expect((await bad('oracle', 'submit', '--price', '3', '--keypair', buyer())).error.code).toBe(
+      'FORBIDDEN',
+    );
+
+    expect(await good('oracle', 'feed', '--pause')).toMatchObject({ changed: true, paused: true });
+    const order = await good('create-order', '--amount', '1', '--price', '3');
+    expect(order.note).toContain('no price that counts');
+    const refused = await bad('match-order', '--order-id', order.order_id, '--keypair', buyer());
+    expect(refused.error.code).toBe('MARKET_CLOSED');
+    expect(await good('oracle', 'feed', '--resume', '--max-deviation-bps', '9000')).toMatchObject({
+      changed: true,
+      paused: false,
+      max_deviation_bps: 9_000,
+      max_age_seconds: 86_400,
+    });
+    expect(await good('oracle', 'feed')).toMatchObject({ changed: false });
+    await good('cancel-order', '--order-id', order.order_id);
+  });
+
+  it('is made under another symbol, for other publishers', async () => {
+    const made = ['oracle', 'feed', '--symbol', 'NIGHT', '--min-publishers', '2'];
+    expect(await good(...made)).toMatchObject({ changed: true, price: null, counts: false, publishers: [] });
+    const add = ['oracle', 'add-publisher', '--symbol', 'NIGHT', '--publisher', buyerWallet()];
+    expect(await good(...add)).toMatchObject({ changed: true, may_submit: true });
+    expect(await good(...add)).toMatchObject({ changed: false });
+    const submit = ['oracle', 'submit', '--symbol', 'NIGHT', '--price', '2', '--keypair', buyer()];
+    expect(await good(...submit)).toMatchObject({ outcome: 'too_few', price: null });
+    const remove = ['oracle', 'remove-publisher', '--symbol', 'NIGHT', '--publisher', buyerWallet()];
+    expect(await good(...remove)).toMatchObject({ changed: true, may_submit: false });
+    expect((await bad('oracle', 'show', '--symbol', 'DAY')).error.code).toBe('NOT_FOUND');
+    expect((await gtx('oracle', 'show')).out).toContain('3.2 GRX for 1 kWh, until');
+  });
+});
+
 it('leaves nothing behind in the journal once the answers were shown', () => {
   const files = [seller(), buyerWallet()].map((wallet) => join(dataLayout(folder).market, `${wallet}.json`));
   expect(files.filter((file) => existsSync(file))).toEqual([]);
@@ -345,6 +393,6 @@ it('prints texts for people', async () => {
   expect((await gtx('orders')).out).toContain('(from the chain');
   expect((await gtx('trades', '--all')).out).toContain(buyerWallet());
   expect((await gtx('balances')).out).toMatch(/GRID +[\d.]+ +1 /);
-  expect((await gtx('price')).out).toContain('3 GRX for 1 kWh');
+  expect((await gtx('price')).out).toContain('3.2 GRX for 1 kWh');
   expect((await gtx('market', 'show')).out).toContain('multiples of 0.001 GRID');
 });

@@ -116,6 +116,31 @@ export const agentComponent = (layout: DataLayout, configFile: string): Componen
     LEAN_NODE_OPTIONS,
   );
 
+export const publisherComponent = (layout: DataLayout, configFile: string): ComponentSpec =>
+  component(layout, 'publisher', { readySeconds: 60, stopSeconds: 20 }, () => ({
+    args: ['oracle', 'run', '--data-dir', layout.root, '--config', configFile],
+  }));
+
+/** The demo publisher's settings: it says what a file says. */
+export function publisherConfigText(settings: {
+  readonly rpcUrl: string;
+  readonly keyFile: string;
+  readonly symbol: string;
+  readonly priceFile: string;
+}): string {
+  const config = {
+    rpc_url: settings.rpcUrl,
+    key_file: settings.keyFile,
+    symbol: settings.symbol,
+    sources: [{ type: 'file', name: 'price-file', path: settings.priceFile, pointer: '/price' }],
+    min_price: '0.001',
+    max_price: '1000',
+    poll_seconds: 2,
+    interval_seconds: 600,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
 export interface AgentSettings {
   readonly dataDir: string;
   readonly intervalSeconds: number;

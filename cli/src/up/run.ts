@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { runAuditOnce } from '../audit.js';
 import { type DataLayout, dataLayout, prepareDataDir, resolveDataDir } from '../data-dir.js';
-import { type DemoMarket, demoMarketKeys } from '../demo-market.js';
+import { DEMO_PRICE, type DemoMarket, demoMarketKeys, FEED_SYMBOL } from '../demo-market.js';
 import { EXIT } from '../exit-codes.js';
 import { ensureKey } from '../key-files.js';
 import { keyPath, meterKeyPath, operatorPasswordPath, postgresPasswordPath } from '../keys.js';
@@ -34,6 +34,8 @@ import {
   collectorComponent,
   localnetComponent,
   postgresComponent,
+  publisherComponent,
+  publisherConfigText,
   simulatorComponent,
 } from './components.js';
 import { simulatorConfigText } from './demo-home.js';
@@ -256,6 +258,7 @@ class Up {
       ? checkUrl(env.MQTT_URL, ['mqtt:', 'mqtts:', 'ws:', 'wss:'], 'MQTT_URL')
       : undefined;
     const [mqttPort, httpPort] = [externalBroker === undefined ? await port('mqtt') : 0, await port('http')];
+    const publisherFile = this.#writePublisherFiles(rpcUrl);
     const [simulator, collector] = await Promise.all([
       this.#start(simulatorComponent(layout, simulatorFile)),
       this.#start(
@@ -275,7 +278,8 @@ class Up {
           passedOn: pick(env, COLLECTOR_ONLY),
         }),
       ),
-    ]);
+      ...(this.#market === undefined ? [] : [this.#start(publisherComponent(layout, publisherFile))]),
+    ] as const);
     const httpUrl = text(collector, 'http_url');
     const mqttUrl = externalBroker ?? text(collector, 'mqtt_url');
     if (externalBroker !== undefined) this.#useExternal('broker', { mqtt: externalBroker });
@@ -323,6 +327,16 @@ class Up {
     this.#timings.started_ms = Date.now() - this.#startedAt;
     this.#say(`everything is running after ${duration(this.#timings.started_ms)}`);
     return { databaseUrl, rpcUrl, wsUrl, mqttUrl, httpUrl, agentUrl };
+  }
+
+  /** The demo publisher's settings, and the price that it publishes: a file that may be edited at any time. */
+  #writePublisherFiles(rpcUrl: string): string {
+    const { root } = this.#layout;
+    const [configFile, priceFile] = [join(root, 'publisher.json'), join(root, 'price.json')];
+    if (!existsSync(priceFile)) writeWhole(priceFile, `{ "price": "${nkwhToKwh(DEMO_PRICE)}" }\n`);
+    const keyFile = keyPath(this.#layout, 'oraclePublisher');
+    writeWhole(configFile, publisherConfigText({ rpcUrl, keyFile, symbol: FEED_SYMBOL, priceFile }));
+    return configFile;
   }
 
   async #start(spec: Parameters<Supervisor['start']>[0]): Promise<ReadyLine> {

@@ -153,6 +153,7 @@ describe.sequential('gtx up', () => {
       'collector',
       'localnet',
       'postgres',
+      'publisher',
       'simulator',
     ]);
 

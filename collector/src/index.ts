@@ -1,3 +1,4 @@
+export { ALERT_KINDS, type AlertKind } from './alerts/kinds.js';
 export { type AlertInput, type AlertSeverity, Alerts } from './alerts.js';
 export {
   type AuditFigures,
@@ -51,3 +52,4 @@ export { type ImportedReading, importReading } from './store/readings.js';
 export { type HoldDecision, resolveHold } from './store/reviews.js';
 export { verifySignature } from './validate/signature.js';
 export { type Submission, toSubmission } from './validate/submission.js';
+export { REVIEW_KINDS, type ReviewKind } from './review/kinds.js';

@@ -324,6 +324,7 @@ async function assemble(
       port: config.httpPort,
       burst: config.httpBurst,
       windowSeconds: config.httpWindowSeconds,
+      requestSeconds: config.httpRequestSeconds,
       readsPerMinute: config.httpReadsPerMinute,
       writesPerMinute: config.httpWritesPerMinute,
       loginsPerMinute: config.httpLoginsPerMinute,

@@ -148,6 +148,11 @@ export const SETTINGS = {
     schema: seconds(1, 86_400).default(300),
     doc: 'The window of that limit.',
   },
+  httpRequestSeconds: {
+    env: 'GTX_HTTP_REQUEST_SECONDS',
+    schema: seconds(1, 300).default(30),
+    doc: 'How long a client may take to send a request.',
+  },
   httpReadsPerMinute: {
     env: 'GTX_HTTP_READS_PER_MINUTE',
     schema: z.coerce.number().int().min(1).max(1_000_000).default(1_200),

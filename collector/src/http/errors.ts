@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { errorBody, GtxError } from '@gridtokenx/protocol';
 import type { FastifyReply } from 'fastify';
 
@@ -8,6 +10,32 @@ export function sendError(reply: FastifyReply, error: GtxError): FastifyReply {
   }
   if (error.status === 503) reply.header('retry-after', '5');
   return reply.code(error.status).type('application/json; charset=utf-8').send(errorBody(error));
+}
+
+/**
+ * Answers what never became a request: bytes that are not HTTP, headers without end, and whoever takes too long.
+ * There is no reply object yet, so this writes the answer itself.
+ */
+export function refuseUnreadable(error: Error, socket: Socket): void {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? new GtxError('TIMEOUT', 'the request took too long to arrive')
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? new GtxError('PAYLOAD_TOO_LARGE', 'the headers or the address are too long')
+        : new GtxError('INVALID_BODY', 'this is not HTTP', { issues: [] });
+  const body = JSON.stringify(errorBody(known));
+  const head = [
+    `HTTP/1.1 ${known.status} ${STATUS_CODES[known.status] ?? 'Error'}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** Errors of fastify and of the database as errors of the catalogue. */

@@ -10,9 +10,10 @@ import { keepFresh, serverOptions } from '../broker/tls.js';
 import type { Live } from '../live/index.js';
 import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
 import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
-import { knownError, sendError } from './errors.js';
+import { knownError, refuseUnreadable, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
 import { type LimitOptions, Limits } from './limits.js';
+import { measure } from './metrics.js';
 import { type PageDeps, servePage } from './page.js';
 import type { HttpContext, Route } from './route.js';
 import { auditRoutes } from './routes/audit.js';
@@ -32,6 +33,8 @@ export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps, OrderDep
   options: LimitOptions & {
     host: string;
     port: number;
+    /** How long a client may take to send a request. */
+    requestSeconds: number;
     trustProxy: string | undefined;
     operator: { username: string; password: string } | undefined;
     operatorWallets: readonly string[];
@@ -88,10 +91,19 @@ function httpsOptions({ cert, key }: TlsMaterial): TlsOptions {
 /** The fastify application, not yet listening. */
 export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<FastifyInstance> {
   const { options, logger } = deps;
+  const requestTimeout = options.requestSeconds * 1000;
+  const slow = {
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    // How often node looks for requests that are too slow.
+    connectionsCheckingInterval: Math.min(5_000, requestTimeout / 2),
+  };
   const app: FastifyInstance = Fastify({
-    ...(https && { https: https as never }),
+    ...(https ? { https: { ...https, ...slow } as never } : { http: slow }),
     bodyLimit: MAX_PAYLOAD_BYTES,
-    requestTimeout: 30_000,
+    requestTimeout,
+    frameworkErrors: (error, _request, reply) => sendError(reply, knownError(error)),
+    clientErrorHandler: refuseUnreadable,
     connectionTimeout: 60_000,
     keepAliveTimeout: 30_000,
     forceCloseConnections: 'idle',
@@ -118,7 +130,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   });
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url);
-    if (methods.length === 0)
+    if (methods.length === 0 || methods.includes(request.method))
       return sendError(reply, new GtxError('NOT_FOUND', 'there is nothing at this path'));
     reply.header('allow', methods.join(', '));
     return sendError(
@@ -127,6 +139,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
     );
   });
 
+  measure(app, deps.metrics.registry);
   securityHeaders(app, { tls: https !== undefined });
   await app.register(rateLimit, { global: false, cache: 10_000 });
   const sites = sitesOf(app, options, https !== undefined);

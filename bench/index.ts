@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureAgent } from './agent.js';
 import { measureBook } from './book.js';
+import { measureEvents } from './events.js';
 import { IngestFleet } from './ingest.js';
 import { measureLatency } from './latency.js';
 import { describeMachine } from './machine.js';
@@ -20,6 +21,8 @@ const BENCHMARKS = [
   'ingest-mqtt',
   'ingest-direct',
   'websocket',
+  'events',
+  'trades',
 ] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
@@ -97,6 +100,8 @@ async function main(): Promise<number> {
       'ingest-mqtt': () => fleet.mqtt(),
       'ingest-direct': () => fleet.direct(),
       websocket: () => measureWebSocket(stack, { quick, say }),
+      events: () => measureEvents(stack, { quick, say }),
+      trades: () => measureTrades(stack, { quick, say }),
     };
     for (const name of chosen) {
       say(`--- ${name}`);

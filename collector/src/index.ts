@@ -26,7 +26,18 @@ export {
   type MatchingDeps,
 } from './matching/index.js';
 export { Metrics } from './metrics.js';
-export { ChainMirror } from './mirror/index.js';
+export {
+  applyTransactions,
+  ChainMirror,
+  EMPTY_SNAPSHOT,
+  type LandedTransaction,
+  landedEvent,
+  MIRRORED_PROGRAMS,
+  type ReplayDifference,
+  type ReplayProgress,
+  type ReplayReport,
+  replay,
+} from './mirror/index.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
 export {
   loadPublisherConfig,

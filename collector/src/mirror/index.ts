@@ -1,3 +1,6 @@
+export { EMPTY_SNAPSHOT } from './accounts.js';
+export { applyTransactions } from './apply.js';
+export { type LandedTransaction, landedEvent } from './landed.js';
 export { type MirrorMetrics, mirrorMetrics } from './metrics.js';
 export { ChainMirror, type MirrorConfig, type MirrorDeps } from './mirror.js';
 export { bindNetwork } from './network.js';

@@ -63,4 +63,11 @@ export { type ImportedReading, importReading } from './store/readings.js';
 export { type HoldDecision, resolveHold } from './store/reviews.js';
 export { verifySignature } from './validate/signature.js';
 export { type Submission, toSubmission } from './validate/submission.js';
-export { REVIEW_KINDS, type ReviewKind } from './review/kinds.js';
+export {
+  type Finding,
+  isSilent,
+  judgeDay,
+  judgeReading,
+  type Production,
+  powerShare,
+} from './watch/index.js';

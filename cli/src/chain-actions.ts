@@ -43,7 +43,7 @@ import { type Connection, type Keypair, LAMPORTS_PER_SOL, PublicKey } from '@sol
 import { z } from 'zod';
 import type { DataLayout } from './data-dir.js';
 import { demoMarketKeys, isEmbeddedChain, setUpDemoMarket } from './demo-market.js';
-import { airdrop } from './funds.js';
+import { airdrop, ensureFunds } from './funds.js';
 import { ensureKey } from './key-files.js';
 import { type KeyRole, keyPath, meterKeyPath } from './keys.js';
 import type { Json } from './output.js';
@@ -114,6 +114,9 @@ export async function initialiseChain(
   });
   const { changed, signature, initialized, config, differences } = result;
   const embedded = options.market && (await isEmbeddedChain(targets.rpcUrl, connection));
+  // Where SOL costs nothing, the data folder's owner can trade at once.
+  if (embedded && existsSync(keyPath(layout, 'owner')))
+    await ensureFunds(connection, [readKeypairFile(keyPath(layout, 'owner')).publicKey]);
   const market = embedded
     ? await setUpDemoMarket(connection, { upgradeAuthority, guardian, ...demoMarketKeys(layout) })
     : undefined;

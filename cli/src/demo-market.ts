@@ -138,14 +138,14 @@ export async function setUpDemoMarket(
 }
 
 /**
- * Mints demo GRX to a wallet, on the embedded chain and nowhere else.
+ * Mints demo GRX to a wallet, on the embedded chain and nowhere else, and sees to it that the wallet can pay fees.
  * @throws GtxError FORBIDDEN on another cluster, NOT_FOUND before `gtx chain init`
  */
 export async function giveGrx(
   connection: Connection,
   rpcUrl: string,
   options: { payer: Keypair; mint: PublicKey; authority: Keypair; to: PublicKey; amount: bigint },
-): Promise<{ signature: string; balance: bigint }> {
+): Promise<{ signature: string; balance: bigint; lamports: number }> {
   if (!(await isEmbeddedChain(rpcUrl, connection)))
     throw new GtxError(
       'FORBIDDEN',
@@ -155,10 +155,12 @@ export async function giveGrx(
   const mint = await fetchQuoteMint(connection, options.mint);
   if (!mint)
     throw new GtxError('NOT_FOUND', 'this chain has no demo GRX of this data folder yet: run gtx chain init');
+  await ensureFunds(connection, [options.to]);
   const { signature, account } = await mintQuote(connection, { ...options, mint });
   try {
     const { value } = await connection.getTokenAccountBalance(account, 'confirmed');
-    return { signature, balance: BigInt(value.amount) };
+    const lamports = await connection.getBalance(options.to, 'confirmed');
+    return { signature, balance: BigInt(value.amount), lamports };
   } catch (error) {
     throw toChainError(error, { signature });
   }

@@ -861,7 +861,7 @@ export async function faucet(
       'NOT_FOUND',
       'this data folder has no demo GRX: gtx up or gtx chain init make it on the embedded chain',
     );
-  const { signature, balance } = await giveGrx(connection, rpcUrl, {
+  const { signature, balance, lamports } = await giveGrx(connection, rpcUrl, {
     payer: loadPayer(layout, undefined, ['feePayer', 'upgradeAuthority']),
     mint: readKeypairFile(keyPath(layout, 'grxMint')).publicKey,
     authority: readKeypairFile(keyPath(layout, 'grxAuthority')),
@@ -873,8 +873,9 @@ export async function faucet(
       wallet: to.toBase58(),
       given: decimal(amount),
       balance: decimal(balance),
+      sol: decimal(BigInt(lamports)),
       signature,
     },
-    text: `${decimal(amount)} GRX for ${to.toBase58()}, which has ${decimal(balance)} GRX now.\n${transaction(signature)}`,
+    text: `${decimal(amount)} GRX for ${to.toBase58()}, which has ${decimal(balance)} GRX and ${decimal(BigInt(lamports))} SOL now.\n${transaction(signature)}`,
   };
 }

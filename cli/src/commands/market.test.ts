@@ -140,10 +140,15 @@ describe('selling and buying', () => {
       return code === EXIT.ok;
     });
     expect(await good('settle-meter-balance')).toMatchObject({ minted_grid: '15' });
-    await good('airdrop', '--to', buyerWallet());
-    expect(await good('faucet', '--to', buyerWallet(), '--amount', '100')).toMatchObject({
-      given: '100',
+    // The faucet also gives SOL for fees, once.
+    expect(await good('faucet', '--to', buyerWallet(), '--amount', '60')).toMatchObject({
+      given: '60',
+      balance: '60',
+      sol: '2',
+    });
+    expect(await good('faucet', '--to', buyerWallet(), '--amount', '40')).toMatchObject({
       balance: '100',
+      sol: '2',
     });
     expect(await balances()).toMatchObject({ grid: '15', grx: '0' });
     expect(await balances('--keypair', buyer())).toMatchObject({ grid: '0', grx: '100' });
@@ -297,7 +302,6 @@ describe('what cannot be', () => {
   it('is an id that two wallets have, without saying whose', async () => {
     const third = join(folder, 'third.json');
     const made = await good('keygen', '--out', third);
-    await good('airdrop', '--to', made.public_key);
     await good('faucet', '--to', made.public_key, '--amount', '10');
     // The buyer's second order, and then the third wallet's first two.
     await good('create-order', '--side', 'buy', '--amount', '1', '--price', '2', '--keypair', buyer());

@@ -335,7 +335,7 @@ const price: CommandDefinition<ListFlags> = {
 const faucet: CommandDefinition<{ rpc?: string; to?: string; amount: bigint }> = {
   name: 'faucet',
   summary: 'Get demo GRX, on the embedded chain.',
-  description: `The key that mints them lies in the data folder. It refuses on any other cluster: there GRX comes from whoever issues
+  description: `The key that mints them lies in the data folder. A wallet without SOL gets some for its fees. It refuses on any other cluster: there GRX comes from whoever issues
 the token that the market is quoted in.`,
   options: [
     tokens('--amount <grx>', 'how much, in GRX').makeOptionMandatory(),
@@ -345,7 +345,7 @@ the token that the market is quoted in.`,
   examples: [
     {
       command: 'gtx faucet --amount 100 --to 7cVfgArCheMR6Cs4t6vz5rfnqd56vZq4ndaBrY5xkxXy',
-      shows: '100 GRX for 7cVf…, and its balance.',
+      shows: '100 GRX for 7cVf…, and what it has now, SOL for fees too.',
     },
   ],
   action: ({ to, amount, ...flags }, context) =>

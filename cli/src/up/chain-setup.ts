@@ -70,6 +70,8 @@ export async function setUpChain(
   // A kill between registration and this would leave the owner without an account for GRID.
   await ensureTokenAccounts(connection, registrar, [owner.publicKey]);
   if (!(await isEmbeddedChain(rpcUrl, connection))) return undefined;
+  // The registrar pays for what it attests; orders and trades are the owner's own to pay for.
+  await ensureFunds(connection, [owner.publicKey]);
   const market = await setUpDemoMarket(connection, { ...keys, guardian: guardian.publicKey });
   if (market !== undefined && market.created.length > 0)
     progress(`set the market up: ${market.created.join(', ')}`);

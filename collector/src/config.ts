@@ -196,6 +196,10 @@ export const SETTINGS = {
     schema: z
       .string()
       .regex(/^[A-Za-z0-9.-]+(:\d{1,5})?(,[A-Za-z0-9.-]+(:\d{1,5})?)*$/, 'must be hosts separated by commas')
+      .refine(
+        (text) => text.split(',').every((host) => URL.canParse(`https://${host}`)),
+        'must be hosts separated by commas',
+      )
       .optional(),
     doc: 'Further hosts whose pages may ask for logins and open the WebSocket, separated by commas, with a port where it is not the usual one.',
   },

@@ -37,6 +37,8 @@ type Subscribe = Extract<LiveRequest, { op: 'subscribe' }>;
 const CAUGHT_UP = 4;
 /** Requests that wait for the database. */
 const MAX_REQUESTS = 16;
+/** A page that is open for weeks is refused now and then. */
+const REFUSALS_PER_SECOND = 0.1;
 /** For a closing handshake before the connection is cut. */
 const CLOSE_MILLIS = 2_000;
 
@@ -48,7 +50,7 @@ export class LiveConnection implements Receiver {
   private readonly subscriptions = new Map<string, Subscription>();
   private readonly waiting = new Set<Subscription>();
   private readonly bucket: Bucket;
-  private refusals = 0;
+  private readonly patience: Bucket;
   /** Since when it is behind, by a clock that does not go back. */
   private behindSince: number | undefined;
   private requests: Promise<void> = Promise.resolve();
@@ -68,8 +70,9 @@ export class LiveConnection implements Receiver {
     private readonly from: Principal | undefined,
     private readonly deps: ConnectionDeps,
   ) {
-    const { burst, framesPerSecond } = deps.limits;
+    const { burst, framesPerSecond, refusals } = deps.limits;
     this.bucket = new Bucket(burst, framesPerSecond);
+    this.patience = new Bucket(refusals, REFUSALS_PER_SECOND);
     socket.on('message', (data, binary) => this.receive(data, binary));
     socket.on('pong', () => {
       this.alive = true;
@@ -170,8 +173,7 @@ export class LiveConnection implements Receiver {
     this.deps.metrics.requests.inc({ outcome: known.code });
     if (known.code === 'INTERNAL') this.deps.logger.error({ err: error }, 'a WebSocket request failed');
     this.answer({ id, ...errorBody(known) });
-    this.refusals += 1;
-    if (this.refusals <= this.deps.limits.refusals || this.closing) return;
+    if (this.patience.take(performance.now()) || this.closing) return;
     this.deps.metrics.closed.inc({ reason: 'abuse' });
     void this.close(LIVE_CLOSE.abuse, 'too many refused frames');
   }

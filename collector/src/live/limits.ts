@@ -7,7 +7,7 @@ export interface LiveLimits {
   /** Frames that a client may send at once, and each second in the long run. */
   burst: number;
   framesPerSecond: number;
-  /** Refused frames of one client before it is closed. */
+  /** Refused frames of one client at once before it is closed; one in ten seconds is forgiven. */
   refusals: number;
   /** Bytes that wait for a client before it is skipped. Frames are handed over whole, so that one may come on top. */
   bufferedBytes: number;

@@ -100,7 +100,7 @@ export class Topics {
   trades(market: string | undefined): Topic {
     const { pool } = this.deps;
     if (market !== undefined) this.deps.books.snapshot(market, 0);
-    const load = async () => (await tradesPage(pool, { market, limit: LIST_ITEMS } as never)).items;
+    const load = async () => (await tradesPage(pool, { market, limit: LIST_ITEMS })).items;
     return this.list(['trades', market ?? ''], { channel: 'trades', ...(market && { market }) }, { load });
   }
 
@@ -126,13 +126,13 @@ export class Topics {
       orders: {
         load: async () => {
           const query = { owner: wallet, limit: LIST_ITEMS };
-          return (await ordersPage(pool, query as never, Math.floor(now() / 1000))).items;
+          return (await ordersPage(pool, query, Math.floor(now() / 1000))).items;
         },
         changesAt: (items) => nextExpiry(items),
       },
       balances: { load: async () => (await balancesOf(pool, wallet)).balances },
       settlements: {
-        load: async () => (await settlementsPage(pool, wallet, { limit: LIST_ITEMS } as never)).items,
+        load: async () => (await settlementsPage(pool, wallet, { limit: LIST_ITEMS })).items,
       },
     };
     return this.list([channel, wallet], { channel }, sources[channel]);
@@ -146,12 +146,12 @@ export class Topics {
 
   operators(channel: 'alerts' | 'reviews' | 'traffic'): Topic {
     const { pool } = this.deps;
-    const limit = LIST_ITEMS;
     if (channel === 'traffic') return this.traffic;
     const load =
       channel === 'alerts'
-        ? async () => (await listAlerts(pool, { status: 'open', min_severity: 'info', limit } as never)).items
-        : async () => (await listReviews(pool, { status: 'open', limit } as never)).items;
+        ? async () =>
+            (await listAlerts(pool, { status: 'open', min_severity: 'info', limit: LIST_ITEMS })).items
+        : async () => (await listReviews(pool, { status: 'open', limit: LIST_ITEMS })).items;
     return this.list([channel], { channel }, { load });
   }
 

@@ -70,17 +70,6 @@ export class Guards {
     throw new GtxError('UNAUTHENTICATED', 'the operator login is needed');
   };
 
-  /** As a hook of a route. */
-  operatorHook = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    await this.requireOperator(request, reply);
-  };
-
-  /** Whoever sends a valid access token or an operator's password; undefined without any. @throws as above */
-  principal = async (request: Request): Promise<Principal | undefined> => {
-    if (bearerOf(request) !== undefined) return this.requireWallet(request);
-    return request.headers.authorization === undefined ? undefined : this.requireOperator(request);
-  };
-
   /** A browser sends a remembered password, and comes from this machine, for any page that makes it ask. */
   private refuseStrangePages(request: Request): void {
     const { origin } = request.headers;

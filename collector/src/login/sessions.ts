@@ -159,6 +159,7 @@ export class Sessions {
       return this.issue(client, made.rows[0]?.id as string, wallet, this.seconds + SESSION_SECONDS);
     });
     this.deps.metrics.logins.inc({ outcome: 'granted' });
+    this.deps.logger.info({ wallet, roles: tokens.roles }, 'a wallet has logged in');
     return tokens;
   }
 

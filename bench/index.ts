@@ -11,6 +11,7 @@ import { describeMachine } from './machine.js';
 import { measureOffline } from './offline.js';
 import { type Figure, reached, reportJson, reportText } from './report.js';
 import { Stack } from './stack.js';
+import { measureTrades } from './trades.js';
 import { measureWebSocket } from './websocket.js';
 
 const BENCHMARKS = [
@@ -20,9 +21,9 @@ const BENCHMARKS = [
   'offline',
   'ingest-mqtt',
   'ingest-direct',
-  'websocket',
   'events',
   'trades',
+  'websocket',
 ] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
@@ -99,9 +100,9 @@ async function main(): Promise<number> {
       offline: () => measureOffline(stack, { quick, say }),
       'ingest-mqtt': () => fleet.mqtt(),
       'ingest-direct': () => fleet.direct(),
-      websocket: () => measureWebSocket(stack, { quick, say }),
       events: () => measureEvents(stack, { quick, say }),
       trades: () => measureTrades(stack, { quick, say }),
+      websocket: () => measureWebSocket(stack, { quick, say }),
     };
     for (const name of chosen) {
       say(`--- ${name}`);

@@ -54,6 +54,7 @@ export {
   recordAudit,
   repair,
 } from './reconcile/index.js';
+export { REVIEW_KINDS, type ReviewKind } from './review/kinds.js';
 export { type StartOptions, startCollector } from './server.js';
 export { Settlement, settlementPolicy } from './settlement/index.js';
 export { migrate, migrationFiles } from './store/migrate.js';

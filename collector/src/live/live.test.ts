@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BookReplica, ListReplica, type LoginTokens } from '@gridtokenx/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
@@ -406,6 +409,25 @@ describe('bad clients', () => {
     expect(await say(head('/nowhere', 'websocket'))).toMatch(/^HTTP\/1.1 404 /);
     expect(await say(head('/api/time', 'websocket'))).toMatch(/^HTTP\/1.1 200 /);
   });
+});
+
+test('behind TLS it is the same', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gtx-live-tls-'));
+  const secure = await startTestCollector(postgres, {
+    env: { ...env, GTX_TLS_DIR: folder, GTX_HTTP_TLS: 'on' },
+    databaseUrl: collector.databaseUrl,
+  });
+  try {
+    const client = await open(secure, { ca: await readFile(secure.caFile as string) });
+    await client.must({ op: 'subscribe', channel: 'book', market: market.address });
+    await until(() => client.of('book').length > 0, 'the snapshot');
+    const before = client.of('book').length;
+    await market.order(new TestWallet().address, 'buy', 1000, 1_000);
+    await until(() => client.of('book').length > before, 'the order is told');
+  } finally {
+    await secure.stop();
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('a collector that stops says so to its clients, and takes no new ones', async () => {

@@ -4,7 +4,7 @@
 // (with a cross compiler); `--help` says what it needs.
 //
 // The same commit gives the same package: files are dated by the commit, ownership is root's, order is sorted.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -22,6 +22,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { assemble } from '../assemble.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../..');
@@ -116,25 +117,12 @@ cpSync(join(node, 'bin/node'), join(library, 'bin/node'));
 chmodSync(join(library, 'bin/node'), 0o755);
 
 say('> Our packages and what they need');
-const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
-const needed = new Set();
-for (const name of PACKAGES) {
-  const to = join(library, name);
-  mkdirSync(to, { recursive: true });
-  cpSync(join(root, name, 'package.json'), join(to, 'package.json'));
-  for (const folder of ['bin', 'dist', 'profiles', 'assets']) {
-    const from = join(root, name, folder);
-    if (!existsSync(from)) continue;
-    cpSync(from, join(to, folder), {
-      recursive: true,
-      filter: (path) => !/(\.test\.(js|d\.ts)|\.map|\.d\.ts|\.tsbuildinfo)$|\/testing(\/|$)/.test(path),
-    });
-  }
-  for (const dependency of Object.keys(lock[name].dependencies ?? {})) need(dependency, name);
-  mkdirSync(join(library, 'node_modules/@gridtokenx'), { recursive: true });
-  execFileSync('ln', ['-s', `../../${name}`, join(library, 'node_modules/@gridtokenx', name)]);
+let needed;
+try {
+  needed = assemble({ root, library, packages: PACKAGES, leftOut: LEFT_OUT, target });
+} catch (error) {
+  fail(error.message);
 }
-for (const path of [...needed].sort()) copyPackage(path);
 
 say('> Packing');
 packDocuments();
@@ -174,49 +162,6 @@ function unpackRuntime() {
   return folder;
 }
 
-/** Marks a package and all that it needs, as Node finds them from `from` (a path in the lock file). */
-function need(name, from) {
-  if (LEFT_OUT.has(name) || name.startsWith('@gridtokenx/')) return;
-  for (
-    let at = from;
-    ;
-    at = at.includes('/node_modules/') ? at.slice(0, at.lastIndexOf('/node_modules/')) : ''
-  ) {
-    const path = at === '' ? `node_modules/${name}` : `${at}/node_modules/${name}`;
-    const found = lock[path];
-    if (found) {
-      if (needed.has(path)) return;
-      needed.add(path);
-      for (const next of Object.keys(found.dependencies ?? {})) need(next, path);
-      return;
-    }
-    if (at === '') fail(`package-lock.json has no ${name}, which ${from} needs. Run npm ci.`);
-  }
-}
-
-/** What runs; not what compiles, tests or documents it. */
-function copyPackage(path) {
-  const from = join(root, path);
-  if (!existsSync(from)) fail(`${path} is not installed. Run npm ci.`);
-  const native = existsSync(join(from, 'binding.gyp'));
-  cpSync(from, join(library, path), {
-    recursive: true,
-    dereference: true,
-    filter: (source) => {
-      const inside = source.slice(from.length);
-      if (/^\/node_modules(\/|$)/.test(inside)) return false;
-      if (/\.(md|markdown|map|ts|mts|cts|flow|gypi?|c|cc|cpp|h|hpp|tsbuildinfo)$/i.test(inside)) return false;
-      if (/^\/(test|tests|docs|example|examples|benchmark|benchmarks|\.github)(\/|$)/.test(inside))
-        return false;
-      // Where a native module is compiled from; it comes compiled.
-      if (native && /^\/(src|deps|build)(\/|$)/.test(inside)) return false;
-      const prebuild = /^\/prebuilds\/([^/]+?)(\.node)?(\/|$)/.exec(inside);
-      if (prebuild && prebuild[1] !== `linux-${target}`) return false;
-      return !/musl/.test(inside);
-    },
-  });
-}
-
 function packDocuments() {
   const put = (from, to, mode = 0o644) => {
     mkdirSync(dirname(join(stage, to)), { recursive: true });
@@ -230,7 +175,7 @@ function packDocuments() {
   }
   put('deploy/debian/gtx', 'usr/bin/gtx', 0o755);
   const licences = [readFileSync(join(here, 'copyright'), 'utf8')];
-  for (const path of [...needed].sort()) {
+  for (const path of needed) {
     const {
       name,
       version: its,

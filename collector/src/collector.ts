@@ -27,6 +27,7 @@ import { LiveBooks, matchEffects } from './matching/index.js';
 import { Metrics } from './metrics.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
 import { PriceGuides, readPriceGuideSettings } from './pricing/index.js';
+import { differenceEffects } from './reconcile/index.js';
 import { Reviews } from './review/reviews.js';
 import type { ReviewRoutesDeps } from './review/routes.js';
 import { storageFailure } from './store/errors.js';
@@ -125,6 +126,11 @@ async function assemble(
   metrics.collectProcess();
   const pool = createPool(config.databaseUrl, config.databaseConnections, logger);
   stops.push(() => pool.end());
+  // What is asked over HTTP has connections of its own: it must not use up those that readings are stored with.
+  const asking = createPool(config.databaseUrl, config.httpDatabaseConnections, logger, {
+    statementSeconds: 10,
+  });
+  stops.push(() => asking.end());
   await prepareDatabase(pool, logger, options.databaseWaitMillis ?? 30_000);
   const partitions = new Partitions(pool);
   await partitions.ensureAround(Math.floor(now() / 1000));
@@ -147,7 +153,10 @@ async function assemble(
   });
   alertDelivery.start();
   stops.push(() => alertDelivery.stop());
-  const reviews = new Reviews({ pool, effects: { match_failed: matchEffects } });
+  const reviews = new Reviews({
+    pool,
+    effects: { match_failed: matchEffects, audit_difference: differenceEffects },
+  });
   const chain = await options.chainParts({ pool, alerts, metrics, logger, now });
   const { mirror, settlement, certificates, reconciler, chainUp } = chain;
   await mirror.start();
@@ -287,7 +296,7 @@ async function assemble(
     ingest,
     deliveries: new Deliveries({ ingest, acks, pool, metrics }),
     logins,
-    pool,
+    pool: asking,
     metrics,
     logger,
     now,

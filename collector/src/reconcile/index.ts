@@ -1,3 +1,4 @@
+export { differenceEffects } from './effects.js';
 export {
   noReconcileMetrics,
   type ReconcileObserver,

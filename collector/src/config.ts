@@ -48,6 +48,11 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(4).max(200).default(10),
     doc: 'Most connections to the database.',
   },
+  httpDatabaseConnections: {
+    env: 'GTX_HTTP_DATABASE_CONNECTIONS',
+    schema: z.coerce.number().int().min(1).max(100).default(4),
+    doc: 'Most connections for what is asked over HTTP, beside those: questions, however many, hold up no reading.',
+  },
   mqttUrl: {
     env: 'MQTT_URL',
     schema: url('mqtt:', 'mqtts:', 'ws:', 'wss:').optional(),

@@ -2,7 +2,8 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { ERRORS, type ErrorCode, encodeBase58, isErrorCode } from '@gridtokenx/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestCollector, type TestCollector } from '../testing/collector.js';
+import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
+import { TestMeter } from '../testing/gateway.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { bindTestNetwork, TestWallet } from '../testing/wallet.js';
 import { ROUTES } from './schemas.js';
@@ -230,6 +231,32 @@ describe('floods', () => {
       expect(await meters(tokens[1], '127.0.1.1')).toBe(200);
     } finally {
       await limited.stop();
+    }
+  });
+
+  test('questions that take for ever hold up no reading', async () => {
+    const busy = await startTestCollector(postgres);
+    const client = await busy.pool.connect();
+    try {
+      const meter = new TestMeter('MTR-BUSY', Math.floor(Date.now() / 1000) - 9_000);
+      busy.registry.register(meter);
+      await client.query('BEGIN');
+      await client.query('LOCK TABLE trades IN ACCESS EXCLUSIVE MODE');
+      const questions = Array.from({ length: 40 }, () => fetch(`${busy.httpUrl}/api/trades`));
+      await until(async () => {
+        const { rows } = await busy.pool.query(
+          `SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        return rows[0].waiting > 1;
+      }, 'questions wait for the lock');
+      expect((await busy.post(meter.next())).status).toBe(201);
+      await client.query('ROLLBACK');
+      // They are answered after all, or were told to come again.
+      for (const answer of await Promise.all(questions)) expect([200, 503]).toContain(answer.status);
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+      await busy.stop();
     }
   });
 });

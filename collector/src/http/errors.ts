@@ -56,7 +56,8 @@ export function knownError(error: unknown): GtxError {
     return new GtxError('INVALID_BODY', 'the request cannot be understood', { issues: [] });
   }
   // Errors of the database driver: a SQLSTATE, a socket error, or a pool that gave up waiting.
-  if (/^(08|53|57|ECONN|ETIMEDOUT|EPIPE)/.test(code) || isPoolTimeout(error)) {
+  // 55P03: somebody holds a lock for too long.
+  if (/^(08|53|57|55P03|ECONN|ETIMEDOUT|EPIPE)/.test(code) || isPoolTimeout(error)) {
     return new GtxError('STORAGE_UNAVAILABLE');
   }
   return new GtxError('INTERNAL');

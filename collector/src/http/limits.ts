@@ -9,7 +9,7 @@ export interface LimitOptions {
   windowSeconds: number;
   /** Requests a minute of one address, and of one wallet, for lists and figures. */
   readsPerMinute: number;
-  /** The same for what asks the chain: transactions to build, submit and follow. */
+  /** The same for what asks the chain: transactions to build and submit; five times as often to follow them. */
   writesPerMinute: number;
   /** The same for logins, their refreshing and ending. */
   loginsPerMinute: number;
@@ -17,10 +17,10 @@ export interface LimitOptions {
 
 /**
  * - `submit`, `deliver`: readings by themselves and in lots; `recover`: a gateway that lost its store;
- * - `read`: lists and figures; `write`: what costs requests to the chain;
+ * - `read`: lists and figures; `write`: what costs requests to the chain; `follow`: what costs one or two;
  * - `login`: what asks for logins and ends them.
  */
-export type LimitName = 'submit' | 'deliver' | 'recover' | 'read' | 'write' | 'login';
+export type LimitName = 'submit' | 'deliver' | 'recover' | 'read' | 'write' | 'follow' | 'login';
 
 const MINUTE_MILLIS = 60_000;
 
@@ -41,6 +41,7 @@ export class Limits {
       recover: { max: 30, timeWindow: MINUTE_MILLIS },
       read: { max: readsPerMinute, timeWindow: MINUTE_MILLIS },
       write: { max: writesPerMinute, timeWindow: MINUTE_MILLIS },
+      follow: { max: 5 * writesPerMinute, timeWindow: MINUTE_MILLIS },
       login: { max: loginsPerMinute, timeWindow: MINUTE_MILLIS },
     };
     const each = (extra: (name: LimitName) => object): Record<LimitName, Check> =>

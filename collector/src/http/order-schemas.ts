@@ -186,7 +186,7 @@ export const getTransaction = route({
       .meta({ description: 'From building or submitting it; without it `expired` is not found out' }),
   }),
   access: 'public',
-  limit: 'read',
+  limit: 'follow',
   answers: { 200: { description: 'Its state.', schema: TransactionState } },
   errors: ['CHAIN_UNAVAILABLE'],
 });

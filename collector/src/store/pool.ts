@@ -5,16 +5,21 @@ import type { Logger } from 'pino';
  * A connection pool that notices a dead database in seconds: nothing here may hang for ever on a lock or a
  * lost connection.
  */
-export function createPool(databaseUrl: string, connections: number, logger: Logger): pg.Pool {
+export function createPool(
+  databaseUrl: string,
+  connections: number,
+  logger: Logger,
+  { statementSeconds = 30 }: { statementSeconds?: number } = {},
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: connections,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    statement_timeout: 30_000,
+    statement_timeout: statementSeconds * 1000,
     lock_timeout: 10_000,
-    query_timeout: 35_000,
+    query_timeout: (statementSeconds + 5) * 1000,
     idle_in_transaction_session_timeout: 60_000,
     application_name: 'gtx-collector',
   });

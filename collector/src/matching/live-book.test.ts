@@ -19,16 +19,10 @@ let pool: pg.Pool;
 let feed: ChangeFeed;
 let books: LiveBooks;
 let now = 1_000_000;
-let made = 0;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
-});
-afterAll(() => postgres?.stop());
-beforeEach(async () => {
-  made += 1;
-  now = 1_000_000;
-  url = await postgres.createDatabase(`books_${made}`);
+  url = await postgres.createDatabase('books');
   pool = openTestPool(url);
   await migrate(pool, logger);
   await pool.query(
@@ -38,12 +32,19 @@ beforeEach(async () => {
   );
   feed = new ChangeFeed({ databaseUrl: url, logger });
   await feed.start();
+});
+afterAll(async () => {
+  await feed?.stop();
+  await pool?.end();
+  await postgres?.stop();
+});
+beforeEach(() => {
+  now = 1_000_000;
   books = new LiveBooks({ pool, feed, logger, now: () => now * 1000 });
 });
 afterEach(async () => {
   await books.stop();
-  await feed.stop();
-  await pool.end();
+  await pool.query('TRUNCATE orders, chain_events, chain_transactions CASCADE');
 });
 
 /** Writes an order as the event processor does, and tells of it. */

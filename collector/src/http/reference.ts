@@ -105,20 +105,54 @@ function shownBefore(route: Route, status: string): z.ZodType | undefined {
   return first === status ? undefined : route.answers[Number(first)]?.schema;
 }
 
+/** All routes by their groups, with links. */
+function contents(): string[] {
+  const tags = [...new Set(ROUTES.map(({ tag }) => tag))];
+  const anchor = ({ method, path }: Route) =>
+    `${method}-${path}`.toLowerCase().replaceAll(/[^a-z0-9_ -]/g, '');
+  const lines = tags.map((tag) => {
+    const links = ROUTES.filter((one) => one.tag === tag).map(
+      (one) => `[${one.method.toUpperCase()} ${one.path}](#${anchor(one)})`,
+    );
+    return `- ${tag}: ${links.join(', ')}`;
+  });
+  return ['## All routes', '', ...lines, ''];
+}
+
 /** docs/http.md. */
 export function httpReference(): string {
   return [
     '# HTTP interface of the collector',
     '',
     'Generated from the schemas that requests are validated with (`UPDATE_DOCS=1 npx vitest run collector/src/docs.test.ts`).',
-    'A running collector serves the same as OpenAPI 3.1 at `/openapi.json`.',
-    '',
-    'Energy is decimal text: kWh where the field says kWh, otherwise nkWh (1 kWh = 1,000,000,000 nkWh). Times are Unix',
-    'seconds or ISO 8601 in UTC. Every refusal has the body `{"error":{"code","message","retry","details"}}`; `retry` says',
-    'whether the same request can be accepted later. What to do about each code is in [errors.md](errors.md).',
+    'A running collector serves the same as OpenAPI 3.1 at `/openapi.json`, and as a page to try it out at `/docs`.',
     '',
     'To try it: `gtx submit-reading --production 25 --consumption 10` signs and submits a reading of a software meter.',
     '',
+    '- **Amounts** are decimal text: GRID, GRX, SOL and kWh where the field says so, otherwise nkWh (1 kWh = 1 GRID =',
+    '  1,000,000,000 nkWh). **Times** are Unix seconds or ISO 8601 in UTC.',
+    '- **Refusals** have the body `{"error":{"code","message","retry","details"}}`; `retry` says whether the same request can be',
+    '  accepted later. What to do about each code is in [errors.md](errors.md).',
+    '- **Lists** come in pages: `{"items":[...],"next_cursor"}`. Give `next_cursor` as `cursor`, with the same other parameters,',
+    '  until it is null. `limit` is at most 500.',
+    '- **Public lists** have a weak `ETag`; with `If-None-Match` an unchanged one is answered 304 without a body.',
+    "- **Limits** count by address (an IPv6 client's is its /64) and by wallet; 429 says in `Retry-After` how long to wait. How much",
+    '  each may ask is among the settings in [collector.md](collector.md).',
+    '- **Pages of other sites** cannot read the answers: no CORS headers are sent.',
+    '',
+    '## Trading over HTTP',
+    '',
+    "The server has no key of anybody's. A wallet trades in four steps:",
+    '',
+    '1. It logs in: `POST /api/auth/challenge`, signs the message, `POST /api/auth/login`.',
+    '2. `POST /api/orders/build` with `{"kind":"create","side":"sell","amount":"10","price":"3"}`, or `{"kind":"match","order":"..."}`,',
+    '   or `{"kind":"cancel","order":"..."}`, answers with a transaction that was tried out on the chain, what it does in words, and',
+    '   what will be paid.',
+    '3. The wallet shows and signs it. `POST /api/transactions/submit` sends it as it is, within a minute.',
+    '4. `GET /api/transactions/{signature}?last_valid_block_height=...` tells when it is confirmed, or that it has failed or expired.',
+    '   What came of it is then in orders, trades and balances.',
+    '',
+    ...contents(),
     ...ROUTES.flatMap(section),
   ]
     .join('\n')

@@ -442,6 +442,26 @@ test('a collector that stops says so to its clients, and takes no new ones', asy
   await expect(open(last)).rejects.toThrow();
 });
 
+test('a database that was away costs clients nothing but time', async () => {
+  const wallet = new TestWallet();
+  const client = await logIn(wallet);
+  await client.must({ op: 'subscribe', channel: 'book', market: market.address });
+  await client.must({ op: 'subscribe', channel: 'orders' });
+  await until(() => client.of('book').length > 0 && client.of('orders').length > 0, 'the snapshots');
+  const levels = bookOf(client).bids.length;
+  await postgres.kill();
+  expect(await client.refusal({ op: 'auth', access_token: client.tokens.access_token })).toBe(
+    'STORAGE_UNAVAILABLE',
+  );
+  // Public and known: it needs no database.
+  await client.must({ op: 'ping' });
+  await postgres.restart();
+  const order = await market.order(wallet.address, 'buy', 1234, 1_000);
+  await until(() => listOf(client, 'orders').items.some(({ address }) => address === order), 'the order');
+  await until(() => bookOf(client).bids.length > levels, 'the book');
+  expect(client.ends).toEqual([]);
+});
+
 function malformed(count: number): string[] {
   const kinds = [
     '',

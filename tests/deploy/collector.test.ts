@@ -11,6 +11,7 @@ import { loadCollectorConfig, SETTINGS } from '@gridtokenx/collector';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { runCommands } from '../support/page.js';
 import { gtx } from '../support/up.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -228,4 +229,50 @@ test('the systemd unit is as closed as the gateway’s, and names settings that 
     .split('\n')
     .filter((line) => line.includes('gridtokenx') && !line.includes('/bin/node'));
   expect(complaints).toEqual([]);
+});
+
+test('the page’s commands are ones that a shell and Compose understand', () => {
+  const page = read('docs/run-a-collector.md');
+  const commands = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    (block as string).trim().split('\n'),
+  );
+  expect(commands.length).toBeGreaterThan(25);
+  for (const command of commands) {
+    expect(spawnSync('sh', ['-n', '-c', command], { encoding: 'utf8' }), command).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+  }
+  const services = Object.keys(compose.services);
+  for (const [, words = ''] of page.matchAll(
+    /docker compose (?:run --rm|build|kill --signal HUP|up --detach --wait) ([a-z]+)/g,
+  )) {
+    expect(services).toContain(words);
+  }
+  for (const [, variables = ''] of page.matchAll(/```ini\n([\s\S]*?)```/g)) {
+    for (const line of variables.trim().split('\n')) {
+      const name = line.split('=')[0]?.replace(/_FILE$/, '') ?? '';
+      const known = Object.values(SETTINGS).map(({ env }): string => env);
+      expect([...known, 'MQTT_CA', 'MQTT_CERT', 'MQTT_KEY']).toContain(name);
+    }
+  }
+  for (const [, path = ''] of page.matchAll(/(?:node|cp) (deploy\/\S+)/g))
+    expect(existsSync(join(root, path)), path).toBe(true);
+});
+
+test('the rules for several collectors come from the page’s commands', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gtx-page-'));
+  try {
+    writeFileSync(join(folder, 'gtx'), `#!/bin/sh\nexec "${process.execPath}" "${gtx}" "$@"\n`, {
+      mode: 0o755,
+    });
+    const said = await runCommands('run-a-collector.md', 'broker', {
+      cwd: folder,
+      env: { PATH: `${folder}:${process.env.PATH}`, GTX_DATA_DIR: folder },
+    });
+    for (const name of ['mosquitto.conf', 'MTR-002.password', '_share-group', 'ca.pem'])
+      expect(said).toContain(name);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

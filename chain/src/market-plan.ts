@@ -197,7 +197,13 @@ export async function planTake(
     chainTime(connection),
   ]);
   const [gridBalance, quoteBalance, makerBalance, escrow] = amounts;
-  const amount = wish.amount ?? order.remaining;
+  const { minAmount } = wish;
+  const wanted = wish.amount ?? order.remaining;
+  // Whoever is content with less takes what is left.
+  const amount =
+    minAmount !== undefined && minAmount <= order.remaining && order.remaining < wanted
+      ? order.remaining
+      : wanted;
   const quote = quoteOf(amount, order.price, sells ? 'up' : 'down');
   const [balance, received] = sells ? [quoteBalance, gridBalance] : [gridBalance, quoteBalance];
   return {
@@ -219,7 +225,7 @@ export async function planTake(
         order,
         price: order.price,
         amount,
-        ...(wish.minAmount === undefined ? {} : { minAmount: wish.minAmount }),
+        ...(minAmount === undefined ? {} : { minAmount: minAmount < amount ? minAmount : amount }),
         maxFeeBps: market.feeBps,
       }),
     ],

@@ -12,6 +12,7 @@ import {
 } from '@gridtokenx/collector';
 import { Keypair, PublicKey } from '@solana/web3.js';
 import pg from 'pg';
+import { familyCpuSeconds, processUsage } from './process-usage.js';
 import type { Figure } from './report.js';
 import type { Stack } from './stack.js';
 
@@ -240,7 +241,13 @@ export async function measureEvents(
   say(`${events} events in ${transactions.length} transactions into PostgreSQL`);
   const { pool } = await emptyDatabase(stack, 'bench_events');
   let applySeconds: number;
+  let cpu: { own: number; postgres: number };
   try {
+    const usage = () => ({
+      own: processUsage(process.pid).cpuSeconds,
+      postgres: familyCpuSeconds(stack.postgresPid),
+    });
+    const before = usage();
     const began = performance.now();
     for (let start = 0; start < transactions.length; start += PAGE) {
       const client = await pool.connect();
@@ -253,6 +260,8 @@ export async function measureEvents(
       }
     }
     applySeconds = (performance.now() - began) / 1000;
+    const after = usage();
+    cpu = { own: after.own - before.own, postgres: after.postgres - before.postgres };
     const { rows } = await pool.query<{ events: number; orders: number; trades: number }>(
       `SELECT (SELECT count(*)::int FROM chain_events) AS events, (SELECT count(*)::int FROM orders) AS orders,
          (SELECT count(*)::int FROM trades) AS trades`,
@@ -275,6 +284,13 @@ export async function measureEvents(
       name: 'transactions of them',
       value: transactions.length / applySeconds,
       unit: 'transactions/s',
+    },
+    { benchmark, name: 'CPU of the collector per 1,000 events', value: (cpu.own / events) * 1e6, unit: 'ms' },
+    {
+      benchmark,
+      name: 'CPU of PostgreSQL per 1,000 events',
+      value: (cpu.postgres / events) * 1e6,
+      unit: 'ms',
     },
   ];
   return [...figures, ...(await fromTheChain(stack, { quick, say }))];

@@ -120,6 +120,9 @@ CREATE INDEX idx_trades_seller ON trades (seller, executed_at);
 CREATE INDEX idx_trades_buyer ON trades (buyer, executed_at);
 CREATE INDEX idx_trades_sell_order ON trades (sell_order) WHERE sell_order IS NOT NULL;
 CREATE INDEX idx_trades_buy_order ON trades (buy_order) WHERE buy_order IS NOT NULL;
+-- Trades of transactions with a cut log, as long as an order of theirs is not known.
+CREATE INDEX idx_trades_unfinished ON trades (signature) WHERE price = 0
+  OR (sell_order IS NOT NULL AND sell_order_id IS NULL) OR (buy_order IS NOT NULL AND buy_order_id IS NULL);
 
 -- Wallets' associated token accounts of GRID and of the markets' quote tokens.
 CREATE TABLE user_balances (

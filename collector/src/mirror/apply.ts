@@ -5,9 +5,16 @@ import { notifyChange } from '../feed/change.js';
 import { importReading } from '../store/readings.js';
 import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
 import { writeBalances } from './balances.js';
-import type { AcceptedReading, LandedTransaction, UnloggedReading } from './landed.js';
+import type { AcceptedReading, LandedEvent, LandedTransaction, UnloggedReading } from './landed.js';
 import { positionOf } from './position.js';
-import { insertFacts, project, restoreVotes, type Subjects, subjectsOf, upsertVotes } from './projections.js';
+import {
+  type EventRow,
+  insertFacts,
+  project,
+  restoreVotes,
+  type Subjects,
+  subjectsOf,
+} from './projections.js';
 import { reconcileReadings } from './reconcile.js';
 
 /** What applying transactions found out that a person should hear of. */
@@ -164,7 +171,7 @@ export async function applyTransactions(
     }
     for (const { event } of transaction.events) {
       if (event.name === 'HeldReleased' || event.name === 'HeldWrittenOff') {
-        await endHold(client, event.data.meterId, event.data.sequence, event.name, snapshot);
+        await endHold(client, event, transaction.signature, snapshot);
         affected.add(event.data.meterId);
       }
     }
@@ -182,10 +189,8 @@ export async function applyTransactions(
     }
     await confirmSettlement(client, transaction);
   }
-  await insertFacts(client, applied);
+  await insertFacts(client, rowsOf(news));
   await project(client, subjects);
-  if (news.some(({ events }) => events.some(({ name }) => name === 'VoteCast')))
-    await upsertVotes(client, applied);
   const wallets = await writeBalances(client, news);
   if (announce && applied.length > 0)
     await notifyChange(client, { kind: 'transactions', signatures: applied }, { kind: 'balances', wallets });
@@ -221,13 +226,17 @@ export async function projectAnew(
        AND subject IS NOT NULL`,
     [rows.certificates],
   );
-  await project(client, {
-    orders: new Set(rows.orders),
-    markets: new Set(rows.markets),
-    feeds: new Set(rows.feeds),
-    books: new Set(books.map(({ book }) => book)),
-    proposals: new Set(rows.proposals),
-  });
+  await project(
+    client,
+    {
+      orders: new Set(rows.orders),
+      markets: new Set(rows.markets),
+      feeds: new Set(rows.feeds),
+      books: new Set(books.map(({ book }) => book)),
+      proposals: new Set(rows.proposals),
+    },
+    true,
+  );
 }
 
 /** Two that make the same rows anew at the same time would each miss what the other is about to commit. */
@@ -300,11 +309,16 @@ async function claim(
   return new Set(rows.map(({ signature }) => signature));
 }
 
-async function insertEvents(
-  client: pg.ClientBase,
-  transactions: readonly LandedTransaction[],
-): Promise<void> {
-  const rows = transactions.flatMap(({ events, signature, slot, txIndex = 0, blockTime }) =>
+interface StoredRow extends EventRow {
+  readonly block_time: number | null;
+  readonly program_id: string;
+  readonly meter: string | null;
+  readonly accounts: readonly string[];
+  readonly subject: string | null;
+}
+
+function rowsOf(transactions: readonly LandedTransaction[]): StoredRow[] {
+  return transactions.flatMap(({ events, signature, slot, txIndex = 0, blockTime }) =>
     events.map((event) => ({
       signature,
       event_index: event.index,
@@ -320,6 +334,13 @@ async function insertEvents(
       data: event.json,
     })),
   );
+}
+
+async function insertEvents(
+  client: pg.ClientBase,
+  transactions: readonly LandedTransaction[],
+): Promise<void> {
+  const rows = rowsOf(transactions);
   if (rows.length === 0) return;
   await client.query(
     `INSERT INTO chain_events (signature, event_index, slot, tx_index, position, block_time, program_id, name, meter,
@@ -506,26 +527,40 @@ async function markMinted(
 /** Released energy waits for its mint, energy written off for nothing. */
 async function endHold(
   client: pg.ClientBase,
-  meterId: string,
-  sequence: bigint,
-  event: 'HeldReleased' | 'HeldWrittenOff',
+  event: Extract<LandedEvent['event'], { name: 'HeldReleased' | 'HeldWrittenOff' }>,
+  signature: string,
   snapshot: AccountSnapshot,
 ): Promise<void> {
+  const { meterId, sequence } = event.data;
+  const released = event.name === 'HeldReleased';
   const meter = [...snapshot.meters.values()].find((candidate) => candidate.meterId === meterId);
   const others = (meter?.holds ?? [])
     .filter((hold) => hold.amount > 0n && hold.sequence !== sequence)
     .map((hold) => hold.sequence.toString());
+  await client.query(
+    `UPDATE reviews SET status = $3, resolution_note = 'decided by ' || $4::text || ' in ' || $5::text
+     WHERE id = (SELECT id FROM reviews WHERE kind = 'energy_held' AND meter_id = $1 AND sequence = $2
+         AND status = 'dismissed' AND resolved_by = 'chain' ORDER BY created_at DESC LIMIT 1)`,
+    [
+      meterId,
+      sequence.toString(),
+      released ? 'released' : 'written_off',
+      event.data.authority.toBase58(),
+      signature,
+    ],
+  );
   // An excess that found no free place was merged under a later sequence: it goes with that one.
   await client.query(
     `UPDATE chain_readings SET state = $3 WHERE meter_id = $1 AND state = 'held' AND sequence <= $2
        AND sequence <> ALL($4::numeric[])`,
-    [meterId, sequence.toString(), event === 'HeldReleased' ? 'mint_due' : 'nothing', others],
+    [meterId, sequence.toString(), released ? 'mint_due' : 'nothing', others],
   );
 }
 
 /**
  * Makes the open reviews of energy that the chain holds back say what the meter's account says. One whose hold is
- * gone was released or written off on the chain, or merged under a later sequence.
+ * gone was released or written off on the chain, or merged under a later sequence. The account may be newer than the
+ * events: a decision that is not applied yet is written into the review when it is.
  */
 async function syncHolds(
   client: pg.ClientBase,
@@ -537,10 +572,11 @@ async function syncHolds(
     `WITH ended AS (
      UPDATE reviews v SET resolved_at = now(), resolved_by = 'chain',
        status = CASE e.name WHEN 'HeldReleased' THEN 'released' WHEN 'HeldWrittenOff' THEN 'written_off' ELSE 'dismissed' END,
-       resolution_note = CASE WHEN e.name IS NULL THEN 'merged under a later sequence' ELSE 'decided on the chain' END
+       resolution_note = coalesce('decided by ' || e.authority || ' in ' || e.signature, 'no longer held on the chain')
      FROM reviews o
      LEFT JOIN LATERAL (
-       SELECT c.name FROM chain_events c JOIN meters m ON m.address = c.meter
+       SELECT c.name, c.data ->> 'authority' AS authority, c.signature
+       FROM chain_events c JOIN meters m ON m.address = c.meter
        WHERE m.meter_id = o.meter_id AND c.name IN ('HeldReleased', 'HeldWrittenOff')
          AND c.data ->> 'sequence' = o.sequence::text
        ORDER BY c.slot DESC LIMIT 1) AS e ON TRUE
@@ -635,7 +671,7 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
      ON CONFLICT DO NOTHING`,
     [signature],
   );
-  await project(client, subjects);
+  await project(client, subjects, true);
   const votes = events.filter(({ name }) => name === 'VoteCast');
   await restoreVotes(
     client,

@@ -5,6 +5,9 @@ import type { LandedEvent } from './landed.js';
 // Everything here is worked out from `chain_events`, whatever order they came in: a row is made anew from all events
 // about its subject. So a transaction that was late, repeated or taken back by a fork needs no rule of its own.
 
+/** Trades of which something is still to be filled in, as `idx_trades_unfinished` has it. */
+const UNFINISHED = `(price = 0 OR (sell_order IS NOT NULL AND sell_order_id IS NULL)
+  OR (buy_order IS NOT NULL AND buy_order_id IS NULL))`;
 /** The zero key, by which events say "none". */
 const NONE = '11111111111111111111111111111111';
 
@@ -93,45 +96,82 @@ export function subjectsOf(
   return found;
 }
 
-/** Writes what single events of these transactions are: trades, submitted prices. Each at most once. */
-export async function insertFacts(client: pg.ClientBase, signatures: readonly string[]): Promise<void> {
-  await client.query(
-    `INSERT INTO trades (signature, event_index, market, slot, tx_index, position, seller, buyer, sell_order, buy_order,
-       sell_order_id, buy_order_id, maker_order, taker_side, price, amount, quote, fee, sell_closed, buy_closed, executed_at)
-     SELECT signature, event_index, data ->> 'market', slot, tx_index, position, data ->> 'seller', data ->> 'buyer',
-       nullif(data ->> 'sellOrder', $2), nullif(data ->> 'buyOrder', $2),
-       CASE WHEN data ->> 'sellOrder' <> $2 THEN (data ->> 'sellOrderId')::numeric END,
-       CASE WHEN data ->> 'buyOrder' <> $2 THEN (data ->> 'buyOrderId')::numeric END,
-       CASE WHEN data ->> 'takerSide' = '0' THEN data ->> 'buyOrder' ELSE data ->> 'sellOrder' END,
-       CASE WHEN data ->> 'takerSide' = '0' THEN 'sell' ELSE 'buy' END,
-       (data ->> 'price')::numeric, (data ->> 'amount')::numeric, (data ->> 'quote')::numeric,
-       (data ->> 'fee')::numeric, (data ->> 'sellClosed')::boolean, (data ->> 'buyClosed')::boolean,
-       to_timestamp((data ->> 'timestamp')::bigint)
-     FROM chain_events WHERE signature = ANY($1::text[]) AND name = 'TradeExecuted'
-     ON CONFLICT DO NOTHING`,
-    [signatures, NONE],
-  );
-  await client.query(
-    `INSERT INTO prices (signature, event_index, feed, publisher, submitted, median, price, outcome, observed_at,
-       published_at, submitted_at, slot, position)
-     SELECT signature, event_index, data ->> 'feed', data ->> 'publisher', (data ->> 'submitted')::numeric,
-       (data ->> 'median')::numeric, (data ->> 'price')::numeric,
-       (ARRAY['published', 'too_few', 'guarded'])[(data ->> 'outcome')::integer + 1],
-       (data ->> 'observedAt')::bigint, (data ->> 'publishedAt')::bigint,
-       to_timestamp((data ->> 'timestamp')::bigint), slot, position
-     FROM chain_events WHERE signature = ANY($1::text[]) AND name = 'PriceSubmitted'
-     ON CONFLICT DO NOTHING`,
-    [signatures],
-  );
+/** An event as a row of `chain_events`. */
+export interface EventRow {
+  readonly signature: string;
+  readonly event_index: number;
+  readonly slot: number;
+  readonly tx_index: number;
+  /** See `positionOf`; as a decimal string. */
+  readonly position: string;
+  readonly name: string;
+  readonly data: Record<string, unknown>;
 }
 
-/** Makes these rows anew from the stored events. Inside the caller's transaction. */
-export async function project(client: pg.ClientBase, subjects: Subjects): Promise<void> {
-  await projectMarkets(client, sorted(subjects.markets));
-  await projectOrders(client, sorted(subjects.orders));
-  await projectFeeds(client, sorted(subjects.feeds));
+const EVENT_COLUMNS = `signature text, event_index integer, slot bigint, tx_index integer, position bigint, data jsonb`;
+
+/** Writes what these events are by themselves: trades, submitted prices, votes. Each at most once. */
+export async function insertFacts(client: pg.ClientBase, rows: readonly EventRow[]): Promise<void> {
+  const named = (name: string) => rows.filter((row) => row.name === name);
+  const trades = named('TradeExecuted');
+  if (trades.length > 0) {
+    await client.query(
+      `INSERT INTO trades (signature, event_index, market, slot, tx_index, position, seller, buyer, sell_order,
+         buy_order, sell_order_id, buy_order_id, maker_order, taker_side, price, amount, quote, fee, sell_closed,
+         buy_closed, executed_at)
+       SELECT signature, event_index, data ->> 'market', slot, tx_index, position, data ->> 'seller', data ->> 'buyer',
+         nullif(data ->> 'sellOrder', $2), nullif(data ->> 'buyOrder', $2),
+         CASE WHEN data ->> 'sellOrder' <> $2 THEN (data ->> 'sellOrderId')::numeric END,
+         CASE WHEN data ->> 'buyOrder' <> $2 THEN (data ->> 'buyOrderId')::numeric END,
+         CASE WHEN data ->> 'takerSide' = '0' THEN data ->> 'buyOrder' ELSE data ->> 'sellOrder' END,
+         CASE WHEN data ->> 'takerSide' = '0' THEN 'sell' ELSE 'buy' END,
+         (data ->> 'price')::numeric, (data ->> 'amount')::numeric, (data ->> 'quote')::numeric,
+         (data ->> 'fee')::numeric, (data ->> 'sellClosed')::boolean, (data ->> 'buyClosed')::boolean,
+         to_timestamp((data ->> 'timestamp')::bigint)
+       FROM jsonb_to_recordset($1::jsonb) AS e (${EVENT_COLUMNS})
+       ON CONFLICT DO NOTHING`,
+      [JSON.stringify(trades), NONE],
+    );
+  }
+  const prices = named('PriceSubmitted');
+  if (prices.length > 0) {
+    await client.query(
+      `INSERT INTO prices (signature, event_index, feed, publisher, submitted, median, price, outcome, observed_at,
+         published_at, submitted_at, slot, position)
+       SELECT signature, event_index, data ->> 'feed', data ->> 'publisher', (data ->> 'submitted')::numeric,
+         (data ->> 'median')::numeric, (data ->> 'price')::numeric,
+         (ARRAY['published', 'too_few', 'guarded'])[(data ->> 'outcome')::integer + 1],
+         (data ->> 'observedAt')::bigint, (data ->> 'publishedAt')::bigint,
+         to_timestamp((data ->> 'timestamp')::bigint), slot, position
+       FROM jsonb_to_recordset($1::jsonb) AS e (${EVENT_COLUMNS})
+       ON CONFLICT DO NOTHING`,
+      [JSON.stringify(prices)],
+    );
+  }
+  const votes = named('VoteCast');
+  if (votes.length > 0)
+    await writeVotes(client, `jsonb_to_recordset($1::jsonb) AS e (${EVENT_COLUMNS})`, [
+      JSON.stringify(votes),
+    ]);
+}
+
+/**
+ * Makes these rows anew from the stored events. Inside the caller's transaction.
+ * @param shrunk whether events may be gone since the rows were made: then a row may have to go too
+ */
+export async function project(client: pg.ClientBase, subjects: Subjects, shrunk = false): Promise<void> {
+  const parts = [
+    ['markets', 'MarketChanged', projectMarkets, subjects.markets],
+    ['orders', 'OrderCreated', projectOrders, subjects.orders],
+    ['price_feeds', 'FeedChanged', projectFeeds, subjects.feeds],
+    ['proposals', 'ProposalCreated', projectProposals, subjects.proposals],
+  ] as const;
+  for (const [table, first, make, addresses] of parts) {
+    if (addresses.size === 0) continue;
+    await make(client, sorted(addresses));
+    if (shrunk) await removeWithout(client, table, sorted(addresses), first);
+  }
   await projectBooks(client, sorted(subjects.books));
-  await projectProposals(client, sorted(subjects.proposals));
 }
 
 /** One order for everybody who writes several rows, so that nobody waits in a circle. */
@@ -140,7 +180,6 @@ function sorted(addresses: ReadonlySet<string>): string[] {
 }
 
 async function projectMarkets(client: pg.ClientBase, addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) return;
   await client.query(
     `INSERT INTO markets (address, base_mint, quote_mint, treasury, feed, admin, guardian, lot_size, tick_size, fee_bps,
        band_bps, paused, slot, position)
@@ -157,7 +196,6 @@ async function projectMarkets(client: pg.ClientBase, addresses: readonly string[
        updated_at = now()`,
     [addresses, NONE],
   );
-  await removeWithout(client, 'markets', addresses, 'MarketChanged');
 }
 
 /** Rows whose first event is gone with a fork. */
@@ -179,7 +217,6 @@ async function removeWithout(
  * log had is its market's of that time.
  */
 async function projectOrders(client: pg.ClientBase, addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) return;
   await client.query(
     `INSERT INTO orders (address, market, owner, order_id, side, price, amount, remaining, escrowed, deposited, fee_bps,
        rent_payer, expires_at, created_slot, created_tx_index, created_event_index, created_signature, created_at,
@@ -231,9 +268,10 @@ async function projectOrders(client: pg.ClientBase, addresses: readonly string[]
        closed_at = excluded.closed_at, filled_at = excluded.filled_at, slot = excluded.slot, updated_at = now()`,
     [addresses],
   );
-  await removeWithout(client, 'orders', addresses, 'OrderCreated');
   // What the calls of a transaction with a cut log do not tell of its trades: the ids, and of two crossed orders the price,
-  // which is the older one's.
+  // which is the older one's. The index of such trades is empty nearly always.
+  const { rows } = await client.query(`SELECT FROM trades WHERE ${UNFINISHED} LIMIT 1`);
+  if (rows.length === 0) return;
   await client.query(
     `UPDATE trades t SET sell_order_id = s.order_id FROM orders s
      WHERE t.sell_order = s.address AND s.address = ANY($1::text[]) AND t.sell_order_id IS NULL`,
@@ -257,7 +295,6 @@ async function projectOrders(client: pg.ClientBase, addresses: readonly string[]
 }
 
 async function projectFeeds(client: pg.ClientBase, addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) return;
   await client.query(
     `INSERT INTO price_feeds (address, symbol, price, published_at, paused, max_age_seconds, guard_seconds,
        max_deviation_bps, min_publishers, override_publishers, publishers, slot, position)
@@ -283,11 +320,9 @@ async function projectFeeds(client: pg.ClientBase, addresses: readonly string[])
        publishers = excluded.publishers, slot = excluded.slot, position = excluded.position, updated_at = now()`,
     [addresses],
   );
-  await removeWithout(client, 'price_feeds', addresses, 'FeedChanged');
 }
 
 async function projectProposals(client: pg.ClientBase, addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) return;
   const newest = (name: string, alias: string, condition = '') => `LEFT JOIN LATERAL (
        SELECT * FROM chain_events e WHERE e.subject = a.address AND e.name = '${name}' ${condition}
        ORDER BY e.position DESC LIMIT 1) AS ${alias} ON TRUE`;
@@ -331,21 +366,16 @@ async function projectProposals(client: pg.ClientBase, addresses: readonly strin
        removed_at = excluded.removed_at, slot = excluded.slot, updated_at = now()`,
     [addresses],
   );
-  await removeWithout(client, 'proposals', addresses, 'ProposalCreated');
 }
 
-/** Takes over the votes that these transactions cast, unless a newer one of the wallet is known. */
-export async function upsertVotes(client: pg.ClientBase, signatures: readonly string[]): Promise<void> {
-  await writeVotes(client, `e.signature = ANY($1::text[])`, [signatures]);
-}
-
-async function writeVotes(client: pg.ClientBase, condition: string, values: unknown[]): Promise<void> {
+/** The newest vote of each wallet on each proposal among these events, unless a newer one is known. */
+async function writeVotes(client: pg.ClientBase, from: string, values: unknown[]): Promise<void> {
   await client.query(
     `INSERT INTO votes (proposal, wallet, choice, weight, voted_at, signature, slot, position)
      SELECT DISTINCT ON (data ->> 'proposal', data ->> 'wallet') data ->> 'proposal', data ->> 'wallet',
        (ARRAY['no', 'yes', 'abstain'])[(data ->> 'choice')::integer + 1], (data ->> 'weight')::numeric,
        to_timestamp((data ->> 'timestamp')::bigint), signature, slot, position
-     FROM chain_events e WHERE ${condition} AND e.name = 'VoteCast'
+     FROM ${from}
      ORDER BY data ->> 'proposal', data ->> 'wallet', position DESC
      ON CONFLICT (proposal, wallet) DO UPDATE SET choice = excluded.choice, weight = excluded.weight,
        voted_at = excluded.voted_at, signature = excluded.signature, slot = excluded.slot,
@@ -362,7 +392,11 @@ export async function restoreVotes(
 ): Promise<void> {
   for (const { proposal, wallet } of votes) {
     await client.query('DELETE FROM votes WHERE proposal = $1 AND wallet = $2', [proposal, wallet]);
-    await writeVotes(client, `e.subject = $1 AND e.data ->> 'wallet' = $2`, [proposal, wallet]);
+    await writeVotes(
+      client,
+      `chain_events e WHERE e.subject = $1 AND e.name = 'VoteCast' AND e.data ->> 'wallet' = $2`,
+      [proposal, wallet],
+    );
   }
 }
 

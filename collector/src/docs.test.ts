@@ -1,13 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { differencesReference } from './audit/reference.js';
 import { settingsReference } from './config-reference.js';
 import { httpReference } from './http/reference.js';
 
 const docs = (name: string) => new URL(`../../docs/${name}`, import.meta.url);
 
 /** Replaces what stands between the markers of a generated part. */
-function withGenerated(text: string, generated: string): string {
-  const pattern = /(<!-- generated: settings -->\n)[\s\S]*(<!-- end -->)/;
+function withGenerated(text: string, name: string, generated: string): string {
+  const pattern = new RegExp(`(<!-- generated: ${name} -->\\n)[\\s\\S]*(<!-- end -->)`);
   if (!pattern.test(text)) throw new Error('the markers of the generated part are missing');
   return text.replace(pattern, (_all, start: string, end: string) => `${start}\n${generated}\n${end}`);
 }
@@ -20,7 +21,14 @@ test('docs/http.md is generated from the schemas (UPDATE_DOCS=1 writes it)', () 
 
 test('the settings in docs/collector.md are those of the schema (UPDATE_DOCS=1 writes them)', () => {
   const before = readFileSync(docs('collector.md'), 'utf8');
-  const document = withGenerated(before, settingsReference());
+  const document = withGenerated(before, 'settings', settingsReference());
   if (process.env.UPDATE_DOCS === '1') writeFileSync(docs('collector.md'), document);
   expect(readFileSync(docs('collector.md'), 'utf8')).toBe(document);
+});
+
+test('the differences in docs/audit.md are those that an audit can find (UPDATE_DOCS=1 writes them)', () => {
+  const before = readFileSync(docs('audit.md'), 'utf8');
+  const document = withGenerated(before, 'differences', differencesReference());
+  if (process.env.UPDATE_DOCS === '1') writeFileSync(docs('audit.md'), document);
+  expect(readFileSync(docs('audit.md'), 'utf8')).toBe(document);
 });

@@ -12,6 +12,7 @@ import { createBurnInstruction } from '@solana/spl-token';
 import type { Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
+import { repair } from '../reconcile/repair.js';
 import type { Settlement } from '../settlement/settlement.js';
 import { World, type WorldMeter } from '../settlement/testing/world.js';
 import { type AuditReport, runAudit } from './audit.js';
@@ -231,6 +232,22 @@ describe('runAudit', () => {
     // The other meter is not accused, unless a key was given to it.
     if (kind !== 'KEY_HISTORY')
       expect(report.differences.some(({ meter }) => meter === meterId(1))).toBe(false);
+  });
+
+  it('names readings that are gone or altered, and applying their transaction again mends both', async () => {
+    const [first = '', second = ''] = [meterId(0), meterId(1)];
+    await world.pool.query(
+      `WITH k AS (DELETE FROM reading_keys WHERE meter_id = $1 AND sequence = 3)
+       DELETE FROM meter_readings WHERE meter_id = $1 AND sequence = 3`,
+      [first],
+    );
+    await world.pool.query('UPDATE chain_readings SET counted = counted + 1 WHERE meter_id = $1', [second]);
+    const { differences } = await audit(false);
+    const named = differences.map(({ kind, meter }) => `${kind} ${meter}`);
+    expect(named).toContain(`READING_MISSING ${first}`);
+    expect(named).toContain(`RANGE_DIFFERS ${second}`);
+    for (const difference of differences) await repair(mirror, difference);
+    expect((await audit(false)).differences).toEqual([]);
   });
 
   it('names what the chain has and the database has not', async () => {

@@ -11,17 +11,17 @@ export const DIFFERENCES = {
   EVENTS_LOST:
     'A transaction logged so much that events are cut off which nothing else tells. Read its accounts and compare by hand.',
   TRANSACTION_MISSING:
-    'The chain has a transaction that the database has not applied. Start the collector; if it stays missing, delete the mirror’s cursors so that it reads the history anew.',
+    'The chain has a transaction that the database has not applied. Start the collector; if it stays missing, gtx audit --repair applies it.',
   TRANSACTION_UNKNOWN:
     'The database has applied a transaction that the chain does not have. It was lost in a fork or belongs to another chain: restore the database from before, or let the collector sweep.',
   EVENT_DIFFERS:
-    'The events stored for a transaction are not those on the chain. Somebody has changed the database: restore it.',
+    'The events stored for a transaction are not those on the chain. gtx audit --repair applies it again; find out who writes to the database.',
   METER_MISSING:
     'The chain has a meter that the database does not know. Start the collector and let it catch up.',
   METER_UNKNOWN:
     'The database has a meter that the chain does not know. It belongs to another chain, or a fork took it back.',
   METER_DIFFERS:
-    'A meter’s row is not what its account says. Start the collector; if it stays so, the database was changed.',
+    'A meter’s row is not what its account says. gtx audit --repair reads it again from the chain; if it comes again, find out who writes to the database.',
   COUNTER_DIFFERS:
     'A meter’s counter is not the sum of its events. Stop settlement: history or program is wrong.',
   KEY_UNKNOWN:
@@ -33,7 +33,7 @@ export const DIFFERENCES = {
     'A reading that the chain accepted is stored without its signature. Import it again from its transaction.',
   READING_ALTERED: 'A reading’s columns are not what its signed bytes say. The row was changed: restore it.',
   READING_MISSING:
-    'The chain accepted a reading that the database does not hold. Start the collector; it imports it.',
+    'The chain accepted a reading that the database does not hold. gtx audit --repair imports it from its transaction.',
   READING_DIFFERS:
     'The chain accepted other bytes under this sequence than the database holds. Two gateways share a key: rotate it.',
   NOT_MARKED:
@@ -44,7 +44,7 @@ export const DIFFERENCES = {
     'The database says minted of energy that the daily cap has put off, and that is still to be minted. Start the collector; if it stays so, the database was changed.',
   WRONG_SIGNATURE: 'The reading names another transaction than the one that minted its energy.',
   RANGE_DIFFERS:
-    'What the chain counted and held between two accepted readings is not the rise of their totals. Stop settlement.',
+    'What the chain counted and held between two accepted readings is not the rise of their totals. If gtx audit --repair does not mend it, stop settlement.',
   SETTLEMENT_MISSING:
     'A settlement counts as executed, and its transaction is not on the chain. Let the collector sweep.',
   SETTLEMENT_STATE:

@@ -27,10 +27,11 @@ const BY_TRANSACTION: ReadonlySet<DifferenceKind> = new Set([
   'TRADE_MISSING',
   'TRADE_DIFFERS',
   'TRADE_UNKNOWN',
+  'READING_MISSING',
+  'RANGE_DIFFERS',
 ]);
 const BY_ACCOUNT: ReadonlySet<DifferenceKind> = new Set([
   'METER_MISSING',
-  'METER_UNKNOWN',
   'METER_DIFFERS',
   'ORDER_MISSING',
   'ORDER_UNKNOWN',

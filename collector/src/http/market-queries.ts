@@ -475,14 +475,20 @@ export async function votesPage(
 /** Slots in a position: see `chain_events.position`. */
 const POSITION_BITS = 30n;
 
-/** Events of the programs, newest first. */
+/** What a home used and when: on the chain for whoever collects it, but not handed out here to everybody. */
+const READINGS = 'MeterReadingSubmitted';
+
+/** Events of the programs, newest first; without readings, which are their owners'. */
 export async function eventsPage(
   pool: pg.Pool,
   query: Query<typeof schemas.listEvents>,
 ): Promise<Page<Item<typeof schemas.EventItem>>> {
   const { account, name, signature, limit, cursor } = query;
   const [before] = decodeCursor(cursor, ['integer']) ?? [];
-  const where = new Where().equal('e.signature', signature).equal('e.name', name);
+  const where = new Where()
+    .equal('e.signature', signature)
+    .equal('e.name', name)
+    .and('e.name <> ?', READINGS);
   if (account !== undefined) where.and('e.accounts @> ARRAY[?]::varchar[]', account);
   if (before !== undefined) {
     where.and('e.position < ?::bigint', before);

@@ -439,7 +439,9 @@ export const listEvents = route({
   path: '/api/events',
   tag: 'Chain',
   summary: 'Events of the programs',
-  description: `Every fact in the database comes from one of these. Newest first. ${PUBLIC}`,
+  description:
+    `What the programs logged, newest first. ${PUBLIC} Readings are left out: they tell when somebody is at home, and their ` +
+    'owners find them under `/api/meters`.',
   query: z.strictObject({
     account: address.optional().meta({ description: 'Events that name this address' }),
     name: z

@@ -139,6 +139,22 @@ describe('public', () => {
     },
   );
 
+  test('events are public, but what a home used is not among them', async () => {
+    await collector.pool.query(
+      `INSERT INTO chain_events (signature, event_index, slot, program_id, name, data, position, accounts)
+       SELECT $1, i, 10, $2, CASE i WHEN 0 THEN 'MeterReadingSubmitted' ELSE 'TradeExecuted' END, '{}', i, ARRAY[$3]::varchar[]
+       FROM generate_series(0, 1) AS i`,
+      [SIGNATURE, randomKey(), ann.address],
+    );
+    const names = async (query: string) =>
+      (await get(`/api/events?${query}`)).body.items.map(({ name }: { name: string }) => name);
+    for (const query of ['', `account=${ann.address}`, `signature=${SIGNATURE}`])
+      expect(await names(query)).toEqual(['TradeExecuted']);
+    expect(await names('name=MeterReadingSubmitted')).toEqual([]);
+    const { events } = (await get(`/api/transactions/${SIGNATURE}`)).body;
+    expect(events.map(({ name }: { name: string }) => name)).toEqual(['TradeExecuted']);
+  });
+
   test('a validator saves the transfer until something changes', async () => {
     const first = await get('/api/orders?limit=1');
     const etag = first.headers.get('etag') ?? '';

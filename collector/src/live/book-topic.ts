@@ -2,7 +2,7 @@ import { type LivePosition, nkwhToKwh } from '@gridtokenx/protocol';
 import type { PriceLevel } from '../market/index.js';
 import type { LiveDelta, LiveSnapshot } from '../matching/index.js';
 import type { LiveMetrics } from './metrics.js';
-import { Topic, type TopicState } from './topic.js';
+import { KEEP_MUCH, Topic, type TopicState } from './topic.js';
 
 /** What the book's topics need of the live books. */
 export interface Books {
@@ -33,7 +33,7 @@ export class BookTopic extends Topic {
     private readonly books: Books,
     metrics: LiveMetrics,
   ) {
-    super({ channel: 'book', market }, metrics);
+    super({ channel: 'book', market }, metrics, KEEP_MUCH);
   }
 
   /** A change of the book. Changes that come close together are sent as one: levels are told as they are. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type LiveItem, type LivePosition, liveKey } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import type { LiveMetrics } from './metrics.js';
-import { Topic, type TopicName, type TopicState } from './topic.js';
+import { KEEP_LITTLE, KEEP_MUCH, Topic, type TopicName, type TopicState } from './topic.js';
 
 /** Items of a snapshot. Whoever wants more asks for pages over HTTP. */
 export const LIST_ITEMS = 100;
@@ -23,6 +23,8 @@ export interface ListTopicDeps {
 /** How a list is read: its newest items, newest first, at most `LIST_ITEMS`. */
 export interface ListSource {
   load: () => Promise<readonly LiveItem[]>;
+  /** Many follow it. */
+  shared?: boolean;
   /** Unix milliseconds at which the list changes by itself, if it does. */
   changesAt?: (items: readonly LiveItem[]) => number | undefined;
 }
@@ -50,7 +52,7 @@ export class ListTopic extends Topic {
     private readonly source: ListSource,
     private readonly deps: ListTopicDeps,
   ) {
-    super(name, deps.metrics);
+    super(name, deps.metrics, source.shared ? KEEP_MUCH : KEEP_LITTLE);
   }
 
   /** The rows may have changed. */
@@ -145,6 +147,10 @@ function removedKeys(before: ReadonlyMap<string, string>, now: ReadonlyMap<strin
 
 /** Things that were only seen, not stored: the newest of them, as they come. */
 export class StreamTopic extends Topic {
+  constructor(name: TopicName, metrics: LiveMetrics) {
+    super(name, metrics, KEEP_LITTLE);
+  }
+
   private readonly epoch = randomUUID();
   private sequence = 0;
   private items: string[] = [];

@@ -41,8 +41,14 @@ interface Past extends LivePosition {
 }
 
 /** Recent changes that are kept for clients that come back. */
-const PAST_FRAMES = 512;
-const PAST_BYTES = 1024 * 1024;
+export interface Keep {
+  frames: number;
+  bytes: number;
+}
+/** For what many follow. */
+export const KEEP_MUCH: Keep = { frames: 512, bytes: 1024 * 1024 };
+/** For what one person follows: there may be thousands of these. */
+export const KEEP_LITTLE: Keep = { frames: 32, bytes: 16 * 1024 };
 
 /**
  * One stream of numbered changes and its subscribers. A change is turned into bytes once, however many they are.
@@ -58,6 +64,7 @@ export abstract class Topic {
   constructor(
     readonly name: TopicName,
     protected readonly metrics: LiveMetrics,
+    private readonly keep: Keep,
   ) {
     this.head = JSON.stringify(name).slice(0, -1);
   }
@@ -117,7 +124,8 @@ export abstract class Topic {
     const past = { epoch, after, sequence, frame };
     this.past.push(past);
     this.pastBytes += frame.length;
-    while (this.past.length > PAST_FRAMES || (this.pastBytes > PAST_BYTES && this.past.length > 1)) {
+    const { frames, bytes } = this.keep;
+    while (this.past.length > frames || (this.pastBytes > bytes && this.past.length > 1)) {
       this.pastBytes -= this.past.shift()?.frame.length ?? 0;
     }
     if (this.subscriptions.size === 0) return;
@@ -168,8 +176,9 @@ export abstract class Topic {
     const frame = textFrame(
       `${this.head},"type":"snapshot","epoch":"${epoch}","sequence":${sequence},"data":${data}}`,
     );
-    this.cached = { epoch, sequence, frame };
-    return this.cached;
+    const made = { epoch, sequence, frame };
+    if (this.keep === KEEP_MUCH) this.cached = made;
+    return made;
   }
 
   /** Where the state is, without the state; undefined while it is not known. */

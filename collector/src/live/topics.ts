@@ -101,7 +101,14 @@ export class Topics {
     const { pool } = this.deps;
     if (market !== undefined) this.deps.books.snapshot(market, 0);
     const load = async () => (await tradesPage(pool, { market, limit: LIST_ITEMS })).items;
-    return this.list(['trades', market ?? ''], { channel: 'trades', ...(market && { market }) }, { load });
+    return this.list(
+      ['trades', market ?? ''],
+      { channel: 'trades', ...(market && { market }) },
+      {
+        load,
+        shared: true,
+      },
+    );
   }
 
   prices(): Topic {
@@ -115,7 +122,11 @@ export class Topics {
       ];
     };
     // A price that is too old to count says so without any news.
-    return this.list(['prices'], { channel: 'prices' }, { load, changesAt: () => now() + PRICES_MILLIS });
+    return this.list(
+      ['prices'],
+      { channel: 'prices' },
+      { load, changesAt: () => now() + PRICES_MILLIS, shared: true },
+    );
   }
 
   /** A wallet's own; readings of one of its meters where that is named. */

@@ -411,6 +411,24 @@ describe('bad clients', () => {
   });
 });
 
+test('behind a proxy the limit of an address is that of the client', async () => {
+  const proxied = await startTestCollector(postgres, {
+    env: { ...env, GTX_HTTP_TRUST_PROXY: '127.0.0.1', GTX_LIVE_CLIENTS_PER_ADDRESS: '1' },
+    databaseUrl: collector.databaseUrl,
+  });
+  try {
+    const from = (address: string) => open(proxied, { headers: { 'x-forwarded-for': address } });
+    await from('192.0.2.1');
+    await from('2001:db8:1:2::1');
+    await expect(from('192.0.2.1')).rejects.toThrow(/^429 /);
+    // Its neighbour in the same /64.
+    await expect(from('2001:db8:1:2::2')).rejects.toThrow(/^429 /);
+    await from('2001:db8:1:3::1');
+  } finally {
+    await proxied.stop();
+  }
+});
+
 test('behind TLS it is the same', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gtx-live-tls-'));
   const secure = await startTestCollector(postgres, {

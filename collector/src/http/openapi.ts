@@ -33,15 +33,20 @@ function parameters(route: Route): Json[] {
   return list;
 }
 
+const ETAG = { ETag: { description: 'Weak validator of this answer', schema: { type: 'string' } } };
+
 function responses(route: Route): Json {
   const result: Json = {};
   for (const [status, answer] of Object.entries(route.answers)) {
     const contentType = answer.contentType ?? 'application/json';
     result[status] = {
       description: answer.description,
+      ...(route.cached && { headers: ETAG }),
       content: { [contentType]: { schema: answer.schema ? jsonSchema(answer.schema, 'output') : {} } },
     };
   }
+  if (route.cached)
+    result[304] = { description: 'Not changed since the answer whose ETag If-None-Match names.' };
   for (const [status, codes] of errorsByStatus(route)) {
     if (result[status] !== undefined) continue;
     result[status] = {

@@ -174,7 +174,7 @@ async function assemble(
 
   const operatorWallets = config.operatorWallets?.split(',') ?? [];
   const sessions = new Sessions({
-    pool,
+    pool: asking,
     logger,
     now,
     metrics: loginMetrics(metrics.registry),
@@ -194,7 +194,7 @@ async function assemble(
   stops.push(() => priceGuides.stop());
   const guides = () => priceGuides.current();
   const live = new Live({
-    pool,
+    pool: asking,
     feed: changes,
     books,
     guides,

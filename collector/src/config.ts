@@ -51,7 +51,7 @@ export const SETTINGS = {
   httpDatabaseConnections: {
     env: 'GTX_HTTP_DATABASE_CONNECTIONS',
     schema: z.coerce.number().int().min(1).max(100).default(4),
-    doc: 'Most connections for what is asked over HTTP, beside those: questions, however many, hold up no reading.',
+    doc: 'Most connections for what is asked over HTTP and the WebSocket, beside those: questions, however many, hold up no reading.',
   },
   mqttUrl: {
     env: 'MQTT_URL',

@@ -30,8 +30,8 @@ export class Sites {
     if (!anywhere) names.unshift(host.includes(':') ? `[${host}]` : host);
     const listening = names.map((name) => new URL(`${scheme}://${name}:${port}`).origin);
     const published = publicUrl === undefined ? [] : [new URL(publicUrl).origin];
-    // Without TLS here and without a public URL, a page comes as it is served: in the clear.
-    const plain = !tls && publicUrl === undefined;
+    // Where nothing says that there is TLS, a page comes as it is served: in the clear.
+    const plain = !tls && !publicUrl?.startsWith('https:');
     const others = domains.flatMap((domain) => [
       new URL(`https://${domain}`).origin,
       ...(plain ? [new URL(`http://${domain}`).origin] : []),

@@ -103,28 +103,28 @@ export class MatchingChain {
     groups: readonly (readonly Order[])[],
     receives: 'wanted' | 'offered' = 'wanted',
   ): Promise<Map<string, OrderAccounts & { slot: number }>> {
-    const seen = new Map<string, OrderAccounts & { slot: number }>();
+    const batches: Order[][] = [];
     let batch: Order[] = [];
-    const flush = async () => {
-      if (batch.length === 0) return;
-      const asked = batch;
-      batch = [];
-      const { slot, accounts } = await this.read(asked.flatMap((order) => keysOf(order, market, receives)));
-      asked.forEach(({ address }, index) => {
-        const [order = null, escrow = null, receiver = null] = accounts.slice(PER_ORDER * index);
-        const before = seen.get(address);
-        if (before === undefined || before.slot <= slot) seen.set(address, { order, escrow, receiver, slot });
-      });
-    };
     for (const group of groups) {
-      const known = new Set(batch);
-      const fresh = group.filter((order) => !known.has(order));
+      const fresh = group.filter((order) => !batch.includes(order));
       if ((batch.length + fresh.length) * PER_ORDER > PER_REQUEST) {
-        await flush();
-        batch.push(...group);
+        batches.push(batch);
+        batch = [...group];
       } else batch.push(...fresh);
     }
-    await flush();
+    if (batch.length > 0) batches.push(batch);
+    const seen = new Map<string, OrderAccounts & { slot: number }>();
+    await Promise.all(
+      batches.map(async (asked) => {
+        const { slot, accounts } = await this.read(asked.flatMap((order) => keysOf(order, market, receives)));
+        asked.forEach(({ address }, index) => {
+          const [order = null, escrow = null, receiver = null] = accounts.slice(PER_ORDER * index);
+          const before = seen.get(address);
+          if (before === undefined || before.slot <= slot)
+            seen.set(address, { order, escrow, receiver, slot });
+        });
+      }),
+    );
     return seen;
   }
 

@@ -171,13 +171,12 @@ export class Matcher {
       observer.waiting('projection');
       return 'later';
     }
-    const terms = await chain.terms(info);
+    const [terms, refused] = await Promise.all([chain.terms(info), store.refused()]);
     await onHalted(info.address, terms?.wait);
     if (terms === undefined || terms.wait !== undefined) {
       observer.waiting(terms?.wait ?? 'NoMarket');
       return 'later';
     }
-    const refused = await store.refused();
     const pairs = await this.plan(info, terms, refused);
     if (pairs.length === 0) return 'idle';
     const tables = await this.options.tables(info.address, terms);

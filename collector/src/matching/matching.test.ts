@@ -115,10 +115,11 @@ describe('matching', () => {
       return rows.map(({ pairs }) => pairs);
     };
     await cross();
-    expect(await sizes()).toEqual([2, 2, 1]);
+    // They go at the same time, in whatever order.
+    expect((await sizes()).sort()).toEqual([1, 2, 2]);
     await world.growTables(collector.matching, [...sellers, ...buyers]);
     await cross();
-    expect(await sizes()).toEqual([2, 2, 1, 5]);
+    expect((await sizes()).slice(3)).toEqual([5]);
     expect(await world.sums()).toEqual(before);
   });
 

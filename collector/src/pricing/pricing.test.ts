@@ -55,7 +55,7 @@ afterEach(async () => {
 let orders = 0;
 async function order(
   at: number,
-  { side = 'sell', kwh = 10, price = 3, status = 'open', remaining = kwh, of = 'market' } = {},
+  { side = 'sell', kwh = 10, price = 3, status = 'open', remaining = 10, of = 'market' } = {},
 ): Promise<void> {
   orders += 1;
   const units = (amount: number) => (BigInt(Math.round(amount * 1000)) * (KWH / 1000n)).toString();

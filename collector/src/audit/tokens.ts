@@ -23,9 +23,17 @@ export interface HoldingFigures {
   readonly inWallets: string;
 }
 
+/** The mint at one moment: what there is, and what was ever minted. */
 interface SupplyNow {
   readonly supply: bigint;
   readonly minted: bigint;
+}
+
+/** What the supply can have been between two looks, whatever was minted and burned in whatever order. */
+export function possibleSupply(before: SupplyNow, after: SupplyNow): { least: bigint; most: bigint } {
+  const minted = after.minted - before.minted;
+  // Nothing minted yet and all burned; nothing burned yet and all minted.
+  return { least: after.supply - minted, most: before.supply + minted };
 }
 
 /**
@@ -57,10 +65,7 @@ export async function checkHoldings(
       await onHoldings(batch);
     });
     const after = await supplyNow(connection);
-    const minted = after.minted - before.minted;
-    // Nothing burned yet and all minted; nothing minted yet and all burned.
-    const most = before.supply + minted;
-    const least = after.supply - minted;
+    const { least, most } = possibleSupply(before, after);
     const fits = held >= least && held <= most;
     if (!fits && look < LOOKS) continue;
     if (!fits) {

@@ -140,6 +140,7 @@ async function main() {
     service(process.execPath, [checkout, 'localnet', '--port', '0', '--data-dir', data]),
     service(process.execPath, [checkout, 'postgres', '--data-dir', data]),
   ]);
+  run(process.execPath, [checkout, 'airdrop', '--rpc', chain.ready.rpc_url, '--data-dir', data]);
   run(process.execPath, [
     checkout,
     'chain',

@@ -38,6 +38,10 @@ export interface InitFlags {
   readonly collectorKey?: string | undefined;
   readonly broker?: string | undefined;
   readonly caFile?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly collectorCaFile?: string | undefined;
+  readonly httpAfterSeconds?: number | undefined;
+  readonly maxReadingsPerSecond?: number | undefined;
   readonly grid?: string | undefined;
   readonly production?: string | undefined;
   readonly consumption?: string | undefined;
@@ -52,6 +56,11 @@ export interface Answers {
   readonly collectorKey: string;
   readonly broker: string;
   readonly caFile: string | undefined;
+  /** Settings that are given by flags only, and left to their defaults otherwise. */
+  readonly passwordFile?: string | undefined;
+  readonly collectorCaFile?: string | undefined;
+  readonly httpAfterSeconds?: number | undefined;
+  readonly maxReadingsPerSecond?: number | undefined;
   readonly devices: readonly DeviceInput[];
 }
 
@@ -195,7 +204,9 @@ export async function collectAnswers(
       { missing },
     );
   }
-  return { meter, wallet, mode, ratedWatts, collectorUrl, collectorKey, broker, caFile, devices };
+  const { passwordFile, collectorCaFile, httpAfterSeconds, maxReadingsPerSecond } = flags;
+  const further = { passwordFile, collectorCaFile, httpAfterSeconds, maxReadingsPerSecond };
+  return { meter, wallet, mode, ratedWatts, collectorUrl, collectorKey, broker, caFile, devices, ...further };
 }
 
 /** The collector's own broker: on the same host, with TLS unless it is this machine. */
@@ -224,6 +235,12 @@ export function configText(answers: Answers, places: { dataDir: string; keyFile:
     `collector_key: ${value(answers.collectorKey)}`,
     '# Asked for the time, so that a gateway without a battery clock dates its readings right.',
     `collector_url: ${value(answers.collectorUrl)}`,
+    ...(answers.collectorCaFile === undefined
+      ? []
+      : [
+          '# Signs the certificate of collector_url.',
+          `collector_ca_file: ${value(resolve(answers.collectorCaFile))}`,
+        ]),
     '',
     'mqtt:',
     `  url: ${value(answers.broker)}`,
@@ -232,6 +249,13 @@ export function configText(answers: Answers, places: { dataDir: string; keyFile:
           '  # ca_file: collector-ca.pem   # where the broker’s certificate is not signed by a public authority',
         ]
       : [`  ca_file: ${value(resolve(answers.caFile))}`]),
+    ...(answers.passwordFile === undefined
+      ? []
+      : [
+          '  # For a broker that is not the collector’s own. Mode 0600.',
+          `  password_file: ${value(resolve(answers.passwordFile))}`,
+        ]),
+    ...deliveryLines(answers),
     '',
     '# For a further meter, copy the block below, with an id and a key file of its own.',
     'meters:',
@@ -252,6 +276,17 @@ export function configText(answers: Answers, places: { dataDir: string; keyFile:
     ]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function deliveryLines({ httpAfterSeconds, maxReadingsPerSecond }: Answers): string[] {
+  if (httpAfterSeconds === undefined && maxReadingsPerSecond === undefined) return [];
+  return [
+    '',
+    '# Readings go to collector_url when the broker has been away so long (0: never), and a backlog no faster than this.',
+    'delivery:',
+    ...(httpAfterSeconds === undefined ? [] : [`  http_after_seconds: ${httpAfterSeconds}`]),
+    ...(maxReadingsPerSecond === undefined ? [] : [`  max_readings_per_second: ${maxReadingsPerSecond}`]),
+  ];
 }
 
 export interface InitResult {

@@ -24,7 +24,12 @@ export const StatusBody = z.looseObject({
   version: z.string(),
   time_ms: z.number(),
   started_ms: z.number(),
-  broker: z.looseObject({ url: z.string(), connected: z.boolean() }),
+  broker: z.looseObject({
+    url: z.string(),
+    connected: z.boolean(),
+    // Gateways of before do not say it.
+    way: z.enum(['mqtt', 'http', 'none']).optional(),
+  }),
   clock: z.looseObject({
     trusted: z.boolean(),
     reason: z.string().optional(),

@@ -41,6 +41,23 @@ async function gtx(args: readonly string[]) {
 }
 
 describe('gtx agent init', () => {
+  it('writes how readings are delivered, where that is given', async () => {
+    const { code } = await gtx([
+      ...FLAGS,
+      ...['--ca-file', 'ca.pem', '--collector-ca-file', 'https-ca.pem', '--password-file', 'MTR-7.password'],
+      ...['--http-after-seconds', '0', '--max-readings-per-second', '5'],
+    ]);
+    expect(code).toBe(0);
+    expect(loadAgentConfig(join(folder, 'agent.yaml'), {})).toMatchObject({
+      mqtt: { ca_file: join(process.cwd(), 'ca.pem'), password_file: join(process.cwd(), 'MTR-7.password') },
+      collector_ca_file: join(process.cwd(), 'https-ca.pem'),
+      delivery: { http_after_seconds: 0, max_readings_per_second: 5 },
+    });
+    expect((await gtx([...FLAGS, '--force', '--http-after-seconds', 'soon'])).code).toBe(2);
+    expect((await gtx([...FLAGS, '--force'])).code).toBe(0);
+    expect(readFileSync(join(folder, 'agent.yaml'), 'utf8')).not.toContain('delivery');
+  });
+
   it('makes a key that nobody else can read, and a configuration that the gateway takes', async () => {
     const { code, out, err } = await gtx([...FLAGS, '--json']);
     expect(err).toBe('');

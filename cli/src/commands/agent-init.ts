@@ -15,6 +15,10 @@ interface InitOptions {
   readonly collectorKey?: string;
   readonly broker?: string;
   readonly caFile?: string;
+  readonly passwordFile?: string;
+  readonly collectorCaFile?: string;
+  readonly httpAfterSeconds?: number;
+  readonly maxReadingsPerSecond?: number;
   readonly grid?: string;
   readonly production?: string;
   readonly consumption?: string;
@@ -60,6 +64,26 @@ belong to the service’s user. Devices are named as gtx agent scan prints them.
           'the broker (default: the collector’s host, mqtts on port 8883; on this machine mqtt on 1883)',
         ),
         valueOption('--ca-file <file>', 'certificate authority of the broker’s certificate (PEM)'),
+        valueOption(
+          '--password-file <file>',
+          'password at a broker that is not the collector’s own (a file of gtx broker rules, mode 0600)',
+        ),
+        valueOption(
+          '--collector-ca-file <file>',
+          'certificate authority of the collector’s HTTPS certificate (default: that of the broker)',
+        ),
+        integerOption(
+          '--http-after-seconds <s>',
+          'deliver over HTTPS when the broker has been away so long; 0: never (default: 300)',
+          0,
+          86_400,
+        ),
+        integerOption(
+          '--max-readings-per-second <n>',
+          'most readings sent in a second, for a backlog (default: 20)',
+          1,
+          10_000,
+        ),
       ],
       examples: [
         { command: 'sudo gtx agent init', shows: 'Questions, then the public key and what to do with it.' },

@@ -18,6 +18,7 @@ describe('gtx agent status', () => {
     const { code, out } = await gateway.gtx('status');
     expect(code).toBe(1);
     expect(out).toContain('NOT CONNECTED');
+    expect(out).toMatch(/^ +delivery +none: readings wait in the store$/m);
     expect(out).toMatch(/^MTR-001: healthy.* W$/m);
     expect(out).toMatch(/grid +eastron-sdm630 at address 1: online/);
     expect(out).toMatch(/^ALERT BROKER_UNAVAILABLE/m);
@@ -28,6 +29,24 @@ describe('gtx agent status', () => {
       url: agent.url,
       meters: [{ id: 'MTR-001', public_key: gateway.publicKey }],
     });
+    // The same gateway while its readings take the other way, and one of before ways were told.
+    const { broker, ...rest } = json as { broker: object };
+    for (const [way, words] of [
+      ['mqtt', /^ +delivery +over MQTT$/m],
+      ['http', /^ +delivery +over HTTP, since the broker is away$/m],
+      [undefined, /^(?!.*\n +delivery )/s],
+    ] as const) {
+      const server = createServer((_, response) =>
+        response.end(JSON.stringify({ ...rest, broker: { ...broker, way } })),
+      );
+      const port = await freePort();
+      await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+      try {
+        expect((await gateway.gtx('status', '--url', `http://127.0.0.1:${port}`)).out).toMatch(words);
+      } finally {
+        server.close();
+      }
+    }
   });
 
   it('says that no gateway answers, or something that is none', async () => {

@@ -17,6 +17,13 @@ const configOption = () =>
     'the gateway’s configuration (default: agent.yaml in the data folder; for root /etc/gridtokenx/agent.yaml)',
   );
 
+/** How readings travel now, in words. */
+const WAYS = {
+  mqtt: 'over MQTT',
+  http: 'over HTTP, since the broker is away',
+  none: 'none: readings wait in the store',
+} as const;
+
 export function addAgentStatus(group: Command, environment: ProgramEnvironment): void {
   addCommand<StatusOptions>(
     group,
@@ -157,6 +164,7 @@ function statusText(status: StatusBody, url: string): string {
     table(
       [
         ['broker', `${broker.url} ${broker.connected ? 'connected' : 'NOT CONNECTED'}`],
+        ...(broker.way === undefined ? [] : [['delivery', WAYS[broker.way]] as [string, string]]),
         ['clock', clock.trusted ? 'trusted' : `NOT TRUSTED: ${clock.reason ?? ''}`],
         [
           'store',

@@ -143,7 +143,9 @@ export async function decideOnChain(
   progress(`Executed: ${signed.signature}. Waiting until the collector has seen it ...`);
   const deadline = Date.now() + patienceMs;
   let review = before;
-  while (review.status === 'open' && Date.now() < deadline) {
+  // Gone from the account, and by which decision is not known yet: the collector is about to read it.
+  const undecided = () => review.status === 'open' || review.status === 'dismissed';
+  while (undecided() && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 300));
     review = await api.get(path, {}, ReviewWithHistory);
   }

@@ -51,7 +51,7 @@ BEGIN
 END $$;
 CREATE TRIGGER review_opened AFTER INSERT ON reviews FOR EACH ROW EXECUTE FUNCTION record_review_change();
 CREATE TRIGGER review_ended AFTER UPDATE OF status ON reviews FOR EACH ROW
-  WHEN (OLD.status = 'open' AND NEW.status <> 'open') EXECUTE FUNCTION record_review_change();
+  WHEN (OLD.status <> NEW.status AND NEW.status <> 'open') EXECUTE FUNCTION record_review_change();
 
 -- Reviews from before have the history that their own columns tell.
 INSERT INTO review_actions (review_id, action, actor, reason, at)

@@ -205,7 +205,11 @@ describe('gtx review', () => {
         reason: 'more panels',
         details: { decision: 'release', wallet: world.registrar.publicKey.toBase58(), amount_kwh: '3.9' },
       },
-      { action: 'released', actor: 'chain' },
+      {
+        action: 'released',
+        actor: 'chain',
+        reason: `decided by ${world.registrar.publicKey.toBase58()} in ${done.value.signature}`,
+      },
     ]);
     await until('it is minted', async () => (await minted(home)) === 5_100_000_000n);
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from '@gridtokenx/chain';
+import { nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import { notifyChange } from '../feed/change.js';
+import { openReview } from '../review/queue.js';
 import { importReading } from '../store/readings.js';
 import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
 import { writeBalances } from './balances.js';
@@ -588,13 +590,18 @@ async function syncHolds(
     [meter.meterId, sequences],
   );
   for (const { sequence, amount } of holds) {
-    await client.query(
-      `INSERT INTO reviews (kind, meter_id, sequence, amount_nkwh, reason)
-       SELECT 'energy_held', meter_id, $2, $3, 'more than the rated power allows: held back on the chain'
-       FROM meters WHERE meter_id = $1
-       ON CONFLICT (kind, meter_id, sequence) WHERE status = 'open' DO UPDATE SET amount_nkwh = excluded.amount_nkwh`,
+    const { rowCount } = await client.query(
+      `SELECT FROM reviews WHERE kind = 'energy_held' AND meter_id = $1 AND sequence = $2 AND amount_nkwh = $3
+         AND status = 'open'`,
       [meter.meterId, sequence.toString(), amount.toString()],
     );
+    if (rowCount !== 0) continue;
+    await openReview(client, {
+      kind: 'energy_held',
+      subject: { meterId: meter.meterId, sequence },
+      amountNkwh: amount,
+      reason: `reading ${sequence} of ${meter.meterId} claims more than its rated power allows: ${nkwhToKwh(amount)} kWh are held back on the chain`,
+    });
   }
 }
 

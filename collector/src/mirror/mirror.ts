@@ -557,13 +557,8 @@ export class ChainMirror implements ChainMirrorPort {
       });
     }
     for (const { meterId, sequence, amountNkwh } of findings.held) {
-      await alerts.raise({
-        kind: 'energy_held',
-        key: `${meterId}/${sequence}`,
-        severity: 'warning',
-        message: `reading ${sequence} of ${meterId} claims more than its rated power allows: ${amountNkwh} nkWh are held back`,
-        details: { meter_id: meterId, sequence, amount_nkwh: amountNkwh },
-      });
+      // Review and alert are opened with the account: what has been decided meanwhile is over already.
+      logger.warn({ meterId, sequence, amountNkwh }, 'the chain holds energy back');
     }
     for (const transaction of transactions) {
       if (!transaction.recovery || !findings.applied.includes(transaction.signature)) continue;

@@ -90,13 +90,21 @@ export async function writeSnapshot(
 ): Promise<void> {
   const { slot, meters, users } = snapshot;
   const wallets = [...users].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [wallet, user] of wallets) {
+  if (wallets.length > 0) {
     await client.query(
-      `INSERT INTO users (wallet_address, verified, registered_at, slot) VALUES ($1, $2, to_timestamp($3), $4)
+      `INSERT INTO users (wallet_address, verified, registered_at, slot)
+       SELECT wallet, verified, to_timestamp(registered), $4
+       FROM unnest($1::text[], $2::boolean[], $3::bigint[]) AS u (wallet, verified, registered)
        ON CONFLICT (wallet_address) DO UPDATE SET verified = excluded.verified,
          registered_at = excluded.registered_at, slot = excluded.slot, updated_at = now()
        WHERE users.slot <= excluded.slot OR $5`,
-      [wallet, isSet(user.verified), Number(user.registeredAt), slot, force],
+      [
+        wallets.map(([wallet]) => wallet),
+        wallets.map(([, user]) => isSet(user.verified)),
+        wallets.map(([, user]) => user.registeredAt.toString()),
+        slot,
+        force,
+      ],
     );
   }
   // One order for everybody who locks several meters: ingestion does the same.

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { ENERGY_TOKEN_PROGRAM_ID, REGISTRY_PROGRAM_ID } from '@gridtokenx/chain';
 import { nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import { notifyChange } from '../feed/change.js';
@@ -109,8 +108,11 @@ export async function applyTransactions(
     client,
     news.filter((transaction) => !concernsMeters(transaction)),
   );
+  const settlements = await settledBy(client, [...claimed]);
   for (const transaction of news) {
     applied.push(transaction.signature);
+    for (const { event } of transaction.events) if (event.name === 'PausedSet') paused = event.data.paused;
+    if (settlements.has(transaction.signature)) await confirmSettlement(client, transaction);
     if (!concernsMeters(transaction)) continue;
     await insertEvents(client, [transaction]);
     const minted = new Map<string, bigint>();
@@ -142,9 +144,6 @@ export async function applyTransactions(
             sequence: event.data.sequence,
             amountNkwh: event.data.amount,
           });
-          break;
-        case 'PausedSet':
-          paused = event.data.paused;
           break;
         default:
           break;
@@ -189,7 +188,6 @@ export async function applyTransactions(
         [transaction.signature, address, amount.toString()],
       );
     }
-    await confirmSettlement(client, transaction);
   }
   await insertFacts(client, rowsOf(news));
   await project(client, subjects);
@@ -259,16 +257,30 @@ function inOrder(transactions: readonly LandedTransaction[]): LandedTransaction[
   return [...bySignature.values()].sort((a, b) => a.slot - b.slot || (a.txIndex ?? 0) - (b.txIndex ?? 0));
 }
 
-/** Whether a transaction has to do with meters, readings or settlements. */
+/** Events after which something is to be worked out of a meter's readings, one transaction after the other. */
+const METER_EVENTS: ReadonlySet<string> = new Set([
+  'MeterRegistered',
+  'MeterKeyRotated',
+  'MeterReadingSubmitted',
+  'MeterTransferred',
+  'ProductionMinted',
+  'MintDeferred',
+  'EnergyHeld',
+  'HeldReleased',
+  'HeldWrittenOff',
+]);
+
 function concernsMeters({ events, accepted, recovery }: LandedTransaction): boolean {
-  return (
-    accepted.length > 0 ||
-    recovery !== undefined ||
-    events.some(
-      ({ programId }) =>
-        programId === REGISTRY_PROGRAM_ID.toBase58() || programId === ENERGY_TOKEN_PROGRAM_ID.toBase58(),
-    )
+  return accepted.length > 0 || recovery !== undefined || events.some(({ name }) => METER_EVENTS.has(name));
+}
+
+/** Those of these transactions that settlements sent. */
+async function settledBy(client: pg.ClientBase, signatures: readonly string[]): Promise<Set<string>> {
+  const { rows } = await client.query<{ signature: string }>(
+    'SELECT signature FROM settlements WHERE signature = ANY($1::text[])',
+    [signatures],
   );
+  return new Set(rows.map(({ signature }) => signature));
 }
 
 /** Something changed for these meters or their owners: whoever waits for it is tried again now. */

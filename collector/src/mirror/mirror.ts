@@ -76,6 +76,8 @@ export class ChainMirror implements ChainMirrorPort {
   private stopping = false;
   private wakeUp: (() => void) | undefined;
   private news = false;
+  /** Programs of which something was heard since the last look; undefined: it may be any. */
+  private newsOf: Set<string> | undefined;
   private bound = false;
   private deepLookAt = 0;
   private readonly appliedListeners = new Set<() => void>();
@@ -108,7 +110,7 @@ export class ChainMirror implements ChainMirrorPort {
       this.subscription = new LogsSubscription({
         url: wsUrl ?? webSocketUrl(this.deps.connection.rpcEndpoint),
         mentions: MIRRORED_PROGRAMS.map((program) => program.toBase58()),
-        onNews: () => this.nudge(),
+        onNews: (program) => this.nudge(program),
         logger: this.deps.logger,
       });
       this.subscription.start();
@@ -150,9 +152,10 @@ export class ChainMirror implements ChainMirrorPort {
 
   /**
    * Lists and applies everything that is new, then returns.
+   * @param only looks at the history of these programs alone, unless it is time to look at all
    * @throws GtxError CHAIN_UNAVAILABLE, or the database's error.
    */
-  async catchUp(): Promise<void> {
+  async catchUp(only?: ReadonlySet<string>): Promise<void> {
     if (!this.bound) await this.bind();
     const { connection, now } = this.deps;
     const deep = now() >= this.deepLookAt;
@@ -163,7 +166,8 @@ export class ChainMirror implements ChainMirrorPort {
     } catch (error) {
       throw toChainError(error);
     }
-    for (const program of MIRRORED_PROGRAMS) await this.list(program, deep);
+    const programs = MIRRORED_PROGRAMS.filter((each) => deep || !only || only.has(each.toBase58()));
+    await Promise.all(programs.map((program) => this.list(program, deep)));
     const left = await this.drain();
     await this.refreshStale();
     if (deep) {
@@ -171,7 +175,8 @@ export class ChainMirror implements ChainMirrorPort {
       this.deepLookAt = now() + DEEP_LOOK_MS;
     }
     // What was looked for and not found yet is no part of what everybody else can see.
-    if (left.untried === 0) this.metrics.caughtUp(slot, now());
+    if (left.untried === 0 && programs.length === MIRRORED_PROGRAMS.length)
+      this.metrics.caughtUp(slot, now());
     this.metrics.queued(left.all);
   }
 
@@ -314,7 +319,10 @@ export class ChainMirror implements ChainMirrorPort {
     this.bound = true;
   }
 
-  private nudge(): void {
+  private nudge(program?: string): void {
+    if (program === undefined) this.newsOf = undefined;
+    else if (!this.news) this.newsOf = new Set([program]);
+    else this.newsOf?.add(program);
     this.news = true;
     this.wakeUp?.();
   }
@@ -324,9 +332,12 @@ export class ChainMirror implements ChainMirrorPort {
     const pollMs = (config.pollSeconds ?? 2) * 1000;
     let failures = 0;
     while (!this.stopping) {
+      // Without news it is the time to look everywhere.
+      const only = this.news && failures === 0 ? this.newsOf : undefined;
       this.news = false;
+      this.newsOf = undefined;
       try {
-        await this.catchUp();
+        await this.catchUp(only);
         if (failures > 0) {
           logger.info({ failures }, 'the mirror follows the chain again');
           await alerts.resolve('chain_unavailable', 'mirror');

@@ -6,8 +6,11 @@ export interface LogsSubscriptionOptions {
   readonly url: string;
   /** Accounts (programs) whose transactions are of interest, base58. */
   readonly mentions: readonly string[];
-  /** Called for every notification, and once after each (re)connection: something may have been missed. */
-  readonly onNews: () => void;
+  /**
+   * Called for every notification with the account that it mentions; without one after each (re)connection, when
+   * something may have been missed.
+   */
+  readonly onNews: (mention?: string) => void;
   readonly logger: Logger;
 }
 
@@ -43,6 +46,8 @@ export class LogsSubscription {
     const socket = new WebSocket(url, { handshakeTimeout: 10_000 });
     this.socket = socket;
     let alive = true;
+    /** Accounts by the number of their subscription. */
+    const subscribed = new Map<unknown, string>();
     const pinger = setInterval(() => {
       if (!alive) return socket.terminate();
       alive = false;
@@ -64,8 +69,15 @@ export class LogsSubscription {
         );
       });
     });
-    socket.on('message', () => {
+    socket.on('message', (data) => {
       alive = true;
+      const message = messageOf(String(data));
+      if (message?.method === 'logsNotification') {
+        onNews(subscribed.get(message.params?.subscription));
+        return;
+      }
+      const mention = typeof message?.id === 'number' ? mentions[message.id - 1] : undefined;
+      if (mention !== undefined) subscribed.set(message?.result, mention);
       // A subscription's confirmation counts as news too: what happened before it is to be looked for.
       onNews();
     });
@@ -78,6 +90,23 @@ export class LogsSubscription {
       this.timer = setTimeout(() => this.connect(), this.retryMs);
       this.retryMs = Math.min(this.retryMs * 2, LONGEST_RETRY_MS);
     });
+  }
+}
+
+interface Message {
+  readonly id?: unknown;
+  readonly result?: unknown;
+  readonly method?: unknown;
+  readonly params?: { readonly subscription?: unknown };
+}
+
+/** Whatever a node says is a reason to look; what cannot be read is one to look everywhere. */
+function messageOf(text: string): Message | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? parsed : undefined;
+  } catch {
+    return undefined;
   }
 }
 

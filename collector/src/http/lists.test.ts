@@ -8,6 +8,8 @@ import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/p
 import { encodeCursor } from './cursor.js';
 import * as lists from './market-queries.js';
 import * as schemas from './market-schemas.js';
+import { assertReadable, metersPage, readingsCsv, readingsPage } from './queries.js';
+import { MeterState, StoredReading } from './schemas.js';
 
 /* Every list against tables with thousands of rows: pages that fit together, answers of the promised shape, and plans that
  * read no table from end to end. */
@@ -74,6 +76,15 @@ beforeAll(async () => {
     `INSERT INTO settlement_items SELECT s.id, m.meter_id, 'submit', 0, 1, 1000000000, 1000000000, false
      FROM settlements s CROSS JOIN LATERAL (SELECT 'MTR-' || lpad((1 + (s.id * 2 + k) % ${ROWS})::text, 5, '0') AS meter_id
        FROM generate_series(0, 1) AS k) AS m`,
+    'SELECT ensure_reading_partition(to_timestamp(1700000000)), ensure_reading_partition(to_timestamp(1702800000))',
+    // 1,500 of one meter, over a month's end, and 15 of each of 700 others.
+    `INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start, interval_end, produced_total,
+       consumed_total, surplus_total, amount_nkwh, reading_timestamp, message, meter_signature, public_key)
+     SELECT gen_random_uuid(), u.id, m.meter_id, m.wallet_address, n, 0, at - 1800, at, n, n, n, n, to_timestamp(at),
+       decode(repeat('00', 48), 'hex'), 's', 'k'
+     FROM generate_series(1, 1500) AS n CROSS JOIN meters m JOIN users u ON u.id = m.user_id
+     CROSS JOIN LATERAL (SELECT 1700000000 + 1800 * n AS at) AS t
+     WHERE m.meter_id = '${METER}' OR (n % 100 = 0 AND m.meter_id BETWEEN 'MTR-00100' AND 'MTR-00799')`,
     'VACUUM ANALYZE',
   ]) {
     await pool.query(statement);
@@ -96,6 +107,7 @@ function watched(): { pool: pg.Pool; plans: string[] } {
 }
 
 type Lister = (pool: pg.Pool, cursor: string | undefined) => Promise<lists.Page<unknown>>;
+const READINGS = { meterId: METER, wallet: WALLET, from: undefined, to: undefined };
 const LISTS: [name: string, schema: z.ZodType, least: number, list: Lister][] = [
   ['orders', schemas.OrderItem, ROWS, (db, cursor) => lists.ordersPage(db, { limit: 500, cursor }, NOW)],
   [
@@ -179,6 +191,9 @@ const LISTS: [name: string, schema: z.ZodType, least: number, list: Lister][] = 
     (db, cursor) => lists.certificatesPage(db, { meter_id: METER, limit: 50, cursor }),
   ],
   ['proposals', schemas.ProposalItem, ROWS, (db, cursor) => lists.proposalsPage(db, { limit: 500, cursor })],
+  ['meters', MeterState, ROWS, (db, cursor) => metersPage(db, undefined, { limit: 500, cursor })],
+  ['meters of a wallet', MeterState, 6, (db, cursor) => metersPage(db, WALLET, { limit: 4, cursor })],
+  ['readings', StoredReading, 1_500, (db, cursor) => readingsPage(db, READINGS, 400, cursor)],
   ['votes', schemas.VoteItem, 300, (db, cursor) => lists.votesPage(db, PROPOSAL, { limit: 70, cursor })],
   ['events', schemas.EventItem, 2 * ROWS, (db, cursor) => lists.eventsPage(db, { limit: 500, cursor })],
   [
@@ -221,15 +236,20 @@ describe.each(LISTS)('%s', (_name, schema, least, list) => {
       return item;
     }
   });
+});
 
-  test.each([
-    '"; DROP TABLE orders; --',
-    encodeCursor([]),
-    encodeCursor(['1', '2', '3', '4', '5']),
-    encodeCursor(["1'; SELECT 1; --", 'x y', '9'.repeat(30)]),
-    Buffer.from('[{"toString":1}]').toString('base64url'),
-    Buffer.from('{"__proto__":[]}').toString('base64url'),
-  ])('a cursor of another kind is refused: %s', async (cursor) => {
+// Readings' cursors are sequences, which the route's schema judges.
+describe.each(LISTS.filter(([name]) => name !== 'readings'))('%s', (_name, _schema, _least, list) => {
+  test
+    .skipIf(name === 'readings')
+    .each([
+      '"; DROP TABLE orders; --',
+      encodeCursor([]),
+      encodeCursor(['1', '2', '3', '4', '5']),
+      encodeCursor(["1'; SELECT 1; --", 'x y', '9'.repeat(30)]),
+      Buffer.from('[{"toString":1}]').toString('base64url'),
+      Buffer.from('{"__proto__":[]}').toString('base64url'),
+    ])('a cursor of another kind is refused: %s', async (cursor) => {
     const error = await list(pool, cursor).then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -239,10 +259,37 @@ describe.each(LISTS)('%s', (_name, schema, least, list) => {
   });
 });
 
+test('a table of readings is read a thousand lines at a time, and every line is there once', async () => {
+  const { pool: db, plans } = watched();
+  const parts: string[] = [];
+  for await (const part of readingsCsv(db, READINGS)) parts.push(part);
+  const lines = parts.join('').split('\r\n');
+  expect(lines.pop()).toBe('');
+  expect(lines).toHaveLength(1_501);
+  expect(lines.slice(1).map((line) => line.split(',')[2])).toEqual(
+    Array.from({ length: 1_500 }, (_, index) => String(index + 1)),
+  );
+  expect(plans).toHaveLength(2);
+  for (const plan of plans) expect(plan).not.toMatch(/Seq Scan/);
+  const [from, to] = [1_700_000_000 + 1_800 * 100, 1_700_000_000 + 1_800 * 103];
+  const some: string[] = [];
+  for await (const part of readingsCsv(db, { ...READINGS, from, to })) some.push(part);
+  expect(
+    some
+      .join('')
+      .split('\r\n')
+      .slice(1, -1)
+      .map((line) => line.split(',')[2]),
+  ).toEqual(['100', '101', '102']);
+});
+
 test('single rows and figures are found by an index too', async () => {
   const { pool: db, plans } = watched();
   await lists.orderOf(db, `Q${'z'.repeat(40)}15`, NOW);
   const { balances } = await lists.balancesOf(db, WALLET);
+  // Whose it is not is looked for among what the asker measured.
+  const strangers = { ...READINGS, meterId: 'MTR-00008' };
+  await expect(assertReadable(db, strangers)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   await lists.eventsPage(db, { signature: SIGNATURE, limit: 5, cursor: undefined });
   expect(balances).toHaveLength(2);
   // Open orders of this wallet: those with n = 7, 107, 207... all buy orders, in a market whose GRX this is.

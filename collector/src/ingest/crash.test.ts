@@ -96,7 +96,7 @@ async function expectWhole(pool: pg.Pool, fleetReadings: Submission[][]): Promis
   expect(keys.rows.map((row) => row.name).sort()).toEqual(wanted);
   const meters = await pool.query<{ meter_id: string; sum: string; through: string; last: string }>(
     `SELECT m.meter_id, m.through, m.last_surplus_total AS last,
-       (SELECT sum(amount_nkwh) FROM meter_readings r WHERE r.meter_id = m.meter_id AND status <> 'covered') AS sum
+       (SELECT sum(amount_nkwh) FROM meter_readings r WHERE r.meter_id = m.meter_id) AS sum
      FROM meters m`,
   );
   for (const row of meters.rows) {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -160,4 +161,46 @@ test('a meter whose id reads NULL is a meter', async () => {
   registry.register(meter);
   await registry.meter('NULL');
   expect(await store(meter.next())).toMatchObject([{ kind: 'store' }]);
+});
+
+test('whatever the order in which readings arrive, each has the surplus since the one before, and all together the register', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 8 }),
+      fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 8, maxLength: 8 }),
+      fc.constantFrom(undefined, 0, 3, 7),
+      async (order, sizes, onChain) => {
+        const meter = await newMeter();
+        const bodies = Array.from({ length: 8 }, (_, index) => meter.next(String(index + 2), '1'));
+        const left = [...order];
+        for (const size of sizes) {
+          const batch = left.splice(0, size);
+          const imported = batch.filter((index) => index === onChain);
+          const sent = batch.filter((index) => index !== onChain);
+          if (sent.length > 0) await store(...sent.map((index) => bodies[index] as never));
+          for (const index of imported) {
+            const body = bodies[index] as ReturnType<TestMeter['next']>;
+            // What its mirror knows: the rise since the newest one below it.
+            const { rows } = await pool.query<{ total: string }>(
+              `SELECT coalesce(max(surplus_total), 0) AS total FROM meter_readings WHERE meter_id = $1 AND sequence < $2`,
+              [meter.meterId, index + 1],
+            );
+            const total = toSubmission(body).reading.surplusTotal;
+            await importFromChain(body, total - BigInt(rows[0]?.total ?? 0));
+          }
+        }
+        const { rows } = await pool.query<{ amount_nkwh: string; surplus_total: string }>(
+          'SELECT amount_nkwh, surplus_total FROM meter_readings WHERE meter_id = $1 ORDER BY sequence',
+          [meter.meterId],
+        );
+        let before = 0n;
+        for (const { amount_nkwh, surplus_total } of rows) {
+          expect(BigInt(amount_nkwh)).toBe(BigInt(surplus_total) - before);
+          before = BigInt(surplus_total);
+        }
+        expect(rows).toHaveLength(8);
+      },
+    ),
+    { numRuns: 40 },
+  );
 });

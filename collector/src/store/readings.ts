@@ -176,6 +176,8 @@ async function storeInTransaction(
   }
 
   if (rows.length > 0) await insertReadings(client, rows);
+  const late = rows.filter(({ status }) => status === 'covered').map(({ item }) => item.submission);
+  await shareWithFollowers(client, late);
   if (refused.length > 0) await insertRefused(client, refused);
   const progress = await advance(client, meters, nowSeconds, items);
   await updateMeters(client, meters);
@@ -408,6 +410,34 @@ async function insertReadings(client: pg.ClientBase, rows: readonly NewRow[]): P
   }
 }
 
+/**
+ * A reading that arrives after a later one takes its part of the surplus out of the next one's, which had it until then:
+ * each has what it added to the one before, and together they are the register.
+ */
+async function shareWithFollowers(
+  client: pg.ClientBase,
+  late: readonly Pick<Submission, 'meterId' | 'reading'>[],
+): Promise<void> {
+  if (late.length === 0) return;
+  await client.query(
+    `WITH shared AS (
+       UPDATE meter_readings r SET amount_nkwh = r.surplus_total - n.surplus_total
+       FROM unnest($1::text[], $2::numeric[], $3::numeric[]) AS n (meter_id, sequence, surplus_total)
+       CROSS JOIN LATERAL (
+         SELECT reading_id, reading_timestamp FROM reading_keys k
+         WHERE k.meter_id = n.meter_id AND k.sequence > n.sequence ORDER BY k.sequence LIMIT 1) AS next
+       WHERE r.id = next.reading_id AND r.reading_timestamp = next.reading_timestamp
+       RETURNING r.meter_id, r.sequence, r.amount_nkwh)
+     UPDATE reviews v SET amount_nkwh = s.amount_nkwh FROM shared s
+     WHERE v.kind = 'held_amount' AND v.status = 'open' AND v.meter_id = s.meter_id AND v.sequence = s.sequence`,
+    [
+      textArray(late.map(({ meterId }) => meterId)),
+      numberArray(late.map(({ reading }) => reading.sequence)),
+      numberArray(late.map(({ reading }) => reading.surplusTotal)),
+    ],
+  );
+}
+
 async function insertRefused(client: pg.ClientBase, refused: readonly RefusedRow[]): Promise<void> {
   const of = <T>(pick: (submission: Submission) => T) => refused.map((row) => pick(row.submission));
   await client.query(
@@ -580,6 +610,7 @@ export async function importReading(client: pg.ClientBase, imported: ImportedRea
       submission.publicKey,
     ],
   );
+  if (reading.sequence < meter.last.sequence) await shareWithFollowers(client, [submission]);
   if (reading.sequence > meter.last.sequence) {
     meter.last = {
       sequence: reading.sequence,

@@ -110,6 +110,8 @@ export class DeviceReader {
   /** False while a SunSpec profile has no addresses yet. */
   private bound: boolean;
   private notBeforeMs = 0;
+  /** Failures in a row in which nothing of it was heard. */
+  private silences = 0;
   private serialNumber: string | undefined;
   private identityDueMs = 0;
   private assumptionsHold = false;
@@ -202,6 +204,7 @@ export class DeviceReader {
       this.counters.samples++;
       this.health.online = true;
       this.health.failures = 0;
+      this.silences = 0;
       this.health.lastSuccessMs = this.now();
       delete this.health.lastError;
       delete this.health.lastMessage;
@@ -403,8 +406,11 @@ export class DeviceReader {
     delete this.health.whatToDo;
     delete this.health.needsPerson;
     const at = this.monotonic();
+    // What is heard is there: silence counts anew from then on, and a bad line alone makes no long wait.
+    if (error.damaged) this.silences = 0;
+    const count = error.damaged ? this.health.failures : this.silences++;
     const waits = BACKOFF_MS.filter((ms) => !error.damaged || ms <= LONGEST_DAMAGED_WAIT_MS);
-    const step = waits[Math.min(this.health.failures, waits.length - 1)] as number;
+    const step = waits[Math.min(count, waits.length - 1)] as number;
     let message = error.message;
     if (error.exceptionCode !== undefined) {
       const { name, kind, whatToDo } = exceptionMeaning(error.exceptionCode);

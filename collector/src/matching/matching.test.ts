@@ -1,7 +1,9 @@
 import { instructions } from '@gridtokenx/chain';
 import { createCloseAccountInstruction, createSetAuthorityInstruction } from '@solana/spl-token';
 import type { Keypair } from '@solana/web3.js';
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { planPairs } from '../market/index.js';
 import { Reviews } from '../review/reviews.js';
 import { matchEffects } from './store.js';
 import { FEE_BPS, MarketWorld, type TestOrder, units } from './testing/market-world.js';
@@ -280,6 +282,49 @@ describe('matching', () => {
     await reviews.retry(rows[0].id, { by: 'operator', reason: 'the node was wrong' });
     await matchAll(collector);
     expect(await remaining(sell)).toBeUndefined();
+  });
+
+  it('trades a random book as planned from what rested, and conserves both tokens', async () => {
+    const seed = Number(process.env.GTX_TEST_SEED ?? Date.now() % 2 ** 31);
+    console.log(`GTX_TEST_SEED=${seed}`);
+    const [orders] = fc.sample(
+      fc.array(
+        fc.record({
+          owner: fc.nat(4),
+          side: fc.constantFrom('sell' as const, 'buy' as const),
+          tenths: fc.integer({ min: 1, max: 12 }),
+          price: fc.integer({ min: 2_990, max: 3_010 }),
+        }),
+        { minLength: 20, maxLength: 26 },
+      ),
+      { seed, numRuns: 1 },
+    );
+    const traders = await Promise.all(Array.from({ length: 5 }, () => world.trader({ grid: 10, grx: 60 })));
+    const before = await world.sums();
+    const placed = new Map<string, TestOrder>();
+    for (const { owner, side, tenths, price } of orders ?? []) {
+      const order = await world.order(traders[owner] as Keypair, side, tenths / 10, price / 1000);
+      placed.set(order.address.toBase58(), order);
+    }
+    const collector = await world.collector();
+    // The core's plan of the whole book is what has to come about.
+    const expected = new Map([...placed.keys()].map((address) => [address, 0n]));
+    const book = collector.books.book(world.market);
+    for (const { address, remaining: rest } of book.all()) expected.set(address, rest);
+    const plan = planPairs(book, { feeBps: FEE_BPS });
+    for (const { sell, buy, sellRemaining, buyRemaining } of plan) {
+      expected.set(sell.address, sellRemaining);
+      expected.set(buy.address, buyRemaining);
+    }
+    const planned = plan.map(({ fill }) => Number(fill.price));
+    await matchAll(collector);
+    const found = await trades();
+    expect(found.every(({ state, skipped }) => state === 'confirmed' && skipped === null)).toBe(true);
+    expect(found.map(({ price }) => Math.round(price * 1e9)).sort()).toEqual(planned.sort());
+    for (const [address, order] of placed) {
+      expect((await remaining(order)) ?? 0n, address).toBe(expected.get(address));
+    }
+    expect(await world.sums()).toEqual(before);
   });
 
   it('does nothing while another collector matches, and takes over when that one is gone', async () => {

@@ -11,7 +11,9 @@ import {
   fetchAllOrders,
   fetchMarketFeed,
   fetchTokenAmounts,
+  governanceAddress,
   gridTokenAccount,
+  instructions,
   type MarketCheck,
   type MarketPlan,
   marketAddress,
@@ -842,6 +844,42 @@ export async function openMarket(
           `  note: ${setting} is ${actual} on the chain, not ${wanted}; it stays so`,
       ),
       ...(result.signature === undefined ? [] : [transaction(result.signature)]),
+    ].join('\n'),
+  };
+}
+
+/** Names the market's next admin, who has to accept: governance does it by a proposal. */
+export async function handOverMarket(
+  targets: Targets,
+  options: { market: string | undefined; to: string; adminKey: string | undefined },
+): Promise<Result> {
+  const connection = connectTo(targets);
+  const market = await findMarket(connection, targets.layout, options.market);
+  const admin = loadKey(targets.layout, 'upgradeAuthority', options.adminKey);
+  const newAdmin = options.to === 'governance' ? governanceAddress() : parsePublicKey(options.to);
+  if (!market.account.admin.equals(admin.publicKey))
+    throw new GtxError(
+      'FORBIDDEN',
+      `only the market’s admin (${market.account.admin.toBase58()}) can do this`,
+    );
+  let signature: string | undefined;
+  if (!market.account.pendingAdmin.equals(newAdmin))
+    ({ signature } = await sendAndConfirm(connection, {
+      payer: admin,
+      instructions: [
+        instructions.proposeMarketAdmin({ admin: admin.publicKey, market: market.address, newAdmin }),
+      ],
+    }));
+  return {
+    json: {
+      changed: signature !== undefined,
+      market: market.address.toBase58(),
+      pending_admin: newAdmin.toBase58(),
+      ...(signature === undefined ? {} : { signature }),
+    },
+    text: [
+      `${newAdmin.toBase58()} becomes the market’s admin once it accepts${options.to === 'governance' ? ': by a proposal with {"do":"accept-market-admin"}' : ''}.`,
+      ...(signature === undefined ? [] : [transaction(signature)]),
     ].join('\n'),
   };
 }

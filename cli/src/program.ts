@@ -7,6 +7,7 @@ import { addBrokerCommands } from './commands/broker.js';
 import { addCertificateCommands } from './commands/certificates.js';
 import { addChainCommands } from './commands/chain.js';
 import { addCollector } from './commands/collector.js';
+import { addGovernanceCommands } from './commands/governance.js';
 import { addKeygen } from './commands/keygen.js';
 import { addLocalnet } from './commands/localnet.js';
 import { addMarketCommands } from './commands/market.js';
@@ -52,6 +53,7 @@ export function buildProgram(environment: ProgramEnvironment = processEnvironmen
     addChainCommands,
     addMarketCommands,
     addOracleCommands,
+    addGovernanceCommands,
     addCertificateCommands,
     addReviewCommands,
     addPostgres,

@@ -426,6 +426,27 @@ const showMarket: CommandDefinition<{ rpc?: string; market?: string }> = {
     run(context, flags, (actions, targets) => actions.showMarket(targets, { market })),
 };
 
+const handOver: CommandDefinition<{ rpc?: string; market?: string; to: string; adminKey?: string }> = {
+  name: 'hand-over',
+  summary: 'Name the market’s next admin, who has to accept.',
+  description:
+    'With --to governance, proposals decide on fee, band, treasury and pause from then on: the first one accepts ({"do":"accept-market-admin"}). Until then nothing changes.',
+  options: [
+    valueOption(
+      '--to <pubkey>',
+      'who; governance for the governance program’s address',
+    ).makeOptionMandatory(),
+    valueOption('--admin-key <file>', 'the admin’s key (default: the data folder’s upgrade authority)'),
+    marketOption(),
+    rpc(),
+  ],
+  examples: [
+    { command: 'gtx market hand-over --to governance', shows: 'Who becomes the admin once it accepts.' },
+  ],
+  action: ({ market, to, adminKey, ...flags }, context) =>
+    run(context, flags, (actions, targets) => actions.handOverMarket(targets, { market, to, adminKey })),
+};
+
 export function addMarketCommands(program: Command, environment: ProgramEnvironment): void {
   addCommand(program, createOrder, environment);
   addCommand(program, matchOrder, environment);
@@ -440,4 +461,5 @@ export function addMarketCommands(program: Command, environment: ProgramEnvironm
   const market = addGroup(program, 'market', 'The market of GRID against GRX.');
   addCommand(market, createMarket, environment);
   addCommand(market, showMarket, environment);
+  addCommand(market, handOver, environment);
 }

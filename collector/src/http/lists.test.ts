@@ -240,16 +240,14 @@ describe.each(LISTS)('%s', (_name, schema, least, list) => {
 
 // Readings' cursors are sequences, which the route's schema judges.
 describe.each(LISTS.filter(([name]) => name !== 'readings'))('%s', (_name, _schema, _least, list) => {
-  test
-    .skipIf(name === 'readings')
-    .each([
-      '"; DROP TABLE orders; --',
-      encodeCursor([]),
-      encodeCursor(['1', '2', '3', '4', '5']),
-      encodeCursor(["1'; SELECT 1; --", 'x y', '9'.repeat(30)]),
-      Buffer.from('[{"toString":1}]').toString('base64url'),
-      Buffer.from('{"__proto__":[]}').toString('base64url'),
-    ])('a cursor of another kind is refused: %s', async (cursor) => {
+  test.each([
+    '"; DROP TABLE orders; --',
+    encodeCursor([]),
+    encodeCursor(['1', '2', '3', '4', '5']),
+    encodeCursor(["1'; SELECT 1; --", 'x y', '9'.repeat(30)]),
+    Buffer.from('[{"toString":1}]').toString('base64url'),
+    Buffer.from('{"__proto__":[]}').toString('base64url'),
+  ])('a cursor of another kind is refused: %s', async (cursor) => {
     const error = await list(pool, cursor).then(
       () => undefined,
       (thrown: unknown) => thrown,

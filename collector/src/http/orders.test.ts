@@ -296,6 +296,11 @@ describe('what cannot be built is refused in words', () => {
     const refused = (await build(poor, sell)).body.error;
     expect(refused).toMatchObject({ code: 'BALANCE_TOO_LOW' });
     expect(refused.message).toMatch(/^the wallet has 0 SOL and needs 0\.00\d+: 0\.000005 for the fee/);
+    const told = [...refused.message.matchAll(/([0-9]+\.[0-9]+)/g)].map(([text]: string[]) => Number(text));
+    const [needed = 0, fee = 0, accounts = 0, kept = 0] = told;
+    // Between nothing and this an account may hold no balance.
+    expect(kept).toBe((await world.connection.getMinimumBalanceForRentExemption(0)) / 1e9);
+    expect(needed).toBeCloseTo(fee + accounts + kept, 9);
     const missing = Number(/: ([0-9.]+) are missing$/.exec(refused.message)?.[1]) * 1e9;
     const give = (lamports: number) =>
       world.send(

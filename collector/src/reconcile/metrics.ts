@@ -44,33 +44,38 @@ export function reconcileMetrics(
     help: 'Wallets whose balance was read again because their tokens moved past the programs',
     registers: [registry],
   });
-  const differences = new Gauge({
+  new Gauge({
     name: 'gtx_reconcile_differences',
     help: 'Open differences between chain, database and wallets, by kind',
     labelNames: ['kind'] as const,
     registers: [registry],
-  });
-  const auditAge = new Gauge({
-    name: 'gtx_audit_age_seconds',
-    help: 'Time since the last whole audit; absent before the first',
-    registers: [registry],
-  });
-  new Gauge({
-    name: 'gtx_reconcile_round_age_seconds',
-    help: 'Time since chain, database and wallets had been compared in full; absent before the first time',
-    registers: [registry],
     async collect() {
-      const now = await state();
+      const { differences } = await state();
       this.reset();
-      if (now.roundAgeSeconds !== undefined) this.set(now.roundAgeSeconds);
-      else this.remove();
-      auditAge.reset();
-      if (now.auditAgeSeconds !== undefined) auditAge.set(now.auditAgeSeconds);
-      else auditAge.remove();
-      differences.reset();
-      for (const [kind, count] of Object.entries(now.differences)) differences.set({ kind }, count);
+      for (const [kind, count] of Object.entries(differences)) this.set({ kind }, count);
     },
   });
+  const age = (name: string, help: string, pick: (now: ReconcileState) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        const seconds = pick(await state());
+        if (seconds === undefined) this.remove();
+        else this.set(seconds);
+      },
+    });
+  age(
+    'gtx_reconcile_round_age_seconds',
+    'Time since chain, database and wallets had been compared in full; absent before the first time',
+    ({ roundAgeSeconds }) => roundAgeSeconds,
+  );
+  age(
+    'gtx_audit_age_seconds',
+    'Time since the last whole audit; absent before the first',
+    ({ auditAgeSeconds }) => auditAgeSeconds,
+  );
   return {
     looked: (range, outcome) => pages.inc({ range: range.replace(/^history:.*/, 'history'), outcome }),
     repaired: (kind) => repairs.inc({ kind }),

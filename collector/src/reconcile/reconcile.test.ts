@@ -1,9 +1,11 @@
 import { escrowAddress, gridTokenAccount } from '@gridtokenx/chain';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DifferenceKind } from '../audit/differences.js';
 import { units } from '../matching/testing/market-world.js';
 import { Reviews } from '../review/reviews.js';
 import { differenceEffects } from './effects.js';
+import { reconcileMetrics } from './metrics.js';
 import { isRepairable } from './repair.js';
 import { lastAudit, recordAudit } from './report.js';
 import { ReconcileStore } from './store.js';
@@ -249,6 +251,27 @@ it('is worked on by one collector at a time, range by range, and goes on where o
   await change('UPDATE markets SET fee_bps = fee_bps + 1');
   await Promise.all([world.reconciler().round(), world.reconciler().round()]);
   expect(await remembered()).toMatchObject([{ kind: 'ROW_DIFFERS', resolved: true }]);
+});
+
+it('tells in metrics how old the last round is, and what is open', async () => {
+  await forget();
+  const registry = new Registry();
+  const reconciler = world.reconciler({ repair: false });
+  const observer = reconcileMetrics(registry, () => reconciler.state());
+  await reconciler.round();
+  await change('UPDATE markets SET fee_bps = fee_bps + 1');
+  await world.reconciler({ repair: false }).round();
+  observer.looked('history:someprogram', 'clean');
+  observer.repaired('ROW_DIFFERS');
+  const text = await registry.metrics();
+  expect(text).toMatch(/^gtx_reconcile_round_age_seconds \d/m);
+  expect(text).not.toMatch(/^gtx_audit_age_seconds \d/m);
+  expect(text).toContain('gtx_reconcile_differences{kind="ROW_DIFFERS"} 1');
+  expect(text).toContain('gtx_reconcile_pages_total{range="history",outcome="clean"} 1');
+  expect(text).toContain('gtx_reconcile_repairs_total{kind="ROW_DIFFERS"} 1');
+  await world.pool.query('UPDATE reconcile_differences SET next_look_at = now()');
+  await world.reconciler().round();
+  expect(await registry.metrics()).not.toContain('gtx_reconcile_differences{');
 });
 
 it('keeps the last report, with the time since when each difference is known', async () => {

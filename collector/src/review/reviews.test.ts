@@ -139,15 +139,26 @@ describe('the review queue', () => {
 
   it('lets one of many operators who decide at once win, and tells the others', async () => {
     const meterId = await addReading('held', 1);
-    const { id } = await open({ kind: 'held_amount', subject: { meterId, sequence: 1n }, reason: 'above' });
-    const reviews = new Reviews({ pool });
-    const outcomes = await Promise.all(
-      ['ann', 'bob', 'cem', 'dan', 'eve', 'fay'].map((by, index) =>
-        codeOf(reviews[index % 2 === 0 ? 'accept' : 'dismiss'](id, { by, reason: 'mine' })),
-      ),
-    );
-    expect(outcomes.toSorted()).toEqual([...Array(5).fill('CONFLICT'), 'done']);
-    expect(await history(id)).toHaveLength(2);
+    const held = await open({ kind: 'held_amount', subject: { meterId, sequence: 1n }, reason: 'above' });
+    const pair = await open({ kind: 'match_failed', subject: { key: 'x/y' }, reason: 'ten times' });
+    let effects = 0;
+    const count = async () => {
+      effects += 1;
+    };
+    const reviews = new Reviews({ pool, effects: { match_failed: { retry: count, dismiss: count } } });
+    for (const [{ id }, actions] of [
+      [held, ['accept', 'dismiss']],
+      [pair, ['retry', 'dismiss']],
+    ] as const) {
+      const outcomes = await Promise.all(
+        ['ann', 'bob', 'cem', 'dan', 'eve', 'fay'].map((by, index) =>
+          codeOf(reviews[actions[index % 2] as 'dismiss'](id, { by, reason: 'mine' })),
+        ),
+      );
+      expect(outcomes.toSorted()).toEqual([...Array(5).fill('CONFLICT'), 'done']);
+      expect(await history(id)).toHaveLength(2);
+    }
+    expect(effects).toBe(1);
     const { rows } = await pool.query('SELECT holds FROM meters WHERE meter_id = $1', [meterId]);
     expect(rows).toEqual([{ holds: 0 }]);
   });

@@ -170,6 +170,12 @@ describe('a day', () => {
     );
   });
 
+  it('is not told of where the neighbours themselves differ as much', () => {
+    const days = [0.3, 0.5, 0.8, 1, 1, 3, 4, 4.5, 5].map((kwh, index) => day(kwh, `n-${index}`));
+    expect(judgeDay(days, 8)).toEqual([]);
+    expect(judgeDay([...days, day(20, 'cheat')], 8)).toHaveLength(1);
+  });
+
   it('does not depend on the order, nor on the size of the meters', () => {
     fc.assert(
       fc.property(

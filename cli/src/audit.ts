@@ -90,7 +90,7 @@ export function describeAudit(report: AuditReport, repaired: readonly Repaired[]
     ],
     [
       'who holds it',
-      `${grid(holdings.held)} in ${holdings.tokenAccounts} token accounts: ${grid(holdings.inWallets)} in wallets, ${grid(holdings.inEscrows)} in escrows`,
+      `${grid(holdings.held)} in ${holdings.tokenAccounts} token accounts: ${grid(holdings.inWallets)} in wallets, ${grid(holdings.inEscrows)} in escrows${holdings.supply === figures.supply ? '' : ` (supply by then ${grid(holdings.supply)})`}`,
     ],
     ['market', `${market.openOrders} open orders; ${market.trades} trades of ${grid(market.traded)}`],
     [
@@ -167,6 +167,7 @@ export function describeAudit(report: AuditReport, repaired: readonly Repaired[]
         gifts: market.gifts.map((gift) => ({ ...gift })),
         gift_count: market.giftCount,
         token_accounts: holdings.tokenAccounts,
+        supply_when_added_up: holdings.supply,
         held_in_token_accounts: holdings.held,
         held_in_wallets: holdings.inWallets,
         held_in_escrows: holdings.inEscrows,

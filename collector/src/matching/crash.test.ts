@@ -53,7 +53,7 @@ async function states(): Promise<string[]> {
   return rows.map(({ state }) => state);
 }
 
-describe('a collector that is killed while it matches', () => {
+describe('a collector that is killed while it matches', { timeout: 360_000 }, () => {
   it.each(KILL_POINTS)('is followed by another one, and nothing trades twice: %s', async (at) => {
     const seller = await world.trader({ grid: 10 });
     const buyers: Keypair[] = [await world.trader({ grx: 100 }), await world.trader({ grx: 100 })];

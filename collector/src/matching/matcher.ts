@@ -57,7 +57,7 @@ const MARGIN_SECONDS = 5;
 /** Pairs of one plan. */
 const MAX_PAIRS = 80;
 /** Transactions on their way at the same time. */
-const AT_ONCE = 8;
+const AT_ONCE = 24;
 /** Looks at the chain for one plan: each that finds something makes another plan. */
 const MAX_LOOKS = 5;
 /** A plan of more transactions than this is worth a lookup table. */

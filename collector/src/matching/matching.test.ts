@@ -49,7 +49,7 @@ async function trades(): Promise<{ price: number; amount: number; skipped: strin
   }));
 }
 
-describe('matching', () => {
+describe('matching', { timeout: 240_000 }, () => {
   it("trades crossing orders at the older one's price, and conserves both tokens", async () => {
     const seller = await world.trader({ grid: 10 });
     const buyer = await world.trader({ grx: 100 });

@@ -48,34 +48,104 @@ export type MatchingOutcome =
   | { state: 'failed'; slot: number | undefined; error: string }
   | { state: 'expired' };
 
-/** The matcher's rows. */
+/** The matcher's rows. What is written at the same time is written in one database transaction. */
 export class MatchingStore {
+  private readonly preparing: Together<NewMatching>;
+  private readonly closing: Together<{ signature: string; outcome: MatchingOutcome }>;
+
   constructor(
     private readonly pool: pg.Pool,
     private readonly collector: string,
-  ) {}
+  ) {
+    this.preparing = new Together((some) => this.prepareAll(some));
+    this.closing = new Together((some) => this.closeAll(some));
+  }
 
   /** Commits the row of a transaction that is about to be sent. */
-  async prepare(transaction: NewMatching): Promise<void> {
-    const { signature, kind, market, wire, lastValidBlockHeight, items } = transaction;
+  prepare(transaction: NewMatching): Promise<void> {
+    return this.preparing.add(transaction);
+  }
+
+  /** Writes down what became of a transaction. Nothing, when somebody else has done so. */
+  close(signature: string, outcome: MatchingOutcome): Promise<void> {
+    return this.closing.add({ signature, outcome });
+  }
+
+  private async prepareAll(some: readonly NewMatching[]): Promise<void> {
+    const items = some.flatMap(({ signature, items: list }) =>
+      list.map((item, position) => ({ signature, position, ...item })),
+    );
     await inTransaction(this.pool, async (client) => {
-      const { rows } = await client.query<{ id: string }>(
+      await client.query(
         `INSERT INTO matching_transactions (signature, kind, market, wire, last_valid_block_height, collector)
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-        [signature, kind, market, Buffer.from(wire), lastValidBlockHeight, this.collector],
+         SELECT t.*, $6 FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[]) AS t`,
+        [
+          some.map(({ signature }) => signature),
+          some.map(({ kind }) => kind),
+          some.map(({ market }) => market),
+          some.map(({ wire }) => Buffer.from(wire)),
+          some.map(({ lastValidBlockHeight }) => lastValidBlockHeight),
+          this.collector,
+        ],
       );
       await client.query(
         `INSERT INTO matching_pairs (transaction_id, position, sell_order, buy_order, price, amount)
-         SELECT $1, i.position - 1, i.sell, i.buy, i.price, i.amount
-         FROM unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[])
-           WITH ORDINALITY AS i(sell, buy, price, amount, position)`,
+         SELECT t.id, i.position, i.sell, i.buy, i.price, i.amount
+         FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::numeric[], $6::numeric[])
+           AS i(signature, position, sell, buy, price, amount)
+         JOIN matching_transactions t USING (signature)`,
         [
-          rows[0]?.id,
+          items.map(({ signature }) => signature),
+          items.map(({ position }) => position),
           items.map(({ sellOrder }) => sellOrder ?? null),
           items.map(({ buyOrder }) => buyOrder ?? null),
           items.map(({ price }) => price?.toString() ?? null),
           items.map(({ amount }) => amount?.toString() ?? null),
         ],
+      );
+    });
+  }
+
+  private async closeAll(some: readonly { signature: string; outcome: MatchingOutcome }[]): Promise<void> {
+    const skipped = some.flatMap(({ signature, outcome }) =>
+      outcome.state === 'confirmed'
+        ? [...(outcome.skipped ?? [])].map(([position, error]) => ({ signature, position, error }))
+        : [],
+    );
+    await inTransaction(this.pool, async (client) => {
+      const { rows } = await client.query<{ id: string }>(
+        `UPDATE matching_transactions t SET state = o.state, slot = o.slot, error = o.error, closed_at = now()
+         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS o(signature, state, slot, error)
+         WHERE t.signature = o.signature AND t.state = 'prepared' RETURNING t.id`,
+        [
+          some.map(({ signature }) => signature),
+          some.map(({ outcome }) => outcome.state),
+          some.map(({ outcome }) => (outcome.state === 'expired' ? null : (outcome.slot ?? null))),
+          some.map(({ outcome }) => (outcome.state === 'failed' ? outcome.error : null)),
+        ],
+      );
+      const closed = rows.map(({ id }) => id);
+      if (closed.length === 0) return;
+      if (skipped.length > 0) {
+        await client.query(
+          `UPDATE matching_pairs p SET skipped = s.error
+           FROM unnest($2::text[], $3::integer[], $4::text[]) AS s(signature, position, error)
+           JOIN matching_transactions t USING (signature)
+           WHERE t.id = ANY($1::bigint[]) AND p.transaction_id = t.id AND p.position = s.position`,
+          [
+            closed,
+            skipped.map(({ signature }) => signature),
+            skipped.map(({ position }) => position),
+            skipped.map(({ error }) => error),
+          ],
+        );
+      }
+      // What traded was not refused for good.
+      await client.query(
+        `DELETE FROM matching_refusals r USING matching_pairs p, matching_transactions t
+         WHERE t.id = ANY($1::bigint[]) AND t.state = 'confirmed' AND p.transaction_id = t.id AND p.skipped IS NULL
+           AND NOT r.held AND r.sell_order = p.sell_order AND r.buy_order = p.buy_order`,
+        [closed],
       );
     });
   }
@@ -103,41 +173,6 @@ export class MatchingStore {
       lastValidBlockHeight: Number(row.last_valid_block_height),
       items: row.items.map(([sell, buy]) => ({ sellOrder: sell ?? undefined, buyOrder: buy ?? undefined })),
     }));
-  }
-
-  /** Writes down what became of a transaction. Nothing, when somebody else has done so. */
-  async close(signature: string, outcome: MatchingOutcome): Promise<void> {
-    const confirmed = outcome.state === 'confirmed';
-    const skipped = confirmed ? [...(outcome.skipped ?? [])] : [];
-    await inTransaction(this.pool, async (client) => {
-      const { rows } = await client.query<{ id: string }>(
-        `UPDATE matching_transactions SET state = $2, slot = $3, error = $4, closed_at = now()
-         WHERE signature = $1 AND state = 'prepared' RETURNING id`,
-        [
-          signature,
-          outcome.state,
-          outcome.state === 'expired' ? null : (outcome.slot ?? null),
-          outcome.state === 'failed' ? outcome.error : null,
-        ],
-      );
-      const id = rows[0]?.id;
-      if (id === undefined || !confirmed) return;
-      if (skipped.length > 0) {
-        await client.query(
-          `UPDATE matching_pairs p SET skipped = s.error
-           FROM unnest($2::integer[], $3::text[]) AS s(position, error)
-           WHERE p.transaction_id = $1 AND p.position = s.position`,
-          [id, skipped.map(([position]) => position), skipped.map(([, error]) => error)],
-        );
-      }
-      // What traded was not refused for good.
-      await client.query(
-        `DELETE FROM matching_refusals r USING matching_pairs p
-         WHERE p.transaction_id = $1 AND p.skipped IS NULL AND NOT r.held
-           AND r.sell_order = p.sell_order AND r.buy_order = p.buy_order`,
-        [id],
-      );
-    });
   }
 
   /** Pairs that are not to be tried now, as `sell/buy`. */
@@ -223,6 +258,37 @@ export class MatchingStore {
       'INSERT INTO lookup_tables (address, authority, purpose) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
       [address, authority, market],
     );
+  }
+}
+
+/** Does together what is asked for while the one before is under way: one commit instead of many. */
+class Together<T> {
+  private waiting: { item: T; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  private running = false;
+
+  constructor(private readonly work: (some: readonly T[]) => Promise<void>) {}
+
+  /** Resolves when it is done; rejects with what stopped those it was done with. */
+  add(item: T): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      if (!this.running) void this.run();
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.running = true;
+    while (this.waiting.length > 0) {
+      const some = this.waiting;
+      this.waiting = [];
+      try {
+        await this.work(some.map(({ item }) => item));
+        for (const { resolve } of some) resolve();
+      } catch (error) {
+        for (const { reject } of some) reject(error);
+      }
+    }
+    this.running = false;
   }
 }
 

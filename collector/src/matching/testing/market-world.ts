@@ -57,7 +57,8 @@ export class MarketWorld extends World {
   private follower: ChainMirror | undefined;
   private readonly stops: (() => Promise<void>)[] = [];
   private readonly made: TestOrder[] = [];
-  readonly until = until;
+  /** Waits for a condition; the machine may be slow. */
+  readonly until = (condition: () => Promise<boolean>): Promise<void> => until(condition, 120_000);
 
   /** @param kwh GRID (whole kWh) that exists at the start, up to 100 a meter */
   async startMarket(kwh = 100): Promise<void> {

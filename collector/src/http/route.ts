@@ -42,7 +42,7 @@ export interface Route<
   access: Access;
   /** How often it may be asked; unlimited without. */
   limit?: LimitName;
-  /** A public list: answered with a weak ETag, and with 304 to whoever has it. */
+  /** Public, and long: answered with a weak ETag, and with 304 to whoever has it. */
   cached?: true;
   answers: Record<number, Answer>;
   /** Refusals beyond those that access, limit and validation bring along (see {@link errorsOf}). */
@@ -178,13 +178,11 @@ export function errorsOf(definition: Route): ErrorCode[] {
   if (access === 'own' || access === 'operator' || access === 'wallet')
     codes.push('UNAUTHENTICATED', 'FORBIDDEN');
   if (limit) codes.push('RATE_LIMITED');
-  if (access === 'own' || access === 'operator' || access === 'wallet' || cached(definition)) {
+  if (access === 'own' || access === 'operator' || access === 'wallet' || (definition.cached && limit)) {
     codes.push('STORAGE_UNAVAILABLE');
   }
   return [...new Set(codes)];
 }
-
-const cached = (definition: Route): boolean => definition.cached === true;
 
 /** Refusals of a route grouped by HTTP status, in the order of the status. */
 export function errorsByStatus(definition: Route): Map<number, ErrorCode[]> {

@@ -360,6 +360,7 @@ export const getOpenApi = route({
   summary: 'This interface as OpenAPI 3.1',
   description: 'Generated from the schemas that requests are validated with.',
   access: 'public',
+  cached: true,
   answers: { 200: { description: 'The document.', contentType: 'application/json' } },
   errors: [],
 });

@@ -19,7 +19,7 @@ import type { Stack } from './stack.js';
 const EVENTS = 60_000;
 const QUICK_EVENTS = 6_000;
 /** As the mirror's own page. */
-const PAGE = 250;
+const PAGE = 500;
 /** Transactions that a node serves: the embedded chain executes some dozens a second. */
 const FROM_CHAIN = 400;
 const QUICK_FROM_CHAIN = 60;

@@ -11,6 +11,7 @@ import { positionOf } from './position.js';
 import {
   type EventRow,
   insertFacts,
+  insertNewOrders,
   project,
   restoreVotes,
   type Subjects,
@@ -189,8 +190,11 @@ export async function applyTransactions(
       );
     }
   }
-  await insertFacts(client, rowsOf(news));
-  await project(client, subjects);
+  const facts = rowsOf(news);
+  await insertFacts(client, facts);
+  const made = await insertNewOrders(client, facts);
+  const orders = new Set([...subjects.orders].filter((order) => !made.has(order)));
+  await project(client, { ...subjects, orders });
   const wallets = await writeBalances(client, news);
   if (announce && applied.length > 0)
     await notifyChange(client, { kind: 'transactions', signatures: applied }, { kind: 'balances', wallets });

@@ -33,7 +33,7 @@ export interface MirrorDeps extends Omit<ChainDeps<MirrorConfig>, 'feePayer'> {
 /** getSignaturesForAddress gives at most this many. */
 const LIST_PAGE = 1000;
 /** Transactions applied together at most. */
-const APPLY_PAGE = 250;
+const APPLY_PAGE = 500;
 /** Transactions of a meter that are applied together. */
 const METER_PAGE = 25;
 /** With more transactions waiting than this, whoever follows the changes is told of a gap at the end instead. */

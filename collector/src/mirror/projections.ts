@@ -385,6 +385,46 @@ async function writeVotes(client: pg.ClientBase, from: string, values: unknown[]
   );
 }
 
+/**
+ * Writes the orders that these events make and that nothing else is known of, which is what nearly all new orders are.
+ * Returns them: they need not be worked out.
+ */
+export async function insertNewOrders(
+  client: pg.ClientBase,
+  rows: readonly EventRow[],
+): Promise<Set<string>> {
+  const told = new Map<string, number>();
+  for (const { name, data } of rows) {
+    const orders = name === 'TradeExecuted' ? [data.sellOrder, data.buyOrder] : [data.order];
+    for (const order of orders) if (typeof order === 'string') told.set(order, (told.get(order) ?? 0) + 1);
+  }
+  const fresh = rows.filter(
+    ({ name, data }) =>
+      name === 'OrderCreated' && told.get(String(data.order)) === 1 && typeof data.feeBps === 'number',
+  );
+  if (fresh.length === 0) return new Set();
+  const { rows: written } = await client.query<{ address: string }>(
+    `INSERT INTO orders (address, market, owner, order_id, side, price, amount, remaining, escrowed, deposited, fee_bps,
+       rent_payer, expires_at, created_slot, created_tx_index, created_event_index, created_signature, created_at,
+       status, slot)
+     SELECT data ->> 'order', data ->> 'market', data ->> 'owner', (data ->> 'orderId')::numeric,
+       CASE WHEN data ->> 'side' = '0' THEN 'sell' ELSE 'buy' END, (data ->> 'price')::numeric,
+       (data ->> 'amount')::numeric, (data ->> 'amount')::numeric, (data ->> 'escrowed')::numeric,
+       (data ->> 'escrowed')::numeric, (data ->> 'feeBps')::integer, data ->> 'rentPayer',
+       (data ->> 'expiresAt')::bigint, slot, tx_index, event_index, signature,
+       to_timestamp((data ->> 'timestamp')::bigint), 'open', slot
+     FROM jsonb_to_recordset($1::jsonb) AS e (${EVENT_COLUMNS})
+     WHERE (data ->> 'amount')::numeric > 0
+       AND NOT EXISTS (SELECT FROM trades t WHERE t.sell_order = data ->> 'order')
+       AND NOT EXISTS (SELECT FROM trades t WHERE t.buy_order = data ->> 'order')
+       AND NOT EXISTS (SELECT FROM chain_events x WHERE x.subject = data ->> 'order'
+         AND x.name IN ('OrderCancelled', 'OrderExpired'))
+     ON CONFLICT DO NOTHING RETURNING address`,
+    [JSON.stringify(fresh)],
+  );
+  return new Set(written.map(({ address }) => address));
+}
+
 /** Makes the votes that this transaction cast what they were before it: it is gone. */
 export async function restoreVotes(
   client: pg.ClientBase,

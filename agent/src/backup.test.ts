@@ -201,7 +201,7 @@ describe('what is in a backup', () => {
     const before = outbox.readings('MTR-001', 2);
     const books = outbox.loadAccount('MTR-001');
     const file = join(folder, 'gateway.backup');
-    const content = gatherBackup(config, text, 1_000);
+    const content = gatherBackup(config, text, 1_000, 'agent.yaml');
     commit();
     outbox.close();
     await saveBackup(file, content, PASSPHRASE, false, COST);
@@ -235,7 +235,7 @@ describe('what is in a backup', () => {
   });
 
   it('has keys before the first reading too, and puts them where none is', async () => {
-    const content = gatherBackup(config, text, 1);
+    const content = gatherBackup(config, text, 1, 'agent.yaml');
     expect(content.meters).toEqual([]);
     const key = readFileSync(keyFile(), 'utf8');
     expect(placeKeys(config, content)).toEqual([]);
@@ -255,7 +255,7 @@ describe('what is in a backup', () => {
     const other = { ...meter, id: 'MTR-002', key_file: join(folder, 'keys/MTR-002.json') };
     ensureKeyFile(other.key_file);
     const both = { ...config, meters: [meter, other] };
-    const content = gatherBackup(both, text, 1);
+    const content = gatherBackup(both, text, 1, 'agent.yaml');
     rmSync(keyFile());
     rmSync(other.key_file);
     ensureKeyFile(other.key_file);
@@ -271,7 +271,7 @@ describe('what is in a backup', () => {
     writeFileSync(file, await sealBackup(Buffer.from('{"version":2}'), PASSPHRASE, COST));
     await expect(loadBackup(file, PASSPHRASE)).rejects.toMatchObject({ code: 'BACKUP_INVALID' });
     const content = {
-      ...gatherBackup(config, text, 1),
+      ...gatherBackup(config, text, 1, 'agent.yaml'),
       meters: [{ ...new Meter().backup(), account: '{}' }],
     };
     await saveBackup(file, content, PASSPHRASE, true, COST);

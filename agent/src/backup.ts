@@ -15,6 +15,7 @@ import {
 import { z } from 'zod';
 import { parseAccount } from './account.js';
 import { sealBackup, unsealBackup, writeBackupFile } from './backup-file.js';
+import { folderOf, gatherFiles } from './backup-files.js';
 import type { AgentConfig } from './config.js';
 import { writeSecretFile } from './create-key.js';
 import { readKeyFile } from './keyfile.js';
@@ -30,6 +31,19 @@ const BackupContent = z.strictObject({
   created_ms: count,
   /** The configuration as it was written. */
   config: z.string(),
+  /** Certificates, passwords and profiles that it names. Absent in backups of before. */
+  files: z
+    .array(
+      z.strictObject({
+        setting: z
+          .string()
+          .regex(
+            /^(mqtt\.(ca|cert|key|password)_file|collector_ca_file|home_assistant\.(ca|password)_file|profile_dir\.\d+(\/[^/]+\.json)?)$/,
+          ),
+        content: z.base64(),
+      }),
+    )
+    .default([]),
   keys: z.array(z.strictObject({ meter_id: meterIdText, public_key: publicKeyText, seed: bytesOf(32) })),
   meters: z.array(
     z.strictObject({
@@ -62,13 +76,21 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 /**
  * Reads what a backup holds.
  * @param configText the configuration as it is written
- * @throws GtxError KEY_FILE_INVALID, KEY_FILE_PERMISSIONS; FORBIDDEN when this user may not read the store
+ * @param configFile where that is: its relative paths start there
+ * @throws GtxError KEY_FILE_INVALID, KEY_FILE_PERMISSIONS, CONFIG_INVALID for a file that cannot be read; FORBIDDEN when this
+ *   user may not read the store
  */
-export function gatherBackup(config: AgentConfig, configText: string, nowMs: number): BackupContent {
+export function gatherBackup(
+  config: AgentConfig,
+  configText: string,
+  nowMs: number,
+  configFile: string,
+): BackupContent {
   return {
     version: 1,
     created_ms: nowMs,
     config: configText,
+    files: gatherFiles(config, configText, folderOf(configFile)),
     keys: config.meters.map(({ id, key_file }) => {
       const { seed, publicKey } = readKeyFile(key_file);
       return {

@@ -7,6 +7,7 @@ export {
   placeKeys,
   saveBackup,
 } from './backup.js';
+export { folderOf, placeFilesOf, placeProfiles } from './backup-files.js';
 export { LEAST_PASSPHRASE, refuseExistingBackup } from './backup-file.js';
 export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
 export { profileLibrary } from './config.js';

@@ -1,4 +1,4 @@
-/** Brings a backup's files back: the configuration where there is none, and the keys. */
+/** Brings a backup's files back: the configuration where there is none, what it names, and the keys. */
 import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type AgentConfig, installerTools, loadAgentConfig, parseAgentConfig } from '@gridtokenx/agent';
@@ -13,6 +13,8 @@ export interface PlacedFiles {
   configWritten: boolean;
   /** Key files that are new. */
   keys: string[];
+  /** Certificates, passwords and profiles that are new. */
+  others: string[];
 }
 
 /**
@@ -21,9 +23,11 @@ export interface PlacedFiles {
  * @throws GtxError CONFIG_INVALID; KEY_FILE_EXISTS when another key is in a place of the backup's
  */
 export async function placeFiles(path: string, backup: Backup, env: NodeJS.ProcessEnv): Promise<PlacedFiles> {
-  const { placeKeys, writeSecretFile } = await installerTools();
+  const { folderOf, placeFilesOf, placeKeys, placeProfiles, writeSecretFile } = await installerTools();
   const file = resolve(path);
   const missing = !existsSync(file);
+  // A configuration that names a profile of the user's own can only be checked where that is.
+  const others = missing ? placeProfiles(backup.files, backup.config, folderOf(file)) : [];
   const config = missing ? parseAgentConfig(backup.config, file, env) : loadAgentConfig(file, env);
   const user = isRoot() ? lookUpUser(SERVICE_USER) : undefined;
   const folders = [config.data_dir, ...config.meters.map(({ key_file }) => dirname(key_file))];
@@ -33,7 +37,8 @@ export async function placeFiles(path: string, backup: Backup, env: NodeJS.Proce
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (user) chownSync(folder, user.uid, user.gid);
   }
-  if (user) for (const key of keys) chownSync(key, user.uid, user.gid);
+  others.push(...placeFilesOf(config, backup.files));
+  if (user) for (const one of [...keys, ...others]) chownSync(one, user.uid, user.gid);
   if (missing) {
     writeSecretFile(file, backup.config);
     // The service reads it, root changes it.
@@ -42,5 +47,5 @@ export async function placeFiles(path: string, backup: Backup, env: NodeJS.Proce
       chmodSync(file, 0o640);
     }
   }
-  return { config, configWritten: missing, keys };
+  return { config, configWritten: missing, keys, others };
 }

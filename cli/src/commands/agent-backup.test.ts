@@ -1,10 +1,20 @@
 /** A gateway is backed up while it runs, loses everything, and goes on as if nothing had been. */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { installerTools, MeterSigner, Outbox } from '@gridtokenx/agent';
+import { PROFILE_FOLDER } from '@gridtokenx/firmware-profiles';
 import { decodeReading, encodeBase58, GtxError, type LastReading, type Reading } from '@gridtokenx/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { obtainPassphrase } from '../agent-tools/passphrase.js';
@@ -158,11 +168,56 @@ describe('gtx agent backup', () => {
     expect(first?.surplusTotal).toBeGreaterThanOrEqual(before.readings.at(-1)?.surplusTotal ?? -1n);
   });
 
+  it('carries the certificates, passwords and profiles that the configuration names', async () => {
+    const at = (name: string) => join(gateway.folder, name);
+    const own = readFileSync(join(PROFILE_FOLDER, 'eastron-sdm630.json'), 'utf8').replace(
+      '"id": "eastron-sdm630"',
+      '"id": "acme-one"',
+    );
+    const content: Record<string, string> = {
+      'ca.pem': 'authority',
+      'MTR-001.password': 'a word',
+      'https-ca.pem': 'another authority',
+      'home.password': 'at home',
+      'profiles/acme-one.json': own,
+    };
+    mkdirSync(at('profiles'));
+    for (const [name, text] of Object.entries(content)) writeFileSync(at(name), text, { mode: 0o600 });
+    Object.assign(gateway.config, {
+      profile_dir: at('profiles'),
+      collector_ca_file: at('https-ca.pem'),
+      mqtt: { ...gateway.config.mqtt, ca_file: at('ca.pem'), password_file: at('MTR-001.password') },
+      home_assistant: { url: 'mqtt://127.0.0.1:1', username: 'x', password_file: at('home.password') },
+    });
+    const [device] = gateway.config.meters[0]?.devices ?? [];
+    if (device) device.profile = 'acme-one';
+    gateway.write();
+    expect((await gateway.gtx('backup', '--out', file, '--passphrase-file', passphrase)).code).toBe(0);
+    const config = readFileSync(gateway.configFile, 'utf8');
+    for (const name of readdirSync(gateway.folder)) rmSync(at(name), { recursive: true });
+    // One that is there already is somebody's decision.
+    writeFileSync(at('ca.pem'), 'a new authority');
+    // The collector is away; the files are placed before it is asked.
+    await restore();
+    expect(readFileSync(gateway.configFile, 'utf8')).toBe(config);
+    for (const [name, text] of Object.entries({ ...content, 'ca.pem': 'a new authority' })) {
+      expect(readFileSync(at(name), 'utf8'), name).toBe(text);
+      expect(statSync(at(name)).mode & 0o777, name).toBe(name.endsWith('.password') ? 0o600 : 0o644);
+    }
+    // What is named must be there when the backup is made.
+    rmSync(at('MTR-001.password'));
+    const refused = await gateway.gtx('backup', '--out', file, '--force', '--passphrase-file', passphrase);
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('mqtt.password_file: cannot read'),
+    });
+  });
+
   it('never replaces another key, nor a file unasked', async () => {
     const { gatherBackup, loadBackup, saveBackup, ensureKeyFile } = await installerTools();
     const { loadAgentConfig } = await import('@gridtokenx/agent');
     const text = readFileSync(gateway.configFile, 'utf8');
-    const content = gatherBackup(loadAgentConfig(gateway.configFile, {}), text, 1);
+    const content = gatherBackup(loadAgentConfig(gateway.configFile, {}), text, 1, gateway.configFile);
     await saveBackup(file, content, 'correct horse battery', false, 14);
     const again = await gateway.gtx('backup', '--out', file, '--passphrase-file', passphrase);
     expect(again).toMatchObject({ code: 4, err: expect.stringContaining('--force') });

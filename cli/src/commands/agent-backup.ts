@@ -15,7 +15,8 @@ export function addAgentBackup(group: Command, environment: ProgramEnvironment):
     {
       name: 'backup',
       summary: 'Write keys, configuration and books to an encrypted file.',
-      description: `One file with all that a new SD card needs: the configuration, the meters’ keys, and per meter its totals, what the
+      description: `One file with all that a new SD card needs: the configuration, the certificates, passwords and profiles that it names, the
+meters’ keys, and per meter its totals, what the
 registers showed, the last sequence and the readings that the collector has not acknowledged. Encrypted under a
 passphrase (scrypt, AES-256-GCM), readable by its owner only, written as a whole or not at all. The gateway may run
 meanwhile. Without --passphrase-file it asks at the terminal, twice. Bring it back with gtx agent restore --backup.`,
@@ -53,7 +54,7 @@ meanwhile. Without --passphrase-file it asks at the terminal, twice. Bring it ba
           { file: passphraseFile, least: LEAST_PASSPHRASE },
           interrupted,
         );
-        const content = gatherBackup(config, readFileSync(configFile, 'utf8'), Date.now());
+        const content = gatherBackup(config, readFileSync(configFile, 'utf8'), Date.now(), configFile);
         await saveBackup(path, content, passphrase, force === true);
         const meters = content.keys.map(({ meter_id, public_key }) => {
           const books = content.meters.find((one) => one.meter_id === meter_id);

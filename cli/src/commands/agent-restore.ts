@@ -17,7 +17,8 @@ registers showed then is lost; the next reading carries the flag "meter reset". 
 left alone. The gateway must not run.
 
 With --backup also for one that has lost everything: the file of gtx agent backup brings the configuration (where there is
-none) and the keys (another key is never replaced), and what the registers showed. So the energy since the last reading is
+none), the certificates, passwords and profiles that it names (where they are missing), the keys (another key is never
+replaced), and what the registers showed. So the energy since the last reading is
 counted, as long as the backup, the collector’s last reading and the registers agree; otherwise it earns nothing and
 the next reading is flagged. Readings of the backup that the collector has not got are sent. Interrupted, run it again.`,
       options: [
@@ -54,7 +55,7 @@ the next reading is flagged. Readings of the backup that the collector has not g
         const path = file ?? defaultConfigPath(dataDirFlag, env);
         let config: ReturnType<typeof loadAgentConfig>;
         let backup: Awaited<ReturnType<typeof loadBackup>> | undefined;
-        let placed: { config_written: boolean; keys_written: string[] } | undefined;
+        let placed: { config_written: boolean; keys_written: string[]; files_written: string[] } | undefined;
         if (backupFile === undefined) config = loadAgentConfig(path, env);
         else {
           const [{ obtainPassphrase }, { placeFiles }] = await Promise.all([
@@ -65,7 +66,11 @@ the next reading is flagged. Readings of the backup that the collector has not g
           backup = await loadBackup(backupFile, passphrase);
           const files = await placeFiles(path, backup, env);
           config = files.config;
-          placed = { config_written: files.configWritten, keys_written: files.keys };
+          placed = {
+            config_written: files.configWritten,
+            keys_written: files.keys,
+            files_written: files.others,
+          };
         }
         const url = config.collector_url;
         if (url === undefined) {
@@ -115,7 +120,9 @@ the next reading is flagged. Readings of the backup that the collector has not g
           { ...placed, restored: meters, kept },
           [
             ...(placed?.config_written ? [`${path}: from the backup`] : []),
-            ...(placed?.keys_written.map((key) => `${key}: from the backup`) ?? []),
+            ...[...(placed?.keys_written ?? []), ...(placed?.files_written ?? [])].map(
+              (one) => `${one}: from the backup`,
+            ),
             ...meters.map((one) => {
               const last =
                 one.last_sequence === null

@@ -157,3 +157,43 @@ export interface ChainEvent {
   finalized: boolean;
   data: Record<string, unknown>;
 }
+
+export interface Review {
+  id: string;
+  kind: string;
+  status: string;
+  subject: string;
+  meter_id: string | null;
+  amount_kwh: string;
+  reason: string;
+  actions: ('retry' | 'accept' | 'dismiss' | 'prepare')[];
+  created_at: string;
+}
+
+export interface Alert {
+  id: string;
+  kind: string;
+  key: string;
+  severity: 'info' | 'warning' | 'critical';
+  message: string;
+  occurrences: number;
+  first_seen: string;
+  last_seen: string;
+  acknowledged_at: string | null;
+}
+
+export interface CollectorStatus {
+  meters: number;
+  users: number;
+  readings: { stored: number; by_status: Record<string, number> };
+  minted_grid: string;
+  open_alerts: number;
+  open_reviews: number;
+}
+
+export interface Health {
+  status: 'ok' | 'degraded';
+  version: string;
+  uptime_seconds: number;
+  checks: Record<'database' | 'broker' | 'chain', 'ok' | 'unavailable'>;
+}

@@ -19,7 +19,14 @@ import { fetchSnapshot, type MeterAccount } from '../mirror/accounts.js';
 import type { LandedTransaction } from '../mirror/landed.js';
 import { ChainMirror } from '../mirror/mirror.js';
 import { bindNetwork } from '../mirror/network.js';
-import { balanceKeys, compareBalances, missingBalances, withoutBalance } from './balances.js';
+import {
+  balanceKeys,
+  compareBalances,
+  type Holder,
+  missingBalances,
+  withoutBalance,
+  withoutQuoteBalance,
+} from './balances.js';
 import { type CertificateFigures, compareCertificates, fetchCertificateAccounts } from './certificates.js';
 import { type Difference, Differences } from './differences.js';
 import { type DirectBurn, directBurns, isOnChain, programHistory } from './history.js';
@@ -153,7 +160,7 @@ class Audit {
   private readonly trades = { trades: 0, amount: 0n };
   /** Escrows of open sell orders: they hold the GRID that is in no wallet. */
   private readonly gridEscrows = new Set<string>();
-  private readonly withoutBalance = new Map<string, string>();
+  private readonly withoutBalance = new Map<string, Holder>();
   private policy: Promise<number> | undefined;
 
   constructor(private readonly deps: AuditDeps) {
@@ -592,8 +599,8 @@ class Audit {
       this.differences,
       (address) => this.gridEscrows.has(address),
       async (batch) => {
-        for (const { wallet, account } of await withoutBalance(this.client, batch)) {
-          if (this.withoutBalance.size < MAX_MISSING) this.withoutBalance.set(wallet, account);
+        for (const holder of await withoutBalance(this.client, batch)) {
+          if (this.withoutBalance.size < MAX_MISSING) this.withoutBalance.set(holder.wallet, holder);
         }
       },
     );
@@ -613,7 +620,13 @@ class Audit {
       after = keys.at(-1) ?? after;
       if (keys.length < ROWS_PER_LOOK) break;
     }
-    this.differences.addAll(await missingBalances(this.comparing, this.withoutBalance));
+    this.differences.addAll(await missingBalances(this.comparing, [...this.withoutBalance.values()]));
+    for (let last = { wallet: '', mint: '' }; ; ) {
+      const holders = await withoutQuoteBalance(this.client, last, ROWS_PER_LOOK);
+      this.differences.addAll(await missingBalances(this.comparing, holders));
+      last = holders.at(-1) ?? last;
+      if (holders.length < ROWS_PER_LOOK) break;
+    }
     return { balances, balancesBehind: behind };
   }
 

@@ -1,4 +1,10 @@
-import { decodeHolding, gridMintAddress, gridTokenAccount, toChainError } from '@gridtokenx/chain';
+import {
+  decodeHolding,
+  gridMintAddress,
+  gridTokenAccount,
+  quoteTokenAccount,
+  toChainError,
+} from '@gridtokenx/chain';
 import { type Connection, PublicKey } from '@solana/web3.js';
 import type pg from 'pg';
 import type { Difference } from './differences.js';
@@ -91,18 +97,27 @@ export async function balanceKeys(
   return rows;
 }
 
+/** A wallet's associated token account of a mint. */
+export interface Holder extends BalanceKey {
+  readonly account: string;
+}
+
+/** SQL: wallets that take part, registered or with an order. */
+const PARTICIPANTS = 'SELECT wallet_address AS wallet FROM users UNION SELECT owner FROM orders';
+
 /**
- * Wallets among these holders that take part (registered, or with an order) and hold GRID in their associated account
+ * Those among these holders of GRID that take part (registered, or with an order) and hold it in their associated account
  * without a row.
  */
 export async function withoutBalance(
   db: Pick<pg.ClientBase, 'query'>,
   holders: readonly { address: string; owner: string; amount: bigint }[],
-): Promise<{ wallet: string; account: string }[]> {
+): Promise<Holder[]> {
   const some = holders.filter(({ amount }) => amount > 0n);
   if (some.length === 0) return [];
-  const { rows } = await db.query<{ wallet: string; account: string }>(
-    `SELECT h.owner AS wallet, h.address AS account FROM unnest($1::text[], $2::text[]) AS h (owner, address)
+  const { rows } = await db.query<Holder>(
+    `SELECT h.owner AS wallet, $3::text AS mint, h.address AS account
+     FROM unnest($1::text[], $2::text[]) AS h (owner, address)
      WHERE (EXISTS (SELECT FROM users u WHERE u.wallet_address = h.owner)
          OR EXISTS (SELECT FROM orders o WHERE o.owner = h.owner))
        AND NOT EXISTS (SELECT FROM user_balances b WHERE b.wallet = h.owner AND b.mint = $3)`,
@@ -112,33 +127,75 @@ export async function withoutBalance(
   return rows.filter(({ wallet, account }) => gridTokenAccount(new PublicKey(wallet)).toBase58() === account);
 }
 
-/** Names those of these wallets that still have no balance after the database was brought up to date. */
+/**
+ * A page of the wallets that take part and have no row for a market's quote token, in order: whoever has such tokens is
+ * missing. (Of GRID a walk over its token accounts tells, which is less work.)
+ */
+export async function withoutQuoteBalance(
+  db: Pick<pg.ClientBase, 'query'>,
+  after: BalanceKey,
+  limit: number,
+): Promise<Holder[]> {
+  const { rows } = await db.query<BalanceKey & { program: string }>(
+    `SELECT p.wallet, m.quote_mint AS mint, m.quote_token_program AS program FROM (${PARTICIPANTS}) AS p
+     CROSS JOIN (SELECT DISTINCT quote_mint, quote_token_program FROM markets) AS m
+     WHERE m.quote_token_program IS NOT NULL AND (p.wallet, m.quote_mint) > ($1, $2)
+       AND NOT EXISTS (SELECT FROM user_balances b WHERE b.wallet = p.wallet AND b.mint = m.quote_mint)
+     ORDER BY p.wallet, m.quote_mint LIMIT ${limit}`,
+    [after.wallet, after.mint],
+  );
+  return rows.map(({ wallet, mint, program }) => ({
+    wallet,
+    mint,
+    account: quoteTokenAccount(new PublicKey(mint), new PublicKey(program), new PublicKey(wallet)).toBase58(),
+  }));
+}
+
+/** The wallet's associated account of GRID or of a market's quote token; undefined for another mint. */
+export async function holderOf(
+  db: Pick<pg.ClientBase, 'query'>,
+  { wallet, mint }: BalanceKey,
+): Promise<Holder | undefined> {
+  const owner = new PublicKey(wallet);
+  if (mint === gridMintAddress().toBase58())
+    return { wallet, mint, account: gridTokenAccount(owner).toBase58() };
+  const { rows } = await db.query<{ program: string | null }>(
+    'SELECT quote_token_program AS program FROM markets WHERE quote_mint = $1',
+    [mint],
+  );
+  const program = rows[0]?.program;
+  if (!program) return undefined;
+  const account = quoteTokenAccount(new PublicKey(mint), new PublicKey(program), owner).toBase58();
+  return { wallet, mint, account };
+}
+
+/** Names those of these holders who hold something and still have no row after the database was brought up to date. */
 export async function missingBalances(
   { db, connection, catchUp }: CompareContext,
-  wallets: ReadonlyMap<string, string>,
+  holders: readonly Holder[],
 ): Promise<Difference[]> {
-  if (wallets.size === 0) return [];
-  await catchUp?.();
-  const mint = gridMintAddress().toBase58();
-  const { rows } = await db.query<{ wallet: string }>(
-    `SELECT w AS wallet FROM unnest($1::text[]) AS w
-     WHERE NOT EXISTS (SELECT FROM user_balances b WHERE b.wallet = w AND b.mint = $2)`,
-    [[...wallets.keys()], mint],
-  );
+  if (holders.length === 0) return [];
   const accounts = await readAccounts(
     connection,
-    rows.map(({ wallet }) => new PublicKey(wallets.get(wallet) ?? '')),
+    holders.map(({ account }) => new PublicKey(account)),
   );
-  const differences = new Differences(Number.POSITIVE_INFINITY);
-  for (const { wallet } of rows) {
-    const address = wallets.get(wallet) ?? '';
+  const amountOf = ({ account: address, wallet }: Holder): bigint => {
     const account = accounts.get(address);
-    const amount = (account && decodeHolding({ address, data: account.data })?.amount) ?? 0n;
-    if (amount === 0n) continue;
+    const holding = account && decodeHolding({ address, data: account.data });
+    return holding?.owner === wallet ? holding.amount : 0n;
+  };
+  const holding = holders.filter((holder) => amountOf(holder) > 0n);
+  if (holding.length === 0) return [];
+  await catchUp?.();
+  const known = await readBalances(db, holding);
+  const differences = new Differences(Number.POSITIVE_INFINITY);
+  for (const holder of holding) {
+    if (known.has(nameOf(holder))) continue;
+    const { wallet, mint, account } = holder;
     differences.add('BALANCE_MISSING', {
       wallet,
       mint,
-      expected: `${amount} in token account ${address}`,
+      expected: `${amountOf(holder)} in token account ${account}`,
       actual: 'no balance',
     });
   }

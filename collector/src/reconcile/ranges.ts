@@ -1,11 +1,13 @@
-import { gridTokenAccount } from '@gridtokenx/chain';
-import { PublicKey } from '@solana/web3.js';
+import type { PublicKey } from '@solana/web3.js';
 import {
   type BalanceKey,
   balanceKeys,
   compareBalances,
+  type Holder,
+  holderOf,
   missingBalances,
   withoutBalance,
+  withoutQuoteBalance,
 } from '../audit/balances.js';
 import { type Difference, Differences, subjectOf } from '../audit/differences.js';
 import { isOnChain, listPage, readTransactions } from '../audit/history.js';
@@ -46,6 +48,7 @@ const END = '';
 export const RANGES: readonly Range[] = [
   ...PROJECTIONS.map(rowsOf),
   { name: 'balances', walk: false, look: lookAtBalances },
+  { name: 'missing-balances', walk: false, look: lookForBalances },
   { name: 'transactions', walk: false, look: lookAtTransactions },
   ...MIRRORED_PROGRAMS.map(historyOf),
   ...PROJECTIONS.map(accountsOf),
@@ -88,6 +91,15 @@ async function lookAtBalances(context: CompareContext, cursor: string): Promise<
   return { ...(await compareBalances(context, keys)), next: last ? `${last.wallet}/${last.mint}` : END };
 }
 
+/** Wallets that take part and hold quote tokens must have a balance. */
+async function lookForBalances(context: CompareContext, cursor: string): Promise<PageFindings> {
+  const [wallet = '', mint = ''] = cursor.split('/');
+  const holders = await withoutQuoteBalance(context.db, { wallet, mint }, ROWS_PER_LOOK);
+  const last = holders.length < ROWS_PER_LOOK ? undefined : holders.at(-1);
+  const differences = await missingBalances(context, holders);
+  return { differences, next: last ? `${last.wallet}/${last.mint}` : END };
+}
+
 /** Transactions that the database has applied must be on the chain and say what is stored. */
 async function lookAtTransactions(context: CompareContext, cursor: string): Promise<PageFindings> {
   const { rows } = await context.db.query<{ signature: string }>(
@@ -128,16 +140,16 @@ async function notApplied({ db }: CompareContext, signatures: readonly string[])
 
 async function lookAtHoldings(context: CompareContext): Promise<PageFindings> {
   const differences = new Differences(Number.POSITIVE_INFINITY);
-  const without = new Map<string, string>();
+  const without = new Map<string, Holder>();
   await checkHoldings(
     context.connection,
     differences,
     () => false,
     async (batch) => {
-      for (const { wallet, account } of await withoutBalance(context.db, batch)) without.set(wallet, account);
+      for (const holder of await withoutBalance(context.db, batch)) without.set(holder.wallet, holder);
     },
   );
-  differences.addAll(await missingBalances(context, without));
+  differences.addAll(await missingBalances(context, [...without.values()]));
   return { differences: differences.list, next: END };
 }
 
@@ -174,7 +186,7 @@ type Way = 'holdings' | 'balance' | 'no balance' | 'row' | 'transaction';
 function wayOf({ kind, what, account, signature, wallet, mint }: Difference): Way | undefined {
   if (kind === 'TOKEN_SUM') return 'holdings';
   if (kind === 'BALANCE_DIFFERS' && wallet !== undefined && mint !== undefined) return 'balance';
-  if (kind === 'BALANCE_MISSING' && wallet !== undefined) return 'no balance';
+  if (kind === 'BALANCE_MISSING' && wallet !== undefined && mint !== undefined) return 'no balance';
   if (account !== undefined && projectionOf(what)) return 'row';
   if (signature === undefined) return undefined;
   const told =
@@ -209,8 +221,8 @@ export async function lookAgain(
     case 'balance':
       return compareBalances(context, [{ wallet, mint }]);
     case 'no balance': {
-      const associated = gridTokenAccount(new PublicKey(wallet)).toBase58();
-      return found(await missingBalances(context, new Map([[wallet, associated]])));
+      const holder = await holderOf(context.db, { wallet, mint });
+      return found(await missingBalances(context, holder ? [holder] : []));
     }
     case 'row': {
       const projection = projectionOf(what) as Projection;

@@ -248,7 +248,7 @@ export async function matchOrder(
       amount,
       minAmount,
     });
-    return { ...plan, checks: [...plan.checks, limitCheck(plan.order, maxPrice, minPrice)] };
+    return { ...plan, checks: [...plan.checks, ...limitCheck(plan.order, maxPrice, minPrice)] };
   });
   const trade = await eventOf(connection, asked.signature, 'TradeExecuted');
   const bought = trade.takerSide === Side.Buy;
@@ -286,23 +286,22 @@ function limitCheck(
   { side, price }: { side: number; price: bigint },
   maxPrice: bigint | undefined,
   minPrice: bigint | undefined,
-): MarketCheck {
+): MarketCheck[] {
   const sells = side === Side.Sell;
-  if ((sells ? minPrice : maxPrice) !== undefined) {
-    return {
-      check: 'price',
-      ok: false,
-      code: 'VALUE_INVALID',
-      message: sells
+  const refused = (message: string): MarketCheck[] => [
+    { check: 'price', ok: false, code: 'VALUE_INVALID', message },
+  ];
+  if ((sells ? minPrice : maxPrice) !== undefined)
+    return refused(
+      sells
         ? 'the order sells, so this wallet buys: give --max-price, not --min-price'
         : 'the order buys, so this wallet sells: give --min-price, not --max-price',
-    };
-  }
+    );
   const limit = sells ? maxPrice : minPrice;
-  if (limit === undefined) return { check: 'price', ok: true, message: 'no limit was given' };
-  const ok = sells ? price <= limit : price >= limit;
+  if (limit === undefined) return [];
   const message = `the order’s price is ${nkwhToKwh(price)} GRX, the limit ${decimal(limit)} GRX`;
-  return ok ? { check: 'price', ok, message } : { check: 'price', ok, message, code: 'VALUE_INVALID' };
+  if (sells ? price > limit : price < limit) return refused(message);
+  return [{ check: 'price', ok: true, message }];
 }
 
 export async function cancelOrder(

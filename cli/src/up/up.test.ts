@@ -165,6 +165,21 @@ describe.sequential('gtx up', () => {
       data_dir: dataDir,
       pid: running.child.pid,
     });
+    // The market is open, its price published, and lists of it come from the collector.
+    const made = await gtx('create-order', '--side', 'buy', '--amount', '1', '--price', '3');
+    expect(made.last.error).toMatchObject({ code: 'BALANCE_TOO_LOW' });
+    expect((await gtx('faucet', '--amount', '3')).last).toMatchObject({ given: '3' });
+    const bought = ['create-order', '--side', 'buy', '--amount', '1', '--price', '3'];
+    expect((await gtx(...bought)).last).toMatchObject({ escrowed: '3', note: null });
+    await until('the collector shows the order', async () => {
+      const { last } = await gtx('orders', '--status', 'open', '--source', 'collector');
+      return (last.orders as object[] | undefined)?.length === 1;
+    });
+    const lists = await Promise.all([gtx('book'), gtx('trades'), gtx('price', '--source', 'collector')]);
+    for (const { code, last } of lists.slice(0, 2))
+      expect([code, (last.source as { from: string }).from]).toEqual([EXIT.ok, 'collector']);
+    expect(lists[2]?.last).toMatchObject({ feed: { price: '3', counts: true } });
+
     const password = readFileSync(join(dataDir, 'keys', 'postgres-password'), 'utf8').trim();
     expect(status.out).not.toContain(password);
     for (const component of status.last.components as {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import {
   decodeBase58,
   decodeReading,
+  encodeBase58,
   GtxError,
   type LastReading,
   type Nkwh,
@@ -19,6 +20,7 @@ import {
 } from '@gridtokenx/protocol';
 import { type MeterAccount, type MeterMode, newAccount, parseAccount, serialiseAccount } from './account.js';
 import { type BackupContent, type BackupMeter, waitingReadings } from './backup.js';
+import type { ChainMeter } from './chain-meter.js';
 import type { AgentConfig } from './config.js';
 import { Outbox, type WaitingReading } from './outbox.js';
 import { allowance, DEFAULT_LIMITS, type RegisterTrack } from './plausible.js';
@@ -38,13 +40,24 @@ export interface RestorePoint {
 /**
  * What the collector's answer is worth: only a reading that this key has signed is believed, and only when the chain is
  * not ahead of it.
- * @throws GtxError CONFLICT when the answer is for another meter, does not verify, or contradicts itself
+ * @param chain what the chain itself says of the meter, where it was asked; null: that there is no such meter
+ * @throws GtxError CONFLICT when the answer is for another meter, does not verify, or contradicts itself or the chain
  */
-export function restorePoint(meterId: string, publicKey: Uint8Array, answer: LastReading): RestorePoint {
+export function restorePoint(
+  meterId: string,
+  publicKey: Uint8Array,
+  answer: LastReading,
+  chain?: ChainMeter | null,
+): RestorePoint {
   const refuse = (why: string): GtxError =>
     new GtxError('CONFLICT', `the collector's answer about ${meterId} is not believed: ${why}`);
   if (answer.meter_id !== meterId) throw refuse(`it is about ${answer.meter_id}`);
-  const onChain = BigInt(answer.chain.last_sequence);
+  if (chain === null) throw refuse('the chain has no such meter');
+  if (chain !== undefined && chain.publicKey !== encodeBase58(publicKey)) {
+    throw refuse(`on the chain the meter has another key (${chain.publicKey})`);
+  }
+  const told = BigInt(answer.chain.last_sequence);
+  const onChain = chain !== undefined && chain.lastSequence > told ? chain.lastSequence : told;
   const through = BigInt(answer.through);
   let reading: Reading | undefined;
   if (answer.reading !== null) {

@@ -7,8 +7,9 @@ export {
   placeKeys,
   saveBackup,
 } from './backup.js';
-export { folderOf, placeFilesOf, placeProfiles } from './backup-files.js';
 export { LEAST_PASSPHRASE, refuseExistingBackup } from './backup-file.js';
+export { folderOf, placeFilesOf, placeProfiles } from './backup-files.js';
+export { type ChainMeter, meterAccountAddress, REGISTRY_PROGRAM, readChainMeter } from './chain-meter.js';
 export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
 export { profileLibrary } from './config.js';
 export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';

@@ -87,7 +87,9 @@ test('a lost store repeats no sequence and mints nothing twice', async () => {
     rmSync(join(folder, name), { force: true });
   }
 
-  const restored = await system.gtxJson('agent', 'restore', '--config', file);
+  const restored = await system.gtxJson(
+    ...['agent', 'restore', '--config', file, '--solana-rpc-url', system.url('localnet', 'rpc')],
+  );
   expect(restored).toMatchObject({
     restored: [
       { meter_id: METER, last_sequence: String(delivered), next_sequence: String(delivered + 1_000) },

@@ -1,7 +1,14 @@
 /** A gateway that lost its store, and goes on with what the collector has. */
 import { createServer, type Server } from 'node:http';
-import { MeterSigner, Outbox } from '@gridtokenx/agent';
-import { decodeReading, encodeBase58, type LastReading, type Reading } from '@gridtokenx/protocol';
+import { installerTools, MeterSigner, Outbox } from '@gridtokenx/agent';
+import { meterAddress, REGISTRY_PROGRAM_ID } from '@gridtokenx/chain';
+import {
+  decodeBase58,
+  decodeReading,
+  encodeBase58,
+  type LastReading,
+  type Reading,
+} from '@gridtokenx/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Gateway, KEY, until } from '../agent-tools/testing/gateway.js';
 
@@ -144,6 +151,60 @@ describe('gtx agent restore', () => {
       const outbox = store();
       expect(outbox.loadAccount('MTR-001')).toBeUndefined();
       outbox.close();
+    }
+  });
+
+  it('asks the chain itself where it is told to', async () => {
+    const { meterAccountAddress, REGISTRY_PROGRAM } = await installerTools();
+    expect(REGISTRY_PROGRAM).toBe(REGISTRY_PROGRAM_ID.toBase58());
+    for (const id of ['MTR-001', 'a', 'X'.repeat(32), 'some.meter_1', 'MTR-777']) {
+      expect(meterAccountAddress(id)).toBe(meterAddress(id).toBase58());
+    }
+    const account = (lastSequence: bigint, publicKey: string): Buffer => {
+      const data = Buffer.alloc(300);
+      Buffer.from([5, 115, 227, 240, 63, 166, 206, 182]).copy(data);
+      data.write('MTR-001', 8);
+      Buffer.from(decodeBase58(publicKey)).copy(data, 72);
+      data.writeBigUInt64LE(lastSequence, 136);
+      return data;
+    };
+    let value: unknown = null;
+    const node = createServer((request, response) => {
+      let text = '';
+      request.on('data', (part) => {
+        text += part;
+      });
+      request.on('end', () => {
+        expect(JSON.parse(text).params[0]).toBe(meterAddress('MTR-001').toBase58());
+        response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { context: { slot: 1 }, value } }));
+      });
+    });
+    await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(node.address() as { port: number }).port}`;
+    const owner = REGISTRY_PROGRAM;
+    const of = (data: Buffer) => ({ owner, data: [data.toString('base64'), 'base64'] });
+    try {
+      answer = shown(last());
+      const wrong: [unknown, RegExp, number][] = [
+        [null, /the chain has no such meter/, 4],
+        [of(account(78n, gateway.publicKey)), /the chain has reading 78, and the last one shown is 77/, 4],
+        [of(account(77n, KEY)), /another key/, 4],
+        [{ owner: KEY, data: of(account(77n, gateway.publicKey)).data }, /CHAIN_UNAVAILABLE/, 3],
+        [{}, /CHAIN_UNAVAILABLE/, 3],
+      ];
+      for (const [what, words, wanted] of wrong) {
+        value = what;
+        const { code, err } = await gateway.gtx('restore', '--solana-rpc-url', url);
+        expect(err).toMatch(words);
+        expect(code).toBe(wanted);
+      }
+      value = of(account(77n, gateway.publicKey));
+      expect((await gateway.gtx('restore', '--solana-rpc-url', 'ftp://x')).code).toBe(2);
+      const { code, out } = await gateway.gtx('restore', '--solana-rpc-url', url);
+      expect(code).toBe(0);
+      expect(out).toContain('goes on with 1077');
+    } finally {
+      node.close();
     }
   });
 

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
+import { decodeBase58, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type { Command } from 'commander';
 import { defaultConfigPath } from '../agent-tools/paths.js';
 import { addCommand, type ProgramEnvironment, valueOption } from '../command.js';
+import { checkUrl } from '../targets.js';
 
 export function addAgentRestore(group: Command, environment: ProgramEnvironment): void {
-  addCommand<{ readonly config?: string; readonly backup?: string; readonly passphraseFile?: string }>(
+  addCommand<{
+    readonly config?: string;
+    readonly backup?: string;
+    readonly passphraseFile?: string;
+    readonly solanaRpcUrl?: string;
+    readonly registryProgram?: string;
+  }>(
     group,
     {
       name: 'restore',
@@ -31,11 +38,23 @@ the next reading is flagged. Readings of the backup that the collector has not g
           '--passphrase-file <file>',
           'a file (mode 0600) whose first line is the backup’s passphrase; without it, it is asked for',
         ),
+        valueOption(
+          '--solana-rpc-url <url>',
+          'a Solana node, to hear from the chain itself how far it has got; an answer of the collector that is behind is refused',
+        ),
+        valueOption(
+          '--registry-program <pubkey>',
+          'with --solana-rpc-url: the registry, where it is a deployment of your own',
+        ),
       ],
       examples: [
         {
           command: 'sudo gtx agent restore',
           shows: 'For each meter, the last reading and the next sequence.',
+        },
+        {
+          command: 'sudo gtx agent restore --solana-rpc-url https://rpc.example',
+          shows: 'The same, and believed only where the chain itself is not ahead.',
         },
         {
           command: 'sudo gtx agent restore --backup /media/safe/gateway.backup',
@@ -44,14 +63,16 @@ the next reading is flagged. Readings of the backup that the collector has not g
         },
       ],
       async action(
-        { config: file, backup: backupFile, passphraseFile },
+        { config: file, backup: backupFile, passphraseFile, solanaRpcUrl, registryProgram },
         { out, dataDirFlag, env, interrupted },
       ) {
         const [{ installerTools, loadAgentConfig, MeterSigner }, { fetchLastReading }] = await Promise.all([
           import('@gridtokenx/agent'),
           import('../agent-tools/last-reading.js'),
         ]);
-        const { loadBackup, restorePoint, restoreStore } = await installerTools();
+        const { loadBackup, readChainMeter, restorePoint, restoreStore } = await installerTools();
+        if (solanaRpcUrl !== undefined) checkUrl(solanaRpcUrl, ['http:', 'https:'], '--solana-rpc-url');
+        if (registryProgram !== undefined) decodeBase58(registryProgram, 32);
         const path = file ?? defaultConfigPath(dataDirFlag, env);
         let config: ReturnType<typeof loadAgentConfig>;
         let backup: Awaited<ReturnType<typeof loadBackup>> | undefined;
@@ -98,7 +119,11 @@ the next reading is flagged. Readings of the backup that the collector has not g
           async (id, _mode, save) => {
             const signer = signers.get(id) as InstanceType<typeof MeterSigner>;
             const answer = await fetchLastReading(url, id, signer, Math.floor(Date.now() / 1000), ca);
-            const point = restorePoint(id, signer.publicKey, answer);
+            const chain =
+              solanaRpcUrl === undefined
+                ? undefined
+                : ((await readChainMeter(solanaRpcUrl, id, registryProgram)) ?? null);
+            const point = restorePoint(id, signer.publicKey, answer, chain);
             const { nextSequence, surplus, waiting, uncounted } = save(point);
             meters.push({
               meter_id: id,

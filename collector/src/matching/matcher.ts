@@ -68,6 +68,9 @@ const LONGEST_BLOCK_MS = 6 * 3_600_000;
 /** Orders returned in one transaction, and in one round. */
 const RETURNS_PER_TRANSACTION = 5;
 const MAX_RETURNS = 25;
+/** Filled orders looked through for such that can be returned. */
+const MAX_UNRETURNED = 1_000;
+const MAX_BLOCKED = 10_000;
 
 /** Errors that say nothing about the two orders: of the market, or of the moment. */
 const OF_THE_MARKET = new Set([
@@ -255,6 +258,10 @@ export class Matcher {
     const times = (this.blocked.get(order)?.times ?? 0) + 1;
     const until = now() + Math.min(FIRST_BLOCK_MS * 2 ** (times - 1), LONGEST_BLOCK_MS);
     this.blocked.set(order, { until, times });
+    // Orders that are long gone need not be remembered.
+    if (this.blocked.size > MAX_BLOCKED) {
+      for (const [each, block] of this.blocked) if (block.until < now()) this.blocked.delete(each);
+    }
     observer.waiting(reason);
     logger[times === 1 ? 'info' : 'debug']({ order, reason, times }, 'an order cannot trade for now');
   }
@@ -450,7 +457,8 @@ export class Matcher {
       if (order.status !== 'open' && !this.isBlocked(order.address)) waiting.push(order);
       if (waiting.length >= MAX_RETURNS) break;
     }
-    for (const order of await this.options.returnRows(info.address, MAX_RETURNS)) {
+    for (const order of await this.options.returnRows(info.address, MAX_UNRETURNED)) {
+      if (waiting.length >= MAX_RETURNS) break;
       if (!this.isBlocked(order.address) && !waiting.some(({ address }) => address === order.address))
         waiting.push(order);
     }

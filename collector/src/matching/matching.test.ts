@@ -1,6 +1,6 @@
 import { instructions } from '@gridtokenx/chain';
 import { createCloseAccountInstruction, createSetAuthorityInstruction } from '@solana/spl-token';
-import type { Keypair } from '@solana/web3.js';
+import { type Keypair, SystemProgram } from '@solana/web3.js';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { planPairs } from '../market/index.js';
@@ -247,6 +247,17 @@ describe('matching', { timeout: 240_000 }, () => {
     await matchAll(collector);
     expect(await remaining(older)).toBeUndefined();
     expect(await remaining(younger)).toBe(units(1));
+  });
+
+  it('is not held up by transactions that only name the market', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    const sell = await world.order(seller, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    const { publicKey } = seller;
+    const dust = { fromPubkey: publicKey, toPubkey: world.marketKey, lamports: 1 };
+    await world.send([SystemProgram.transfer(dust)], [seller]);
+    await matchAll(await world.collector());
+    expect(await remaining(sell)).toBeUndefined();
   });
 
   it('puts a pair that the chain refuses ten times into review, and an operator lets it go on', async () => {

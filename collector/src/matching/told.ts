@@ -1,4 +1,4 @@
-import { toChainError } from '@gridtokenx/chain';
+import { TRADING_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
 import { type Connection, PublicKey } from '@solana/web3.js';
 import type pg from 'pg';
 import type { Logger } from 'pino';
@@ -30,6 +30,8 @@ export class Told {
   /** Transactions of this matcher: what they did it has told the book itself. */
   private readonly ours = new Set<string>();
   private readonly missingSince = new Map<string, number>();
+  /** Listed transactions that are of other programs. */
+  private readonly foreign = new Set<string>();
 
   constructor(private readonly deps: ToldDeps) {}
 
@@ -81,28 +83,59 @@ export class Told {
     }
     this.until.set(market, newest);
     this.missingSince.clear();
+    this.foreign.clear();
     return true;
   }
 
   private async worthWaiting(missing: readonly string[]): Promise<boolean> {
-    const { pool, logger, now } = this.deps;
+    const { pool, logger } = this.deps;
     const { rows } = await pool.query<{ signature: string; tries: number }>(
       'SELECT signature, tries FROM chain_queue WHERE signature = ANY($1::text[])',
       [missing],
     );
     const tries = new Map(rows.map((row) => [row.signature, row.tries]));
-    const given = missing.filter((signature) => {
+    const given: string[] = [];
+    let wait = false;
+    for (const signature of missing) {
       const count = tries.get(signature);
-      if (count !== undefined) return count >= MAX_TRIES;
-      const since = this.missingSince.get(signature) ?? now();
-      this.missingSince.set(signature, since);
-      return now() - since > PATIENCE_MILLIS;
-    });
-    if (given.length < missing.length) return true;
-    logger.warn(
-      { transactions: given.slice(0, 10) },
-      'orders are matched without transactions that are not applied',
-    );
+      // Anybody can name a market in a transaction of another program: that is none of the event processor's.
+      if (count === undefined && !(await this.concernsTrading(signature))) continue;
+      if (count === undefined ? !this.isOverdue(signature) : count < MAX_TRIES) wait = true;
+      else given.push(signature);
+    }
+    if (given.length > 0 && !wait) {
+      logger.warn(
+        { transactions: given.slice(0, 10) },
+        'orders are matched without transactions that are not applied',
+      );
+    }
+    return wait;
+  }
+
+  private isOverdue(signature: string): boolean {
+    const { now } = this.deps;
+    const since = this.missingSince.get(signature) ?? now();
+    this.missingSince.set(signature, since);
+    return now() - since > PATIENCE_MILLIS;
+  }
+
+  /** Whether a transaction names the trading program; one that the node does not show yet may. */
+  private async concernsTrading(signature: string): Promise<boolean> {
+    if (this.foreign.has(signature)) return false;
+    try {
+      const landed = await this.deps.connection.getTransaction(signature, {
+        commitment: 'confirmed',
+        maxSupportedTransactionVersion: 0,
+      });
+      if (!landed) return true;
+      const { message } = landed.transaction;
+      const loaded = landed.meta?.loadedAddresses;
+      const keys = message.getAccountKeys(loaded ? { accountKeysFromLookups: loaded } : undefined);
+      if (keys.keySegments().some((some) => some.some((key) => key.equals(TRADING_PROGRAM_ID)))) return true;
+    } catch (error) {
+      throw toChainError(error);
+    }
+    this.foreign.add(signature);
     return false;
   }
 }

@@ -87,6 +87,7 @@ export class ChainMirror implements ChainMirrorPort {
   /** Where the round through all wallets' balances is. */
   private lastWallet = '';
   private owesGap = false;
+  private lookedEverywhereAt = 0;
 
   constructor(private readonly deps: MirrorDeps) {
     this.metrics = deps.metrics ?? noMirrorMetrics;
@@ -170,6 +171,7 @@ export class ChainMirror implements ChainMirrorPort {
     await Promise.all(programs.map((program) => this.list(program, deep)));
     const left = await this.drain();
     await this.refreshStale();
+    if (programs.length === MIRRORED_PROGRAMS.length) this.lookedEverywhereAt = Date.now();
     if (deep) {
       await this.refreshSomeBalances();
       this.deepLookAt = now() + DEEP_LOOK_MS;
@@ -332,8 +334,9 @@ export class ChainMirror implements ChainMirrorPort {
     const pollMs = (config.pollSeconds ?? 2) * 1000;
     let failures = 0;
     while (!this.stopping) {
-      // Without news it is the time to look everywhere.
-      const only = this.news && failures === 0 ? this.newsOf : undefined;
+      // Everywhere without news, and also when there are news all the time.
+      const some = this.news && failures === 0 && Date.now() - this.lookedEverywhereAt < pollMs;
+      const only = some ? this.newsOf : undefined;
       this.news = false;
       this.newsOf = undefined;
       try {

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../store/migrate.js';
+import { until } from '../testing/collector.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { EMPTY_SNAPSHOT } from './accounts.js';
 import { applyTransactions, projectAnew, undoTransaction } from './apply.js';
@@ -511,6 +512,43 @@ describe('projections', () => {
       { numRuns: 12 },
     );
   }, 120_000);
+
+  it('loses no trade of an order when two collectors write one each at the same time', async () => {
+    await empty();
+    const history = new History('h');
+    // One order for 50, of which two transactions fill a part each.
+    history.step(0, 2, 49);
+    history.step(2, 0, 0);
+    history.step(2, 0, 2);
+    const [market, order, first, second] = history.transactions as [
+      LandedTransaction,
+      LandedTransaction,
+      LandedTransaction,
+      LandedTransaction,
+    ];
+    await apply([market, order]);
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      await applyTransactions(client, [first], EMPTY_SNAPSHOT, 1);
+      const other = apply([second]);
+      await until(async () => {
+        const { rows } = await pool.query(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        return rows.length > 0;
+      }, 'the other one waits');
+      await client.query('COMMIT');
+      await other;
+    } finally {
+      client.release();
+    }
+    const { rows } = await pool.query(
+      `SELECT remaining::int, (SELECT sum(amount)::int FROM trades) AS traded FROM orders`,
+    );
+    expect(rows[0].traded).toBeGreaterThan(1);
+    expect(rows).toEqual([{ remaining: 50 - rows[0].traded, traded: rows[0].traded }]);
+  });
 
   it('applies nothing of a transaction that was refused, and each one once when two collectors apply it', async () => {
     await empty();

@@ -90,8 +90,8 @@ test('gtx up --mints 3 --json: from nothing to three mints and a clean audit', a
   for (const step of ['started_ms', 'first_reading_ms', 'first_mint_ms', 'audit_ms', 'total_ms']) {
     expect(summary.timings[step], step).toBeGreaterThan(0);
   }
-  // Five components and PostgreSQL's own server ran, and none is left.
-  expect(pids.size).toBeGreaterThanOrEqual(6);
+  // Six components and PostgreSQL's own server ran, and none is left.
+  expect(pids.size).toBeGreaterThanOrEqual(7);
   expect([...pids].filter(isRunning)).toEqual([]);
   expect(existsSync(join(dataDir, 'up.json'))).toBe(false);
   firstSequence = summary.readings.stored_total;
@@ -115,6 +115,7 @@ test('the second start goes on, tells how it is, books agree everywhere, SIGTERM
     localnet: ['rpc', 'ws'],
     simulator: ['modbus', 'status'],
     collector: ['http', 'mqtt'],
+    publisher: ['status'],
     agent: ['status'],
   };
   expect(status.components.map(({ name }: { name: string }) => name).sort()).toEqual(

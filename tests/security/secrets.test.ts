@@ -118,6 +118,8 @@ test('no log, file, answer, command line or message holds a secret, and key file
     await asks('agent', new URL(path, agent));
   for (const path of ['/metrics', '/healthz', '/state', '/nothing'])
     await asks('simulator', new URL(path, system.url('simulator', 'status')));
+  for (const path of ['/metrics', '/healthz', '/nothing'])
+    await asks('publisher', new URL(path, system.url('publisher', 'status')));
   const submitUrl = new URL('/api/meters/submit-reading', collector);
   for (const body of ['', '{', '{}', JSON.stringify({ meter_id: 'MTR-DEMO-001', public_key: 1 })]) {
     await asks('collector', submitUrl, {
@@ -192,7 +194,15 @@ test('no log, file, answer, command line or message holds a secret, and key file
   expect(pids.length).toBeGreaterThan(5);
   const logs = filesBelow(join(dataDir, 'logs'));
   expect(logs.map((file) => relative(join(dataDir, 'logs'), file)).sort()).toEqual(
-    ['agent.log', 'collector.log', 'localnet.log', 'postgres.log', 'simulator.log', 'up.log'].sort(),
+    [
+      'agent.log',
+      'collector.log',
+      'localnet.log',
+      'postgres.log',
+      'publisher.log',
+      'simulator.log',
+      'up.log',
+    ].sort(),
   );
   // Every file that is not a key: logs, configurations, run file, the components' own data.
   const mayHold: Record<string, string> = { 'up.json': 'postgres-password' };

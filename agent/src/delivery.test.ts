@@ -3,180 +3,37 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { topicFor } from '@gridtokenx/protocol';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import type { AgentStatus } from './agent.js';
 import { makeKey, TestCollector } from './testing/collector.js';
 import { TestHome, until } from './testing/home.js';
 
 const ID = 'MTR-001';
-let home: TestHome;
-beforeEach(async () => {
-  home = new TestHome();
-  await home.collector.start();
-});
-afterEach(() => home.close());
-
-const count = (id = ID) => home.collector.sequences(id).length;
 const codes = (agent: { status(): AgentStatus }) => agent.status().alerts.map((alert) => alert.code);
 const sequenceOf = (agent: { status(): AgentStatus }, id = ID) =>
   agent.status().meters.find((meter) => meter.id === id)?.sequence ?? 0;
-
-/** Each sequence once and in order, whichever way it came; repeats are allowed, gaps are not. */
-function expectOrdered(id = ID): void {
-  expect(home.collector.faults).toEqual([]);
-  const first = [
-    ...new Set(home.collector.arrivals.filter((one) => one.meterId === id).map((one) => one.sequence)),
-  ];
-  expect(first).toEqual(first.map((_, index) => index + 1));
-}
-
-describe('HTTP as the second way', () => {
-  const soon = { delivery: { http_after_seconds: 1 } };
-
-  it('takes the readings while the broker is away, and gives the way back when it is there again', async () => {
-    const simulator = await home.simulate([{ unit: 1 }, { unit: 2 }]);
-    const meter = home.meter(ID, simulator, 1);
-    home.meter('MTR-002', simulator, 2);
-    const collector_url = await home.collector.startHttp();
-    const agent = await home.agent({ ...soon, collector_url });
-    await until('over MQTT', () => count() >= 2 && count('MTR-002') >= 2);
-    expect(agent.status().broker.way).toBe('mqtt');
-    expect(home.collector.httpLogins).toEqual([]);
-
-    await home.collector.stop();
-    const before = count();
-    await until('over HTTP', () => count() >= before + 3 && count('MTR-002') >= before + 3);
-    expect(agent.status().broker).toMatchObject({ connected: false, way: 'http' });
-    const logins = home.collector.httpLogins.filter((one) => one.meter_id === ID);
-    expect(TestCollector.verifyLogin(logins.slice(0, 1), new Map([[ID, meter.key.publicKey]]))).toBe(true);
-    // Each login is used once.
-    expect(new Set(logins.map((one) => one.time)).size).toBe(logins.length);
-
-    await home.collector.start();
-    await until('back', () => agent.status().broker.way === 'mqtt');
-    const used = home.collector.httpLogins.length;
-    const there = count();
-    await until('over MQTT again', () => count() >= there + 2);
-    expect(home.collector.httpLogins.length).toBe(used);
-    expectOrdered();
-    expectOrdered('MTR-002');
-    await until('delivered', () => agent.status().meters.every((one) => one.outbox.sent <= 1));
-    expect(await (await fetch(`${agent.url}/metrics`)).text()).toMatch(
-      /^gtx_agent_http_readings_total [1-9]/m,
-    );
-  });
-
-  it('delivers a gateway’s first readings though the broker has never been there', async () => {
-    const simulator = await home.simulate([{ unit: 1 }]);
-    home.meter(ID, simulator, 1);
-    const collector_url = await home.collector.startHttp();
-    await home.collector.stop();
-    const agent = await home.agent({ ...soon, collector_url });
-    await until('over HTTP', () => count() >= 3);
-    expectOrdered();
-    expect(agent.status().broker.way).toBe('http');
-  });
-
-  it('believes nothing that the pinned key has not signed, however 200 it is', async () => {
-    const simulator = await home.simulate([{ unit: 1 }]);
-    home.meter(ID, simulator, 1);
-    const collector_url = await home.collector.startHttp();
-    await home.collector.stop();
-    const forger = makeKey();
-    let forgeries = 0;
-    home.collector.httpAnswer = (response, envelope) => {
-      forgeries += 1;
-      const { payload } = JSON.parse(envelope) as { payload: string };
-      const topic = topicFor(ID, 'ack');
-      const bodies = [
-        home.collector.envelope(topic, payload, forger),
-        // Right key, other topic: a command or another meter's acknowledgement, replayed.
-        home.collector.envelope(topicFor('MTR-009', 'ack'), payload),
-        JSON.stringify({ meter_id: ID, status: 'pending', sequence: '1' }),
-        '',
-      ];
-      response.writeHead(200, { 'content-type': 'application/json' }).end(bodies[forgeries % bodies.length]);
-    };
-    const agent = await home.agent({ ...soon, collector_url });
-    await until('several answers', () => forgeries >= 4);
-    const readings = agent.status().meters[0]?.outbox;
-    expect(readings).toMatchObject({ stored: 0, held: 0, refused: 0 });
-    expect(codes(agent)).toContain('ACK_INVALID');
-    home.collector.httpAnswer = (response, envelope) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(envelope);
-    };
-    await until('believed', () => (agent.status().meters[0]?.outbox.stored ?? 0) > 0);
-    expectOrdered();
-  });
-
-  it('keeps what is refused for good with its reason, and sends the rest', async () => {
-    const simulator = await home.simulate([{ unit: 1 }]);
-    home.meter(ID, simulator, 1);
-    const collector_url = await home.collector.startHttp();
-    await home.collector.stop();
-    home.collector.verdict = (_id, reading) =>
-      reading.sequence === 2n ? { code: 'READING_TOO_OLD', retry: 'never' } : 'store';
-    const agent = await home.agent({ ...soon, collector_url });
-    await until('others', () => count() >= 3);
-    expect(home.collector.sequences(ID)).not.toContain(2);
-    const state = (await (await fetch(`${agent.url}/api/status`)).json()) as AgentStatus;
-    expect(state.meters[0]?.troubled).toMatchObject([
-      { sequence: 2, code: 'READING_TOO_OLD', refused: true, retry_ms: null },
-    ]);
-    expect(state.meters[0]?.troubled[0]?.action).not.toBe('');
-  });
-
-  it('waits for the broker where it was told to', async () => {
-    const simulator = await home.simulate([{ unit: 1 }]);
-    home.meter(ID, simulator, 1);
-    const collector_url = await home.collector.startHttp();
-    await home.collector.stop();
-    const agent = await home.agent({ delivery: { http_after_seconds: 0 }, collector_url });
-    await until('some readings', () => sequenceOf(agent) >= 3);
-    expect(agent.status().broker.way).toBe('none');
-    expect(count()).toBe(0);
-  });
+const pem = ({ cert, key }: { cert: string; key: string }) => ({
+  cert: readFileSync(cert),
+  key: readFileSync(key),
 });
 
-it('logs in with a password where the broker cannot check a signed message', async () => {
-  const simulator = await home.simulate([{ unit: 1 }]);
-  home.meter(ID, simulator, 1);
-  home.collector.passwords = new Map([
-    [ID, 'a word'],
-    ['gateway', 'another'],
-  ]);
-  const password_file = join(home.folder, 'password');
-  writeFileSync(password_file, 'a word\n', { mode: 0o600 });
-  const agent = await home.agent({ mqtt: { url: home.collector.url, password_file } });
-  await until('readings', () => count() >= 1);
-  await agent.stop();
-
-  const wrong = await home.agent({ mqtt: { url: home.collector.url, password_file, username: 'gateway' } });
-  await until('refused', () => home.log.lines.some((line) => JSON.parse(line).refused === true));
-  expect(wrong.status().broker.connected).toBe(false);
-  await wrong.stop();
-
-  chmodSync(password_file, 0o644);
-  await expect(home.agent({ mqtt: { url: home.collector.url, password_file } })).rejects.toMatchObject({
-    code: 'KEY_FILE_PERMISSIONS',
-  });
-});
-
-it('a backlog is sent at the configured pace, and then all is delivered', async () => {
-  const simulator = await home.simulate([{ unit: 1 }]);
-  home.meter(ID, simulator, 1);
-  await home.collector.stop();
-  const agent = await home.agent({
-    mqtt: { url: home.collector.url, window: 2 },
-    delivery: { max_readings_per_second: 4 },
-  });
-  await until('a backlog', () => sequenceOf(agent) >= 8);
+/** A home of one test's own: they wait for seconds more than they work, so they wait side by side. */
+async function open({ onTestFinished }: TestContext) {
+  const home = new TestHome();
+  onTestFinished(() => home.close());
   await home.collector.start();
-  await until('delivered', () => count() >= 8);
-  expectOrdered();
-});
 
-describe('TLS', () => {
+  const count = (id = ID) => home.collector.sequences(id).length;
+
+  /** Each sequence once and in order, whichever way it came; repeats are allowed, gaps are not. */
+  function expectOrdered(id = ID): void {
+    expect(home.collector.faults).toEqual([]);
+    const first = [
+      ...new Set(home.collector.arrivals.filter((one) => one.meterId === id).map((one) => one.sequence)),
+    ];
+    expect(first).toEqual(first.map((_, index) => index + 1));
+  }
+
   /** An authority and what it signs, by OpenSSL. */
   function certificate(
     name: string,
@@ -227,11 +84,6 @@ describe('TLS', () => {
     return { cert, key };
   }
 
-  const pem = ({ cert, key }: { cert: string; key: string }) => ({
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-  });
-
   /** Starts the broker again, with TLS. */
   async function broker(options: TlsOptions): Promise<void> {
     await home.collector.stop();
@@ -257,7 +109,165 @@ describe('TLS', () => {
     return connected ? '' : (reason() ?? 'not connected');
   }
 
-  it('trusts the broker by the right authority, name and time, and nothing else', async () => {
+  return { home, count, expectOrdered, certificate, broker, attempt };
+}
+
+describe.concurrent('HTTP as the second way', () => {
+  const soon = { delivery: { http_after_seconds: 1 } };
+
+  it.concurrent('takes the readings while the broker is away, and gives the way back when it is there again', async (context) => {
+    const { home, count, expectOrdered } = await open(context);
+    const simulator = await home.simulate([{ unit: 1 }, { unit: 2 }]);
+    const meter = home.meter(ID, simulator, 1);
+    home.meter('MTR-002', simulator, 2);
+    const collector_url = await home.collector.startHttp();
+    const agent = await home.agent({ ...soon, collector_url });
+    await until('over MQTT', () => count() >= 2 && count('MTR-002') >= 2);
+    expect(agent.status().broker.way).toBe('mqtt');
+    expect(home.collector.httpLogins).toEqual([]);
+
+    await home.collector.stop();
+    const before = count();
+    await until('over HTTP', () => count() >= before + 3 && count('MTR-002') >= before + 3);
+    expect(agent.status().broker).toMatchObject({ connected: false, way: 'http' });
+    const logins = home.collector.httpLogins.filter((one) => one.meter_id === ID);
+    expect(TestCollector.verifyLogin(logins.slice(0, 1), new Map([[ID, meter.key.publicKey]]))).toBe(true);
+    // Each login is used once.
+    expect(new Set(logins.map((one) => one.time)).size).toBe(logins.length);
+
+    await home.collector.start();
+    await until('back', () => agent.status().broker.way === 'mqtt');
+    const used = home.collector.httpLogins.length;
+    const there = count();
+    await until('over MQTT again', () => count() >= there + 2);
+    expect(home.collector.httpLogins.length).toBe(used);
+    expectOrdered();
+    expectOrdered('MTR-002');
+    await until('delivered', () => agent.status().meters.every((one) => one.outbox.sent <= 1));
+    expect(await (await fetch(`${agent.url}/metrics`)).text()).toMatch(
+      /^gtx_agent_http_readings_total [1-9]/m,
+    );
+  });
+
+  it.concurrent('delivers a gateway’s first readings though the broker has never been there', async (context) => {
+    const { home, count, expectOrdered } = await open(context);
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    const collector_url = await home.collector.startHttp();
+    await home.collector.stop();
+    const agent = await home.agent({ ...soon, collector_url });
+    await until('over HTTP', () => count() >= 3);
+    expectOrdered();
+    expect(agent.status().broker.way).toBe('http');
+  });
+
+  it.concurrent('believes nothing that the pinned key has not signed, however 200 it is', async (context) => {
+    const { home, expectOrdered } = await open(context);
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    const collector_url = await home.collector.startHttp();
+    await home.collector.stop();
+    const forger = makeKey();
+    let forgeries = 0;
+    home.collector.httpAnswer = (response, envelope) => {
+      forgeries += 1;
+      const { payload } = JSON.parse(envelope) as { payload: string };
+      const topic = topicFor(ID, 'ack');
+      const bodies = [
+        home.collector.envelope(topic, payload, forger),
+        // Right key, other topic: a command or another meter's acknowledgement, replayed.
+        home.collector.envelope(topicFor('MTR-009', 'ack'), payload),
+        JSON.stringify({ meter_id: ID, status: 'pending', sequence: '1' }),
+        '',
+      ];
+      response.writeHead(200, { 'content-type': 'application/json' }).end(bodies[forgeries % bodies.length]);
+    };
+    const agent = await home.agent({ ...soon, collector_url });
+    await until('several answers', () => forgeries >= 4);
+    const readings = agent.status().meters[0]?.outbox;
+    expect(readings).toMatchObject({ stored: 0, held: 0, refused: 0 });
+    expect(codes(agent)).toContain('ACK_INVALID');
+    home.collector.httpAnswer = (response, envelope) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(envelope);
+    };
+    await until('believed', () => (agent.status().meters[0]?.outbox.stored ?? 0) > 0);
+    expectOrdered();
+  });
+
+  it.concurrent('keeps what is refused for good with its reason, and sends the rest', async (context) => {
+    const { home, count } = await open(context);
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    const collector_url = await home.collector.startHttp();
+    await home.collector.stop();
+    home.collector.verdict = (_id, reading) =>
+      reading.sequence === 2n ? { code: 'READING_TOO_OLD', retry: 'never' } : 'store';
+    const agent = await home.agent({ ...soon, collector_url });
+    await until('others', () => count() >= 3);
+    expect(home.collector.sequences(ID)).not.toContain(2);
+    const state = (await (await fetch(`${agent.url}/api/status`)).json()) as AgentStatus;
+    expect(state.meters[0]?.troubled).toMatchObject([
+      { sequence: 2, code: 'READING_TOO_OLD', refused: true, retry_ms: null },
+    ]);
+    expect(state.meters[0]?.troubled[0]?.action).not.toBe('');
+  });
+
+  it.concurrent('waits for the broker where it was told to', async (context) => {
+    const { home, count } = await open(context);
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    const collector_url = await home.collector.startHttp();
+    await home.collector.stop();
+    const agent = await home.agent({ delivery: { http_after_seconds: 0 }, collector_url });
+    await until('some readings', () => sequenceOf(agent) >= 3);
+    expect(agent.status().broker.way).toBe('none');
+    expect(count()).toBe(0);
+  });
+});
+
+it.concurrent('logs in with a password where the broker cannot check a signed message', async (context) => {
+  const { home, count } = await open(context);
+  const simulator = await home.simulate([{ unit: 1 }]);
+  home.meter(ID, simulator, 1);
+  home.collector.passwords = new Map([
+    [ID, 'a word'],
+    ['gateway', 'another'],
+  ]);
+  const password_file = join(home.folder, 'password');
+  writeFileSync(password_file, 'a word\n', { mode: 0o600 });
+  const agent = await home.agent({ mqtt: { url: home.collector.url, password_file } });
+  await until('readings', () => count() >= 1);
+  await agent.stop();
+
+  const wrong = await home.agent({ mqtt: { url: home.collector.url, password_file, username: 'gateway' } });
+  await until('refused', () => home.log.lines.some((line) => JSON.parse(line).refused === true));
+  expect(wrong.status().broker.connected).toBe(false);
+  await wrong.stop();
+
+  chmodSync(password_file, 0o644);
+  await expect(home.agent({ mqtt: { url: home.collector.url, password_file } })).rejects.toMatchObject({
+    code: 'KEY_FILE_PERMISSIONS',
+  });
+});
+
+it.concurrent('a backlog is sent at the configured pace, and then all is delivered', async (context) => {
+  const { home, count, expectOrdered } = await open(context);
+  const simulator = await home.simulate([{ unit: 1 }]);
+  home.meter(ID, simulator, 1);
+  await home.collector.stop();
+  const agent = await home.agent({
+    mqtt: { url: home.collector.url, window: 2 },
+    delivery: { max_readings_per_second: 4 },
+  });
+  await until('a backlog', () => sequenceOf(agent) >= 8);
+  await home.collector.start();
+  await until('delivered', () => count() >= 8);
+  expectOrdered();
+});
+
+describe.concurrent('TLS', () => {
+  it.concurrent('trusts the broker by the right authority, name and time, and nothing else', async (context) => {
+    const { home, certificate, broker, attempt } = await open(context);
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);
     const ca = certificate('ca');
@@ -273,7 +283,8 @@ describe('TLS', () => {
     expect(home.collector.logins.length).toBe(1);
   });
 
-  it('shows its certificate where the broker wants one', async () => {
+  it.concurrent('shows its certificate where the broker wants one', async (context) => {
+    const { home, certificate, broker, attempt } = await open(context);
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);
     const ca = certificate('ca');
@@ -298,7 +309,8 @@ describe('TLS', () => {
     });
   });
 
-  it('also holds for the second way', async () => {
+  it.concurrent('also holds for the second way', async (context) => {
+    const { home, count, certificate } = await open(context);
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);
     const ca = certificate('ca');

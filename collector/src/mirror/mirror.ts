@@ -162,8 +162,10 @@ export class ChainMirror implements ChainMirrorPort {
     const deep = now() >= this.deepLookAt;
     let slot: number;
     try {
-      slot = await connection.getSlot('confirmed');
-      this.finalizedSlot = await connection.getSlot('finalized');
+      [slot, this.finalizedSlot] = await Promise.all([
+        connection.getSlot('confirmed'),
+        connection.getSlot('finalized'),
+      ]);
     } catch (error) {
       throw toChainError(error);
     }

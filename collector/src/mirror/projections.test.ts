@@ -467,7 +467,7 @@ describe('projections', () => {
           expect(await state()).toEqual(expected);
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 20 },
     );
   }, 120_000);
 
@@ -509,7 +509,7 @@ describe('projections', () => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 20 },
     );
   }, 120_000);
 

@@ -147,6 +147,16 @@ it('makes a book anew, under another name, when a fork took something back', asy
   expect(asks()).toEqual([]);
   expect(books.snapshot(MARKET)).toMatchObject({ epoch: resets[0], sequence: 0 });
   expect(resets[0]).not.toBe(epoch);
+  // A trade that is undone leaves the row as it was at an earlier slot.
+  await order('b', { lots: 3 });
+  await until(() => asks().length === 1, 'the order');
+  await change('b', `remaining = ${LOT}, escrowed = ${LOT}`, 30);
+  await until(() => asks()[0]?.[1] === 1n, 'the trade');
+  await pool.query(`UPDATE orders SET remaining = $1, escrowed = $1, slot = 10 WHERE address = 'b'`, [
+    (3n * LOT).toString(),
+  ]);
+  await notifyChange(pool, { kind: 'undone', signature: 'tx trade' });
+  await until(() => asks()[0]?.[1] === 3n, 'what was before the trade');
 });
 
 it('finds by comparing what it was not told, and lets accounts read later than rows stand', async () => {
@@ -166,6 +176,23 @@ it('finds by comparing what it was not told, and lets accounts read later than r
     [7n, 1n],
     [9n, 1n],
   ]);
+});
+
+it('believes the later of a row and an account', async () => {
+  await order('a', { lots: 5 });
+  await books.start();
+  const known = books.book(MARKET).get('a');
+  if (known === undefined) throw new Error('the order is missing');
+  const { address, owner, rentPayer, orderId, side, price, amount, expiresAt, feeBps, position } = known;
+  const account = { address, owner, rentPayer, orderId, side, price, amount, expiresAt, feeBps, position };
+  books.correct(MARKET, 'a', { ...account, remaining: 3n * LOT, escrowed: 3n * LOT }, 50);
+  expect(asks()).toEqual([[3n, 3n]]);
+  await change('a', `remaining = ${4n * LOT}, escrowed = ${4n * LOT}`, 40);
+  await order('b', { price: 9, slot: 41 });
+  await until(() => asks().length === 2, 'the other order');
+  expect(asks()[0]).toEqual([3n, 3n]);
+  await change('a', `remaining = ${2n * LOT}, escrowed = ${2n * LOT}`, 60);
+  await until(() => asks()[0]?.[1] === 2n, 'the newer row');
 });
 
 it('lets one matcher lead, and another one as soon as its connection ends', async () => {

@@ -152,6 +152,34 @@ async function answering(): Promise<{
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/price`, server, answer };
 }
 
+/** The chain's node behind a line that a test cuts. `swallow`: what is sent arrives, its answer does not. */
+async function line(): Promise<{ url: string; mode: { is: 'open' | 'cut' | 'swallow' } }> {
+  const mode: { is: 'open' | 'cut' | 'swallow' } = { is: 'open' };
+  const server = createServer(async (request, response) => {
+    if (mode.is === 'cut') return void response.destroy();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString();
+    const answer = await fetch(chain.rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    const text = await answer.text();
+    if (mode.is === 'swallow' && body.includes('"sendTransaction"')) return void response.destroy();
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  running.unshift({
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, mode };
+}
+
 describe('a publisher', () => {
   it('submits what a file says, again when it moves, and after each interval', async () => {
     write('3');
@@ -269,6 +297,27 @@ describe('a publisher', () => {
     await eventually(async () => expect(await metric(second.httpUrl, 'gtx_publisher_price')).toBe(3));
     expect((await feed()).updates).toBe(updates);
     expect((await health(second.httpUrl)).status).toBe(200);
+  });
+
+  it('submits once where the node’s answer is lost, and goes on after an outage', async () => {
+    const { url, mode } = await line();
+    write('3');
+    const { httpUrl } = await start({ sources: [fileSource()], rpc_url: url, interval_seconds: 3_000 });
+    await eventually(async () => expect(await price()).toBe(3n * ONE));
+    mode.is = 'swallow';
+    write('3.3');
+    await eventually(async () => expect(await price()).toBe(3_300_000_000n));
+    const submissions = 'gtx_publisher_submissions_total{outcome="published"}';
+    await eventually(async () => expect(await metric(httpUrl, submissions)).toBe(2));
+    mode.is = 'cut';
+    write('3.6');
+    await eventually(async () => expect((await health(httpUrl)).status).toBe(503));
+    expect(await price()).toBe(3_300_000_000n);
+    mode.is = 'open';
+    await eventually(async () => expect(await price()).toBe(3_600_000_000n));
+    await eventually(async () => expect((await health(httpUrl)).status).toBe(200));
+    await eventually(async () => expect(await metric(httpUrl, submissions)).toBe(3));
+    expect((await feed()).updates).toBe(3n);
   });
 
   it('waits while the feed is paused', async () => {

@@ -1,17 +1,28 @@
 -- Up Migration
 
--- How far the watch over production has got: readings by the time they were stored, and days.
+-- How far the watch over production has got with each meter. It follows sequences, for which there is an index, and
+-- needs none of its own on the readings.
+CREATE TABLE watch_meters (
+  meter_id varchar(32) PRIMARY KEY REFERENCES meters (meter_id) ON DELETE CASCADE,
+  sequence numeric(20, 0) NOT NULL
+) WITH (fillfactor = 50);
+
+-- What the readings that were looked at add up to, by the UTC day of their end.
+CREATE TABLE watch_days (
+  day date NOT NULL,
+  meter_id varchar(32) NOT NULL REFERENCES meters (meter_id) ON DELETE CASCADE,
+  produced_nkwh numeric(20, 0) NOT NULL,
+  seconds bigint NOT NULL,
+  PRIMARY KEY (day, meter_id)
+) WITH (fillfactor = 50);
+
+-- Days that have been compared, and one row from the beginning on.
 CREATE TABLE watch_state (
   name text PRIMARY KEY,
-  at timestamptz NOT NULL,
-  id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
+  day date NOT NULL
 );
 
--- Readings are stored in the order of their time, so a block range index finds a minute or a day of them, and costs
--- next to nothing when they are written.
-CREATE INDEX idx_readings_times ON meter_readings USING brin (submitted_at, reading_timestamp)
-  WITH (pages_per_range = 16, autosummarize = on);
-
 -- Down Migration
-DROP INDEX idx_readings_times;
 DROP TABLE watch_state;
+DROP TABLE watch_days;
+DROP TABLE watch_meters;

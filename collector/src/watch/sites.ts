@@ -63,6 +63,11 @@ export class Sites {
     return this.known.get(meterId);
   }
 
+  /** The meters of which the place is known. */
+  placed(): string[] {
+    return [...this.known].filter(([, { latitude }]) => latitude !== undefined).map(([meterId]) => meterId);
+  }
+
   /** @throws GtxError CONFIG_INVALID when it cannot be read; what was known stays */
   async refresh(): Promise<void> {
     if (this.path === undefined) return;

@@ -30,11 +30,12 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await pool.query(
-    'TRUNCATE users, meters, meter_readings, reviews, review_actions, alerts, alert_notices, watch_state CASCADE',
+    'TRUNCATE users, meters, meter_readings, reviews, review_actions, alerts, alert_notices, watch_state, watch_meters, watch_days CASCADE',
   );
   // As if the watch had run for long: it looks at everything that is stored from here on.
-  await pool.query(`INSERT INTO watch_state (name, at) VALUES ('readings', now() - interval '3 days'),
-    ('days', date_trunc('day', now(), 'UTC') - interval '2 days')`);
+  await pool.query(
+    `INSERT INTO watch_state (name, day) VALUES ('days', (now() AT TIME ZONE 'UTC')::date - 2)`,
+  );
 });
 
 const watch = (config: Partial<WatchConfig> = {}, registry = new Registry()) =>
@@ -69,20 +70,27 @@ async function store(meterId: string, watts: readonly number[], from: number): P
   await pool.query('SELECT ensure_reading_partition(to_timestamp($1)), ensure_reading_partition(now())', [
     from,
   ]);
+  const totals: string[] = [];
   let total = 0n;
-  for (const [index, power] of [0, ...watts].entries()) {
+  for (const power of [0, ...watts]) {
     total += BigInt(Math.round((power * INTERVAL) / 0.0036));
-    const end = from + index * INTERVAL;
-    await pool.query(
-      `INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start, interval_end,
-         produced_total, consumed_total, surplus_total, amount_nkwh, reading_timestamp, submitted_at, message,
-         meter_signature, public_key)
-       SELECT gen_random_uuid(), user_id, meter_id, wallet_address, $2, 0, $3::bigint, $4::bigint, $5, 0, $5, 0,
-         to_timestamp($4::bigint), to_timestamp($4::bigint + 5), decode(repeat('00', 48), 'hex'), 'none', public_key
-       FROM meters WHERE meter_id = $1`,
-      [meterId, index + 1, end - INTERVAL, end, total.toString()],
-    );
+    totals.push(total.toString());
   }
+  await pool.query(
+    `INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start, interval_end,
+       produced_total, consumed_total, surplus_total, amount_nkwh, reading_timestamp, submitted_at, message,
+       meter_signature, public_key)
+     SELECT gen_random_uuid(), user_id, meter_id, wallet_address, n, 0, e - $3::bigint, e, t, 0, t, 0, to_timestamp(e),
+       to_timestamp(e + 5), decode(repeat('00', 48), 'hex'), 'none', public_key
+     FROM meters, unnest($2::numeric[]) WITH ORDINALITY AS r (t, n), LATERAL (SELECT $4::bigint + (n - 1) * $3 AS e) AS i
+     WHERE meter_id = $1`,
+    [meterId, totals, INTERVAL, from],
+  );
+  await pool.query('UPDATE meters SET last_sequence = $2, last_end = $3 WHERE meter_id = $1', [
+    meterId,
+    watts.length + 1,
+    from + watts.length * INTERVAL,
+  ]);
 }
 
 async function found(): Promise<string[]> {
@@ -140,7 +148,7 @@ it('does not ask again for a month what an operator found plausible', async () =
   const { rows } = await pool.query('SELECT id FROM reviews');
   await new Reviews({ pool }).accept(rows[0].id, { by: 'ann', reason: 'a second inverter, registered soon' });
   const again = async () => {
-    await pool.query(`UPDATE watch_state SET at = now() - interval '3 days' WHERE name = 'readings'`);
+    await pool.query('DELETE FROM watch_meters');
     await watch().look();
     return found();
   };
@@ -158,6 +166,10 @@ it('compares whole days between neighbours, once each day', async () => {
   const [late = ''] = await addMeters(1, 'LATE');
   // As much in less than a day: nothing to compare with days.
   await store(late, Array(29).fill(990), start() + 31 * INTERVAL);
+  // Nor what a gap of days brings along.
+  await addMeters(1, 'GAP');
+  await pool.query(`INSERT INTO watch_days (day, meter_id, produced_nkwh, seconds)
+    VALUES ((now() AT TIME ZONE 'UTC')::date - 2, 'GAP-1', 30e9, 3 * 86400)`);
   await watch({ neighbours: 8 }).look();
   expect(await found()).toEqual([`${odd}/above_neighbours`]);
   await watch({ neighbours: 8 }).look();
@@ -181,7 +193,7 @@ it('takes places from a file, reads it again when it changes, and keeps to the e
   await store(odd, [300], start());
   await store(mill, [300], start());
   const again = async (sites: ProductionWatch) => {
-    await pool.query(`UPDATE watch_state SET at = now() - interval '3 days' WHERE name = 'readings'`);
+    await pool.query('DELETE FROM watch_meters');
     await sites.look();
     return found();
   };

@@ -37,22 +37,31 @@ export interface WatchDeps {
 
 /** Readings looked at in one go. */
 const BATCH = 2_000;
+/** Of one meter at a time, so that a backlog of one holds up no other. */
+const BATCH_OF_METER = 100;
 /** What an operator found plausible is not asked again for so long. */
 const ACCEPTED_DAYS = 30;
 /** After a longer stop the watch goes on with what is newer. */
 const OLDEST_DAYS = 7;
-/** Of a day, so much has to be measured. */
+/** Of a day, so much has to be measured; and a gap that ends in it may not bring along what belongs to other days. */
 const LEAST_OF_DAY_SECONDS = 20 * 3600;
-/** Intervals whose neighbours are remembered. */
-const REMEMBERED = 16;
+const MOST_OF_DAY_SECONDS = 26 * 3600;
+/** Intervals whose neighbours are remembered: a week and more of a meter that was offline. */
+const REMEMBERED = 2_000;
+/** Of neighbours without a place, so many are looked at: that is enough to know whether it is night. */
+const SAMPLE = 1_000;
+/** Shortest interval between readings that neighbours are looked for with, in seconds. */
+const LEAST_INTERVAL_SECONDS = 300;
+/** Of several collectors one looks at a time: the key of their lock in the database. */
+const LOCK = 'gtx_watch';
 
 interface ReadingRow {
-  id: string;
   meter_id: string;
   sequence: string;
   interval_start: string;
   interval_end: string;
-  produced: string;
+  /** Null for a meter's first reading. */
+  produced: string | null;
   rated_watts: string;
 }
 
@@ -64,7 +73,7 @@ interface ReadingRow {
 export class ProductionWatch {
   private readonly sites: Sites;
   private readonly counters: { readings: Counter; findings: Counter<'rule'> };
-  private readonly silence = new Map<number, Map<string, Neighbours>>();
+  private readonly silence = new Map<number, Neighbours>();
   private loop: Promise<void> | undefined;
   private stopping = false;
   private wakeUp: (() => void) | undefined;
@@ -156,47 +165,57 @@ export class ProductionWatch {
     const { pool, config } = this.deps;
     const grace = config.graceSeconds ?? 600;
     return inTransaction(pool, async (client) => {
-      const cursor = await this.takeCursor(client, 'readings', grace);
-      if (cursor === undefined) return false;
-      // A minute at a time: the index finds a minute, and its rows are put in order.
-      const { rows: ends } = await client.query<{ until: string | null }>(
-        `SELECT least(now() - make_interval(secs => $2), min(submitted_at) + interval '1 minute')::text AS until
-         FROM meter_readings WHERE submitted_at >= $1::timestamptz AND (submitted_at, id) > ($1::timestamptz, $3::uuid)
-           AND submitted_at <= now() - make_interval(secs => $2)`,
-        [cursor.at, grace, cursor.id],
+      if (!(await this.lock(client))) return false;
+      const { rows } = await client.query<ReadingRow>(
+        `SELECT r.*, m.rated_watts FROM meters m
+         LEFT JOIN watch_meters w USING (meter_id)
+         CROSS JOIN LATERAL (
+           SELECT n.meter_id, n.sequence, n.interval_end, coalesce(p.interval_end, n.interval_start) AS interval_start,
+             n.produced_total - p.produced_total AS produced
+           FROM meter_readings n
+           -- The one before it, whatever is missing between them: it covers that.
+           LEFT JOIN LATERAL (SELECT produced_total, interval_end FROM meter_readings
+             WHERE meter_id = n.meter_id AND sequence < n.sequence ORDER BY sequence DESC LIMIT 1) AS p ON TRUE
+           WHERE n.meter_id = m.meter_id AND n.sequence > coalesce(w.sequence, 0)
+             AND n.interval_end <= extract(epoch FROM now()) - $1
+           ORDER BY n.sequence LIMIT $2) AS r
+         WHERE m.last_sequence > coalesce(w.sequence, 0)
+         LIMIT $3`,
+        [grace, BATCH_OF_METER, BATCH],
       );
-      const until = ends[0]?.until ?? null;
-      if (until === null) return false;
-      const { rows } = await client.query<ReadingRow & { at: string }>(
-        `SELECT r.id, r.meter_id, r.sequence, r.interval_start, r.interval_end, m.rated_watts, r.submitted_at::text AS at,
-           r.produced_total - p.produced_total AS produced
-         FROM meter_readings r JOIN meters m USING (meter_id)
-         LEFT JOIN LATERAL (SELECT produced_total, interval_end FROM meter_readings p
-           WHERE p.meter_id = r.meter_id AND p.sequence = r.sequence - 1 AND p.interval_end = r.interval_start
-           LIMIT 1) AS p ON TRUE
-         WHERE r.submitted_at >= $1::timestamptz AND r.submitted_at <= $2::timestamptz
-           AND (r.submitted_at, r.id) > ($1::timestamptz, $3::uuid)
-         ORDER BY r.submitted_at, r.id LIMIT $4`,
-        [cursor.at, until, cursor.id, BATCH],
-      );
-      const last = rows.at(-1);
-      if (last === undefined) return false;
+      if (rows.length === 0) return false;
       const findings: Finding[] = [];
+      const measured: Production[] = [];
       for (const row of rows) {
-        // Without the reading before it nothing is known of when it was produced.
+        // Of a meter's first reading nobody knows when it was produced.
         if (row.produced === null) continue;
-        const production = this.productionOf(row);
+        const production = this.productionOf({ ...row, produced: row.produced });
+        measured.push(production);
         const compared = production.site?.latitude === undefined && isSolar(production.site);
         const neighbours =
-          compared && isLoud(production) ? await this.neighboursOf(client, production, grace) : undefined;
+          compared && isLoud(production) ? await this.neighboursOf(client, production) : undefined;
         findings.push(...judgeReading(production, neighbours, config.neighbours));
       }
       await this.report(client, findings);
-      await client.query(`UPDATE watch_state SET at = $2::timestamptz, id = $3 WHERE name = $1`, [
-        'readings',
-        last.at,
-        last.id,
-      ]);
+      await client.query(
+        `INSERT INTO watch_days (day, meter_id, produced_nkwh, seconds)
+         SELECT (to_timestamp(e - 1) AT TIME ZONE 'UTC')::date AS day, m, sum(p), sum(e - s)
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::numeric[]) AS t (m, s, e, p) GROUP BY day, m
+         ON CONFLICT (day, meter_id) DO UPDATE SET produced_nkwh = watch_days.produced_nkwh + excluded.produced_nkwh,
+           seconds = watch_days.seconds + excluded.seconds`,
+        [
+          measured.map(({ meterId }) => meterId),
+          measured.map(({ start }) => start),
+          measured.map(({ end }) => end),
+          measured.map(({ producedNkwh }) => producedNkwh.toString()),
+        ],
+      );
+      await client.query(
+        `INSERT INTO watch_meters (meter_id, sequence)
+         SELECT m, max(s) FROM unnest($1::text[], $2::numeric[]) AS t (m, s) GROUP BY m
+         ON CONFLICT (meter_id) DO UPDATE SET sequence = excluded.sequence`,
+        [rows.map(({ meter_id }) => meter_id), rows.map(({ sequence }) => sequence)],
+      );
       this.counters.readings.inc(rows.length);
       return true;
     });
@@ -207,27 +226,22 @@ export class ProductionWatch {
     const { pool, config } = this.deps;
     const grace = config.graceSeconds ?? 600;
     return inTransaction(pool, async (client) => {
-      // The first day that is looked at in whole.
-      await client.query(
-        `INSERT INTO watch_state (name, at) VALUES ('days', date_trunc('day', now(), 'UTC')) ON CONFLICT DO NOTHING`,
-      );
+      if (!(await this.lock(client))) return false;
       const { rows: state } = await client.query<{ day: string; over: boolean }>(
-        `SELECT greatest(at, date_trunc('day', now(), 'UTC') - make_interval(days => $1))::text AS day,
-           greatest(at, date_trunc('day', now(), 'UTC') - make_interval(days => $1)) + interval '1 day'
-             <= now() - make_interval(secs => $2) AS over
-         FROM watch_state WHERE name = 'days' FOR UPDATE SKIP LOCKED`,
+        `SELECT day::text, (day + 1)::timestamp AT TIME ZONE 'UTC' <= now() - make_interval(secs => $2) AS over
+         FROM (SELECT greatest(day, (now() AT TIME ZONE 'UTC')::date - $1::int) AS day FROM watch_state
+           WHERE name = 'days') AS d`,
         [OLDEST_DAYS, grace],
       );
       const day = state[0];
       if (day === undefined || !day.over) return false;
-      const { rows } = await client.query<ReadingRow>(
-        `SELECT r.meter_id, max(r.sequence) AS sequence, min(r.interval_end) AS interval_start,
-           max(r.interval_end) AS interval_end, max(r.produced_total) - min(r.produced_total) AS produced,
-           max(m.rated_watts) AS rated_watts
-         FROM meter_readings r JOIN meters m USING (meter_id)
-         WHERE r.reading_timestamp >= $1::timestamptz AND r.reading_timestamp <= $1::timestamptz + interval '1 day'
-         GROUP BY r.meter_id HAVING max(r.interval_end) - min(r.interval_end) >= $2`,
-        [day.day, LEAST_OF_DAY_SECONDS],
+      const { rows } = await client.query<ReadingRow & { produced: string }>(
+        `SELECT d.meter_id, 0 AS sequence, e.day_end - d.seconds AS interval_start, e.day_end AS interval_end,
+           d.produced_nkwh AS produced, m.rated_watts
+         FROM watch_days d JOIN meters m USING (meter_id)
+         CROSS JOIN LATERAL (SELECT extract(epoch FROM (d.day + 1)::timestamp AT TIME ZONE 'UTC')::bigint AS day_end) AS e
+         WHERE d.day = $1::date AND d.seconds BETWEEN $2 AND $3`,
+        [day.day, LEAST_OF_DAY_SECONDS, MOST_OF_DAY_SECONDS],
       );
       const cells = new Map<string, Production[]>();
       for (const row of rows) {
@@ -244,33 +258,35 @@ export class ProductionWatch {
         ),
       );
       await this.report(client, findings);
-      await client.query(
-        `UPDATE watch_state SET at = $1::timestamptz + interval '1 day' WHERE name = 'days'`,
-        [day.day],
-      );
+      await client.query(`UPDATE watch_state SET day = $1::date + 1 WHERE name = 'days'`, [day.day]);
+      await client.query('DELETE FROM watch_days WHERE day < $1::date - $2::int', [day.day, OLDEST_DAYS]);
       return true;
     });
   }
 
-  /** The place to go on from; undefined while another collector is at it. */
-  private async takeCursor(
-    client: pg.ClientBase,
-    name: string,
-    grace: number,
-  ): Promise<{ at: string; id: string } | undefined> {
-    await client.query(
-      `INSERT INTO watch_state (name, at) VALUES ($1, now() - make_interval(secs => $2)) ON CONFLICT DO NOTHING`,
-      [name, grace],
+  /**
+   * Keeps other collectors from looking until the transaction ends. The first time, everything that is there already is
+   * passed over.
+   * @returns false while another one looks
+   */
+  private async lock(client: pg.ClientBase): Promise<boolean> {
+    const { rows } = await client.query<{ mine: boolean }>(
+      'SELECT pg_try_advisory_xact_lock(hashtext($1)) AS mine',
+      [LOCK],
     );
-    const { rows } = await client.query<{ at: string; id: string }>(
-      `SELECT greatest(at, now() - make_interval(days => $2))::text AS at, id FROM watch_state
-       WHERE name = $1 FOR UPDATE SKIP LOCKED`,
-      [name, OLDEST_DAYS],
+    if (rows[0]?.mine !== true) return false;
+    const { rowCount } = await client.query(
+      `INSERT INTO watch_state (name, day) VALUES ('days', (now() AT TIME ZONE 'UTC')::date) ON CONFLICT DO NOTHING`,
     );
-    return rows[0];
+    if (rowCount !== 0) {
+      await client.query(
+        'INSERT INTO watch_meters (meter_id, sequence) SELECT meter_id, last_sequence FROM meters ON CONFLICT DO NOTHING',
+      );
+    }
+    return true;
   }
 
-  private productionOf(row: ReadingRow): Production {
+  private productionOf(row: ReadingRow & { produced: string }): Production {
     return {
       meterId: row.meter_id,
       sequence: BigInt(row.sequence),
@@ -282,52 +298,44 @@ export class ProductionWatch {
     };
   }
 
-  /** What the others measured in the same interval. */
-  private async neighboursOf(
-    client: pg.ClientBase,
-    production: Production,
-    grace: number,
-  ): Promise<Neighbours> {
-    let cells = this.silence.get(production.end);
-    if (cells === undefined) {
-      cells = await this.readSilence(client, production.end, grace);
-      this.silence.set(production.end, cells);
+  /** What the others without a known place measured in the interval that ended then. */
+  private async neighboursOf(client: pg.ClientBase, { end }: Production): Promise<Neighbours> {
+    let known = this.silence.get(end);
+    if (known === undefined) {
+      known = await this.readSilence(client, end);
+      this.silence.set(end, known);
       const [oldest] = this.silence.keys();
       if (this.silence.size > REMEMBERED && oldest !== undefined) this.silence.delete(oldest);
     }
-    const { measured, silent } = cells.get(cellOf(production.site)) ?? { measured: 1, silent: 0 };
-    // Itself is counted, and is not silent.
-    return { measured: measured - 1, silent };
+    // It is among them itself, and not silent; among more than the sample it makes no difference.
+    return { measured: known.measured < SAMPLE ? known.measured - 1 : SAMPLE, silent: known.silent };
   }
 
-  private async readSilence(
-    client: pg.ClientBase,
-    end: number,
-    grace: number,
-  ): Promise<Map<string, Neighbours>> {
-    const { rows } = await client.query<ReadingRow>(
-      `SELECT r.id, r.meter_id, r.sequence, r.interval_start, r.interval_end, m.rated_watts,
-         r.produced_total - p.produced_total AS produced
-       FROM meter_readings r JOIN meters m USING (meter_id)
-       JOIN LATERAL (SELECT produced_total FROM meter_readings p
-         WHERE p.meter_id = r.meter_id AND p.sequence = r.sequence - 1 AND p.interval_end = r.interval_start
-         LIMIT 1) AS p ON TRUE
-       WHERE r.reading_timestamp = to_timestamp($1) AND r.submitted_at <= now() - make_interval(secs => $2)`,
-      [end, grace],
+  private async readSilence(client: pg.ClientBase, end: number): Promise<Neighbours> {
+    const { rows } = await client.query<ReadingRow & { produced: string }>(
+      `SELECT m.meter_id, m.rated_watts, n.sequence, n.interval_start, n.interval_end, n.produced
+       FROM (SELECT * FROM meters WHERE last_end >= $1 AND NOT meter_id = ANY($2::text[])
+         ORDER BY md5(meter_id || $1::text) LIMIT $3) AS m
+       CROSS JOIN LATERAL (
+         SELECT r.sequence, r.interval_start, r.interval_end, r.produced_total - p.produced_total AS produced
+         FROM meter_readings r JOIN meter_readings p ON p.meter_id = r.meter_id AND p.sequence = r.sequence - 1
+           AND p.interval_end = r.interval_start
+         WHERE r.meter_id = m.meter_id AND r.interval_end = $1
+           -- The index knows sequences: how many readings there can have been since then.
+           AND r.sequence > m.last_sequence - (m.last_end - $1) / $4 - 2
+         LIMIT 1) AS n`,
+      [end, this.sites.placed(), SAMPLE, LEAST_INTERVAL_SECONDS],
     );
-    const cells = new Map<string, { measured: number; silent: number }>();
+    let measured = 0;
+    let silent = 0;
     for (const row of rows) {
       const production = this.productionOf(row);
       const share = powerShare(production);
       if (share === undefined || !isSolar(production.site)) continue;
-      for (const cell of cellsAround(production)) {
-        const count = cells.get(cell) ?? { measured: 0, silent: 0 };
-        count.measured += 1;
-        if (isSilent(share)) count.silent += 1;
-        cells.set(cell, count);
-      }
+      measured += 1;
+      if (isSilent(share)) silent += 1;
     }
-    return cells;
+    return { measured, silent };
   }
 
   private async report(client: pg.ClientBase, findings: readonly Finding[]): Promise<void> {

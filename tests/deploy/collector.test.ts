@@ -198,6 +198,14 @@ test('secrets and rules are made once, each for whom it is for, and a second run
       expect(owner('mosquitto/broker/passwords')).toBe(1883);
       expect(owner('mosquitto/broker/server.key.pem')).toBe(1883);
     }
+    // Whatever the umask: the broker's user gets to its folder, and nobody else to the logins.
+    for (const [name, mode] of [
+      ['mosquitto', 0o711],
+      ['mosquitto/broker', 0o755],
+      ['mosquitto/logins', 0o700],
+    ] as const) {
+      expect(statSync(join(state, name)).mode & 0o777, name).toBe(mode);
+    }
     const volume = compose.services.mosquitto.volumes[0];
     expect(volume).toMatchObject({ source: './state/mosquitto/broker', target: '/mosquitto/config' });
     expect(readFileSync(join(state, 'mosquitto/broker/mosquitto.conf'), 'utf8')).toContain(

@@ -99,9 +99,10 @@ export async function writeBrokerRules(options: BrokerRulesOptions): Promise<Bro
   const root = resolve(options.folder);
   const brokerFolder = join(root, 'broker');
   const loginFolder = join(root, 'logins');
-  mkdirSync(root, { recursive: true, mode: 0o711 });
-  mkdirSync(brokerFolder, { recursive: true, mode: 0o755 });
-  mkdirSync(loginFolder, { recursive: true, mode: 0o700 });
+  // The broker is another user: it must get through, and to its own folder.
+  makeFolder(root, 0o711);
+  makeFolder(brokerFolder, 0o755);
+  makeFolder(loginFolder, 0o700);
   const seen = (name: string) => join(options.brokerFolder ?? brokerFolder, name);
   const give = (name: string, text: string, mode: number) =>
     replaceFile(join(brokerFolder, name), text, mode, owner);
@@ -214,6 +215,13 @@ function keptSecret(file: string): string {
 function keptCertificate(certFile: string, keyFile: string): { cert: string; key: string } | undefined {
   if (!existsSync(certFile) || !existsSync(keyFile)) return undefined;
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+}
+
+/** A folder with this mode, whatever the umask; one that is there keeps its own. */
+function makeFolder(path: string, mode: number): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { recursive: true, mode });
+  chmodSync(path, mode);
 }
 
 /** Replaces a file as a whole; without another owner its owner stays. */

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { planPairs } from '../market/index.js';
 import { Reviews } from '../review/reviews.js';
+import { noMatchingMetrics } from './metrics.js';
 import { matchEffects } from './store.js';
 import { FEE_BPS, MarketWorld, type TestOrder, units } from './testing/market-world.js';
 
@@ -177,8 +178,12 @@ describe('matching', { timeout: 240_000 }, () => {
       [given],
     );
     await world.order(buyer, 'buy', 3, 3);
-    const collector = await world.collector();
+    const refusals: string[] = [];
+    const metrics = { ...noMatchingMetrics, refused: (error: string) => void refusals.push(error) };
+    const collector = await world.collector({ metrics });
     await matchAll(collector);
+    // The accounts were looked at before: nothing was asked of the chain in vain.
+    expect(refusals).toEqual([]);
     expect(await Promise.all(orders.map(remaining))).toEqual([units(1), units(1), undefined]);
     expect((await world.pool.query('SELECT * FROM matching_refusals')).rows).toEqual([]);
     // The account is there again: the order is tried again after a while.

@@ -45,7 +45,7 @@ const LOUD_SHARE = 0.05;
 /** So many of the neighbours have to be silent. */
 const SILENT_NEIGHBOURS = 0.9;
 /** A day's production this far above the neighbours': times their median, and times their own spread. */
-const ABOVE_MEDIAN = 3;
+const ABOVE_MEDIAN = 4;
 const ABOVE_SPREAD = 6;
 /** Scaled to the standard deviation of a normal distribution (Hampel, JASA 69, 1974). */
 const MAD_SCALE = 1.4826;

@@ -161,7 +161,7 @@ it('compares whole days between neighbours, once each day', async () => {
   const [odd = '', ...others] = await addMeters(9);
   const midday = (peak: number) =>
     Array.from({ length: 95 }, (_, index) => (index > 30 && index < 60 ? peak : 0));
-  for (const [index, meterId] of others.entries()) await store(meterId, midday(200 + 20 * index), start());
+  for (const [index, meterId] of others.entries()) await store(meterId, midday(160 + 10 * index), start());
   await store(odd, midday(990), start());
   const [late = ''] = await addMeters(1, 'LATE');
   // As much in less than a day: nothing to compare with days.

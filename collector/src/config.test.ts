@@ -78,3 +78,35 @@ test('secrets come from files', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test('alerts leave this machine encrypted only, and a channel is configured whole or not at all', () => {
+  const secret = { GTX_ALERT_WEBHOOK_SECRET: 'sixteen characters or more' };
+  const webhook = (url: string) => problems({ ...base, ...secret, GTX_ALERT_WEBHOOK_URL: url });
+  expect(webhook('https://hooks.example.org/a')).toBe('');
+  expect(webhook('http://[::1]:8080/a')).toBe('');
+  expect(webhook('http://hooks.example.org/token')).toContain('needs https');
+  // The address may hold a secret.
+  expect(webhook('http://hooks.example.org/token')).not.toContain('token');
+  expect(webhook('http://127.0.0.1.example.org/')).toContain('needs https');
+  expect(problems({ ...base, GTX_ALERT_WEBHOOK_URL: 'https://hooks.example.org' })).toContain('its secret');
+  expect(problems({ ...base, ...secret, GTX_ALERT_WEBHOOK_SECRET: 'short' })).toContain(
+    'GTX_ALERT_WEBHOOK_SECRET',
+  );
+
+  const mail = {
+    GTX_ALERT_SMTP_URL: 'smtp://mail.example.org:587',
+    GTX_ALERT_MAIL_FROM: 'grid@example.org',
+    GTX_ALERT_MAIL_TO: 'ops@example.org, night@example.org',
+  };
+  expect(problems({ ...base, ...mail })).toBe('');
+  for (const name of Object.keys(mail)) {
+    expect(problems({ ...base, ...mail, [name]: undefined }), name).toContain('mail needs');
+  }
+  expect(problems({ ...base, ...mail, GTX_ALERT_MAIL_TO: 'ops@example.org\nBcc: x@example.org' })).not.toBe(
+    '',
+  );
+  expect(problems({ ...base, ...mail, GTX_ALERT_SMTP_URL: 'smtp://me:word@mail.example.org' })).toContain(
+    'settings of their own',
+  );
+  expect(problems({ ...base, ...mail, GTX_ALERT_SMTP_USERNAME: 'me' })).toContain('go together');
+});

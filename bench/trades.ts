@@ -278,7 +278,9 @@ export async function measureTrades(
       ),
     ];
   } finally {
-    for (const stop of stops.reverse()) await stop();
+    // The subscription first: its socket closes half a second later, and would try to connect again for ever once the
+    // chain is gone.
+    for (const stop of stops) await stop();
   }
 }
 

@@ -18,8 +18,19 @@ export interface Page<Item> {
   next_cursor: string | null;
 }
 
-/** Where the access token comes from; set by the session. */
-export const credentials: { token: () => Promise<string | undefined> } = { token: async () => undefined };
+/** Who asks; set by the session. `password`: an operator's, as HTTP Basic has it, for whoever has logged in no wallet. */
+export const credentials: {
+  token: () => Promise<string | undefined>;
+  password: () => string | undefined;
+} = { token: async () => undefined, password: () => undefined };
+
+/** The value of the header `authorization`. */
+export async function authorization(): Promise<string | undefined> {
+  const token = await credentials.token();
+  if (token !== undefined) return `Bearer ${token}`;
+  const password = credentials.password();
+  return password === undefined ? undefined : `Basic ${password}`;
+}
 
 interface Request {
   method?: 'GET' | 'POST';
@@ -39,13 +50,13 @@ export async function ask<Answer>(path: string, request: Request = {}): Promise<
   const url = new URL(path, globalThis.location.origin);
   for (const [name, value] of Object.entries(request.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, String(value));
-  const token = request.anonymous ? undefined : await credentials.token();
+  const login = request.anonymous ? undefined : await authorization();
   let response: Response;
   try {
     response = await fetch(url, {
       method: request.method ?? 'GET',
       headers: {
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(login !== undefined && { authorization: login }),
         ...(request.body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(request.body !== undefined && { body: JSON.stringify(request.body) }),

@@ -1,4 +1,4 @@
-import { credentials } from './api.js';
+import { authorization } from './api.js';
 import { t } from './text/index.js';
 
 /**
@@ -6,9 +6,9 @@ import { t } from './text/index.js';
  * @throws Error in words
  */
 export async function download(path: string, name: string): Promise<void> {
-  const token = await credentials.token();
+  const login = await authorization();
   const response = await fetch(path, {
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headers: login === undefined ? {} : { authorization: login },
   }).catch(() => undefined);
   if (!response) throw new Error(t('error.unreachable'));
   if (!response.ok) {

@@ -2,6 +2,7 @@ import { type Challenge, LoginTokens, type Role } from '@gridtokenx/protocol';
 import { computed, signal } from '@preact/signals';
 import { ApiError, ask, credentials } from './api.js';
 import { link } from './link.js';
+import { base64 } from './transaction.js';
 
 /** Something that signs for a wallet: a browser wallet, or the demo's key file. */
 export interface Signer {
@@ -85,6 +86,17 @@ async function accessToken(): Promise<string | undefined> {
   });
 }
 credentials.token = accessToken;
+
+/** An operator's name and password; only in this window's memory, gone when it is loaded again. */
+const operatorPassword = signal<string | undefined>(undefined);
+credentials.password = () => operatorPassword.value;
+export const hasPassword = computed<boolean>(() => operatorPassword.value !== undefined);
+
+/** @param name without it: forgets them */
+export function usePassword(name?: string, password = ''): void {
+  operatorPassword.value =
+    name === undefined ? undefined : base64(new TextEncoder().encode(`${name}:${password}`));
+}
 
 /** @throws ApiError, or what the wallet throws when its owner declines. */
 export async function logIn(by: Signer, base58: (bytes: Uint8Array) => string): Promise<void> {

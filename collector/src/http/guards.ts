@@ -1,5 +1,5 @@
 import { GtxError } from '@gridtokenx/protocol';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sameText } from '../broker/login.js';
 
 /** Who asks. */
@@ -15,7 +15,7 @@ export interface Guards {
   /** @throws GtxError UNAUTHENTICATED */
   requireWallet(request: FastifyRequest): Promise<Principal>;
   /** @throws GtxError UNAUTHENTICATED, FORBIDDEN */
-  requireOperator(request: FastifyRequest): Promise<Principal>;
+  requireOperator(request: FastifyRequest, reply?: FastifyReply): Promise<Principal>;
 }
 
 export function mayActAsOperator(principal: Principal | undefined): boolean {

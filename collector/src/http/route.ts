@@ -130,20 +130,9 @@ async function admit(
       return guards.requireWallet(request);
     case 'own':
       if (isBearer(request)) return guards.requireWallet(request);
-      return operator(guards, request, reply);
+      return guards.requireOperator(request, reply);
     case 'operator':
-      return operator(guards, request, reply);
-  }
-}
-
-async function operator(guards: Guards, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
-  try {
-    return await guards.requireOperator(request);
-  } catch (error) {
-    if (error instanceof GtxError && error.code === 'UNAUTHENTICATED') {
-      reply.header('www-authenticate', 'Basic realm="gridtokenx", charset="UTF-8"');
-    }
-    throw error;
+      return guards.requireOperator(request, reply);
   }
 }
 

@@ -40,7 +40,7 @@ export function HomePage({ rest }: { rest: readonly string[] }) {
       <h1>{t('nav.home')}</h1>
       {meters.error && <Problem error={meters.error} again={meters.again} />}
       {!meters.answer && meters.loading && <Loading />}
-      <div class="cards">
+      <div class="cards two">
         <BalanceCard owner={owner} />
         {meters.answer && items.length === 0 && (
           <Card title={t('home.meters')}>

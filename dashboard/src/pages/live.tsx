@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { amount, short, time } from '../format.js';
-import { useAsk } from '../parts/ask.js';
+import { useAsk, useRegularly } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
@@ -10,15 +10,12 @@ import { t } from '../text/index.js';
 import type { ChainEvent, Health, Settlement, TransactionState } from '../types.js';
 import { decimal } from '../units.js';
 
-/** Looked at this often where no channel tells of it. */
-const LOOK_EVERY_MS = 5_000;
-
 export function LivePage({ rest: [signature] }: { rest: readonly string[] }) {
   if (signature !== undefined) return <TransactionView signature={signature} />;
   return (
     <>
       <h1>{t('live.title')}</h1>
-      <div class="cards">
+      <div class="cards two">
         <HealthCard />
         <MintsCard />
         <ActivityCard />
@@ -27,23 +24,14 @@ export function LivePage({ rest: [signature] }: { rest: readonly string[] }) {
   );
 }
 
-function useRegularly(again: () => void): void {
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') again();
-    }, LOOK_EVERY_MS);
-    return () => clearInterval(timer);
-  }, [again]);
-}
-
 function HealthCard() {
   const health = useAsk<Health>('/healthz');
   useRegularly(health.again);
   return (
-    <Card title={t('live.health')}>
+    <Card title={t('live.health')} wide>
       {health.error && <Problem error={health.error} again={health.again} />}
       {health.answer && (
-        <ul class="list">
+        <ul class="list parts">
           {(['broker', 'database', 'chain'] as const).map((part) => {
             const up = health.answer?.checks[part] === 'ok';
             return (

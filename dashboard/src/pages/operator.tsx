@@ -1,17 +1,20 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, ask, type Page } from '../api.js';
 import { amount, shortAmount, time } from '../format.js';
-import { useAsk } from '../parts/ask.js';
+import { useAsk, useRegularly } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
 import { WalletPanel } from '../parts/wallet.js';
-import { roles, signer, wallet } from '../session.js';
+import { hasPassword, roles, signer, usePassword, wallet } from '../session.js';
 import { t } from '../text/index.js';
 import type { Alert, CollectorStatus, Meter, Review, Submitted } from '../types.js';
 
 export function OperatorPage(_: { rest: readonly string[] }) {
   const status = useAsk<CollectorStatus>('/api/status');
   const refused = status.error instanceof ApiError && [401, 403].includes(status.error.status);
+  // Who has been refused is not asked about again by itself.
+  useRegularly(status.again, !refused);
+  useEffect(status.again, [wallet.value, status.again]);
   return (
     <>
       <h1>{t('nav.operator')}</h1>
@@ -22,9 +25,7 @@ export function OperatorPage(_: { rest: readonly string[] }) {
           {wallet.value !== undefined && !roles.value.includes('operator') && (
             <p class="problem">{t('operator.not')}</p>
           )}
-          <button type="button" onClick={status.again}>
-            {t('state.again')}
-          </button>
+          {wallet.value === undefined && <PasswordForm refused={!status.loading} done={status.again} />}
         </Card>
       ) : (
         <>
@@ -36,11 +37,69 @@ export function OperatorPage(_: { rest: readonly string[] }) {
               <AlertsCard />
               <ReviewsCard />
               <MetersCard />
+              <Card title={t('operator.login')}>
+                {hasPassword.value ? (
+                  <button
+                    type="button"
+                    onClick={() => {
+                      usePassword();
+                      status.again();
+                    }}
+                  >
+                    {t('wallet.leave')}
+                  </button>
+                ) : (
+                  <WalletPanel />
+                )}
+              </Card>
             </div>
           )}
         </>
       )}
     </>
+  );
+}
+
+/** An operator without a wallet. The collector judges; here nothing is known of passwords. */
+function PasswordForm({ refused, done }: { refused: boolean; done: () => void }) {
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        usePassword(name, password);
+        done();
+      }}
+    >
+      <div class="field">
+        <label for="operator-name">{t('operator.name')}</label>
+        <input
+          id="operator-name"
+          autoComplete="username"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </div>
+      <div class="field">
+        <label for="operator-password">{t('operator.password')}</label>
+        <input
+          id="operator-password"
+          type="password"
+          autoComplete="current-password"
+          value={password}
+          onInput={(event) => setPassword(event.currentTarget.value)}
+        />
+      </div>
+      {hasPassword.value && refused && (
+        <p class="problem" role="alert">
+          {t('operator.wrong')}
+        </p>
+      )}
+      <button type="submit" class="main" disabled={name === '' || password === ''}>
+        {t('operator.enter')}
+      </button>
+    </form>
   );
 }
 
@@ -93,6 +152,8 @@ function AlertsCard() {
   const news = useTopic({ channel: 'alerts' })?.value;
   const { again } = alerts;
   useEffect(again, [news?.items, again]);
+  // A password is no login for the channel.
+  useRegularly(again);
   const { busy, error, run } = useAction(again);
   return (
     <Card title={t('operator.alerts')} wide>
@@ -162,6 +223,8 @@ function ReviewsCard() {
   const news = useTopic({ channel: 'reviews' })?.value;
   const { again } = reviews;
   useEffect(again, [news?.items, again]);
+  // A password is no login for the channel.
+  useRegularly(again);
   const { busy, error, run } = useAction(again);
   const act = (review: Review, action: 'retry' | 'accept' | 'dismiss') => {
     const reason = reasonFor(
@@ -227,6 +290,7 @@ function MetersCard() {
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const meters = useAsk<Page<Meter>>('/api/meters', { limit: 50, cursor: cursors.at(-1) });
   const next = meters.answer?.next_cursor ?? undefined;
+  useRegularly(meters.again);
   return (
     <Card title={t('operator.fleet')} wide>
       {meters.error && <Problem error={meters.error} again={meters.again} />}

@@ -1,6 +1,9 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { ask } from '../api.js';
 
+/** Looked at this often where no channel tells of it. */
+const LOOK_EVERY_MS = 5_000;
+
 export interface Asked<Answer> {
   readonly answer: Answer | undefined;
   readonly error: Error | undefined;
@@ -34,4 +37,15 @@ export function useAsk<Answer>(
   }, [key, round]);
   const again = useCallback(() => setRound((value) => value + 1), []);
   return { answer: state.answer, error: state.error, loading: state.loading, again };
+}
+
+/** Asks again now and then, while the page is to be seen. */
+export function useRegularly(again: () => void, wanted = true): void {
+  useEffect(() => {
+    if (!wanted) return;
+    const timer = setInterval(() => {
+      if (document.visibilityState === 'visible') again();
+    }, LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [again, wanted]);
 }

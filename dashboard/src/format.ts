@@ -31,13 +31,17 @@ export const zone = (): string => new Intl.DateTimeFormat().resolvedOptions().ti
 export function time(iso: string | number, style: 'full' | 'clock' = 'full'): string {
   const date = new Date(typeof iso === 'number' ? iso * 1000 : iso);
   if (Number.isNaN(date.getTime())) return String(iso);
-  return new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
+  const text = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
     ...(style === 'full' && { year: 'numeric', month: 'short', day: '2-digit' }),
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
-    timeZoneName: 'short',
   }).format(date);
+  // Asked for together, Thai spells the hours and minutes out in words.
+  const zoneName = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
+    .formatToParts(date)
+    .find(({ type }) => type === 'timeZoneName')?.value;
+  return zoneName === undefined ? text : `${text} ${zoneName}`;
 }
 
 /** Both ends of an address or signature, for a place with little room. */

@@ -1,3 +1,5 @@
+// First of all: what comes after already reads it.
+import './no-eval.js';
 import { render } from 'preact';
 import { App } from './app.js';
 import { link } from './link.js';

@@ -311,7 +311,7 @@ function SettlementsCard({ owner }: { owner: string }) {
   const { again } = settlements;
   useEffect(again, [news?.items, again]);
   return (
-    <Card title={t('home.settlements')}>
+    <Card title={t('home.settlements')} wide>
       {settlements.error && <Problem error={settlements.error} again={again} />}
       {settlements.answer?.items.length === 0 && <Empty />}
       {settlements.answer && settlements.answer.items.length > 0 && (

@@ -116,7 +116,7 @@ function TradesCard({ market }: { market: Market }) {
   const news = useTopic({ channel: 'trades', market: market.address })?.value;
   const trades = (news?.items ?? []) as unknown as Trade[];
   return (
-    <Card title={t('market.trades')}>
+    <Card title={t('market.trades')} wide>
       {news?.problem && <p class="problem">{news.problem}</p>}
       {!news?.ready ? (
         <Loading />

@@ -22,6 +22,11 @@ export function refuseUnreadable(error: Error, socket: Socket): void {
     socket.destroy();
     return;
   }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+    // A browser opens connections before it needs them. An answer here would be taken for that of its next question.
+    socket.destroy();
+    return;
+  }
   const known =
     code === 'ERR_HTTP_REQUEST_TIMEOUT'
       ? new GtxError('TIMEOUT', 'the request took too long to arrive')

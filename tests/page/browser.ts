@@ -70,6 +70,15 @@ export async function takePicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
 }
 
+const DOCUMENTED = fileURLToPath(new URL('../../docs/pictures/', import.meta.url));
+
+/** The pictures in docs/ are made here too, with `UPDATE_PICTURES=1`: what fits into a window. */
+export async function takeDocumentedPicture(page: Page, name: string): Promise<void> {
+  if (process.env.UPDATE_PICTURES !== '1') return;
+  mkdirSync(DOCUMENTED, { recursive: true });
+  await page.screenshot({ path: join(DOCUMENTED, `${name}.png`) });
+}
+
 interface AxeResult {
   violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
 }

@@ -18,6 +18,7 @@ import {
   openWindow,
   SIZES,
   seriousIssues,
+  takeDocumentedPicture,
   takePicture,
   type Window,
 } from './browser.js';
@@ -153,6 +154,7 @@ describe.skipIf(!hasChromium())('the page', () => {
     await offered.waitFor();
     expect(await offered.innerText()).toMatch(/^3\s+10$/);
     await takePicture(buyer.page, 'market-offer');
+    await takeDocumentedPicture(buyer.page, 'market');
 
     await order(buyer.page, 'Buy', '10', '3');
     for (const { page } of [seller, buyer]) {
@@ -192,6 +194,7 @@ describe.skipIf(!hasChromium())('the page', () => {
     const accept = held.getByRole('button', { name: 'Accept' });
     await accept.waitFor();
     await takePicture(page, 'operator-review');
+    await takeDocumentedPicture(page, 'operator');
     page.once('dialog', (dialog) => void dialog.accept('seen on site'));
     await accept.click();
     await accept.waitFor({ state: 'detached' });
@@ -252,6 +255,7 @@ describe.skipIf(!hasChromium())('the page', () => {
       await page.locator('.chart canvas').waitFor();
       await page.locator('.tag.good').nth(1).waitFor();
       await check(owner, 'home');
+      if (look.name === 'desktop') await takeDocumentedPicture(page, 'home');
       await show(page, 'market');
       await page.locator('#field-GRID').waitFor();
       await page.locator('tbody tr').first().waitFor();

@@ -2,6 +2,7 @@ import { gridMintAddress } from '@gridtokenx/chain';
 import { formatTimestamp, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { z } from 'zod';
+import type { BalanceSnapshot } from '../mirror/balances.js';
 import { decodeCursor, page } from './cursor.js';
 import type * as schemas from './market-schemas.js';
 
@@ -274,8 +275,16 @@ export async function publishedPricesPage(
   );
 }
 
-/** A wallet's GRID, and what the markets trade it against, in its accounts and in escrow. */
-export async function balancesOf(pool: pg.Pool, wallet: string): Promise<Item<typeof schemas.Balances>> {
+/**
+ * A wallet's GRID, and what the markets trade it against, in its accounts and in escrow.
+ * @param now what its accounts hold on the chain, where that could be read: a plain transfer names no program of ours, so the
+ *   database may hear of it later, or, of a wallet that has never traded, not at all
+ */
+export async function balancesOf(
+  pool: pg.Pool,
+  wallet: string,
+  now?: BalanceSnapshot,
+): Promise<Item<typeof schemas.Balances>> {
   const gridMint = gridMintAddress().toBase58();
   const [quoteMints, held, escrowed] = await Promise.all([
     pool.query<Row>('SELECT DISTINCT quote_mint FROM markets ORDER BY quote_mint'),
@@ -290,7 +299,12 @@ export async function balancesOf(pool: pg.Pool, wallet: string): Promise<Item<ty
   ]);
   const mints = [gridMint, ...quoteMints.rows.map((row) => row.quote_mint as string)];
   const balances = mints.map((mint) => {
-    const account = held.rows.find((row) => row.mint === mint);
+    const stored = held.rows.find((row) => row.mint === mint);
+    const read = now?.balances.find((balance) => balance.mint === mint);
+    const account =
+      now && read && now.slot >= Number(stored?.slot ?? 0) && (stored !== undefined || read.amount > 0n)
+        ? { token_account: read.tokenAccount, amount: read.amount, slot: now.slot }
+        : stored;
     const escrow = escrowed.rows.find((row) => row.mint === mint);
     const [free, bound] = [BigInt(account?.amount ?? 0), BigInt(escrow?.amount ?? 0)];
     return {

@@ -254,6 +254,15 @@ describe('a wallet sells 10 GRID at 3 GRX and a neighbour buys them', () => {
   });
 });
 
+test('tokens that came by a plain transfer are told at once, also to a wallet that never traded', async () => {
+  const stranger = await world.trader({ grx: 50 });
+  const { balances } = await get(`/api/balances/${stranger.publicKey.toBase58()}`, stranger);
+  expect(balances).toMatchObject([
+    { symbol: 'GRID', amount: '0', total: '0' },
+    { symbol: 'GRX', amount: '50', escrowed: '0', total: '50', token_account: expect.any(String) },
+  ]);
+});
+
 describe('what cannot be built is refused in words', () => {
   const sell = { kind: 'create', side: 'sell', amount: '1', price: '3' };
 

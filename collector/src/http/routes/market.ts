@@ -1,6 +1,8 @@
-import { nkwhToKwh } from '@gridtokenx/protocol';
+import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
+import type { Connection } from '@solana/web3.js';
 import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
+import { type BalanceSnapshot, fetchBalances } from '../../mirror/balances.js';
 import { mayActAsOperator } from '../guards.js';
 import * as queries from '../market-queries.js';
 import * as schemas from '../market-schemas.js';
@@ -22,10 +24,24 @@ interface BookLevel {
 
 export interface MarketDeps {
   pool: pg.Pool;
+  connection: Connection;
   now: () => number;
   books: BookSource;
   /** The present price guides; a market without a price has none. */
   guides: () => Promise<schemas.GuidePrice[]> | schemas.GuidePrice[];
+}
+
+/** What the chain says now; undefined when it does not answer: then the database's last word, with its slot, has to do. */
+async function balancesNow(
+  { pool, connection }: MarketDeps,
+  wallet: string,
+): Promise<BalanceSnapshot | undefined> {
+  try {
+    return await fetchBalances(connection, pool, [wallet]);
+  } catch (error) {
+    if (error instanceof GtxError && error.code === 'CHAIN_UNAVAILABLE') return undefined;
+    throw error;
+  }
 }
 
 /** What the collector knows from the chain. */
@@ -55,9 +71,10 @@ export function marketRoutes(app: FastifyInstance, context: HttpContext, deps: M
   serve(app, context, schemas.listPublishedPrices, ({ params, query }) =>
     queries.publishedPricesPage(pool, params.feed, query),
   );
-  serve(app, context, schemas.getBalances, ({ params, principal }) =>
-    queries.balancesOf(pool, ownWallet(principal, params.wallet)),
-  );
+  serve(app, context, schemas.getBalances, async ({ params, principal }) => {
+    const wallet = ownWallet(principal, params.wallet);
+    return queries.balancesOf(pool, wallet, await balancesNow(deps, wallet));
+  });
   serve(app, context, schemas.listSettlements, ({ query, principal }) => {
     const all = query.wallet === undefined && mayActAsOperator(principal) && principal?.wallet === undefined;
     return queries.settlementsPage(pool, all ? undefined : ownWallet(principal, query.wallet), query);

@@ -23,7 +23,8 @@ export interface TestPostgres {
  * listener makes an uncaught error of that; queries that fail still reject where they are awaited.
  */
 export function openTestPool(connectionString: string, max = 10): pg.Pool {
-  const pool = new pg.Pool({ connectionString, max });
+  // Tests make many pools, and a file's share one server.
+  const pool = new pg.Pool({ connectionString, max, idleTimeoutMillis: 1_000 });
   pool.on('error', () => {});
   return pool;
 }
@@ -59,7 +60,7 @@ export async function startTestPostgres(postgresFlags: string[] = []): Promise<T
     password: 'test',
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=60', ...postgresFlags],
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=200', ...postgresFlags],
     onLog: keep,
     onError: keep,
   });

@@ -4,14 +4,13 @@ import {
   addCommand,
   addGroup,
   type CommandDefinition,
-  type Context,
   integerOption,
   type ProgramEnvironment,
   parsedOption,
   valueOption,
 } from '../command.js';
-import { resolveTargets } from '../targets.js';
-import { explainFunds, SOFTWARE_METER } from './chain.js';
+import { actionRunner, rpc } from './acting.js';
+import { SOFTWARE_METER } from './chain.js';
 
 const SOURCES = ['solar', 'wind', 'hydro', 'biomass', 'geothermal', 'marine', 'storage', 'other'] as const;
 
@@ -22,11 +21,6 @@ interface Common {
   readonly payerKey?: string;
 }
 
-const rpc = () =>
-  valueOption(
-    '--rpc <url>',
-    'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-  );
 const idOption = (description: string) =>
   parsedOption('--meter-id <id>', description, (text: string) => {
     assertMeterId(text);
@@ -48,26 +42,7 @@ const keys = (who: string) => [
   rpc(),
 ];
 
-type Actions = typeof import('../certificate-actions.js');
-
-/** Runs one of the actions against the resolved targets and prints its result. */
-async function run(
-  { out, dataDirFlag, env }: Context,
-  flags: { rpc?: string },
-  act: (
-    actions: Actions,
-    targets: ReturnType<typeof resolveTargets>,
-  ) => Promise<import('../chain-actions.js').Result>,
-): Promise<undefined> {
-  const targets = resolveTargets(dataDirFlag, env, flags);
-  try {
-    const { json, text } = await act(await import('../certificate-actions.js'), targets);
-    out.result(json, text);
-    return undefined;
-  } catch (error) {
-    throw explainFunds(error);
-  }
-}
+const run = actionRunner(() => import('../certificate-actions.js'));
 
 /** The keys as the actions want them. */
 const signers = ({ ownerKey, payerKey }: Common) => ({ ownerKey, payerKey });

@@ -1,25 +1,19 @@
-import { assertMeterId, GtxError, kwhToNkwh, parseU64 } from '@gridtokenx/protocol';
+import { assertMeterId, kwhToNkwh, parseU64 } from '@gridtokenx/protocol';
 import { type Command, Option } from 'commander';
 import {
   addCommand,
   addGroup,
   type CommandDefinition,
-  type Context,
   integerOption,
   type ProgramEnvironment,
   parsedOption,
   valueOption,
 } from '../command.js';
-import { resolveTargets } from '../targets.js';
+import { actionRunner, rpc } from './acting.js';
 
 /** The meter that commands play when none is named: a software meter, apart from the demo's. */
 export const SOFTWARE_METER = 'MTR-001';
 
-const rpc = () =>
-  valueOption(
-    '--rpc <url>',
-    'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-  );
 const payer = (who: string) => valueOption('--payer-key <file>', `key that pays the fees (default: ${who})`);
 const meterId = () =>
   parsedOption('--meter-id <id>', 'the meter', (text: string) => {
@@ -29,42 +23,7 @@ const meterId = () =>
 const kwh = (flags: string, description: string) =>
   parsedOption(flags, description, (text: string) => kwhToNkwh(text));
 
-type ChainActions = typeof import('../chain-actions.js');
-
-/** Runs one of the chain actions against the resolved targets and prints its result. */
-async function run(
-  { out, dataDirFlag, env }: Context,
-  flags: { rpc?: string; url?: string },
-  act: (
-    actions: ChainActions,
-    targets: ReturnType<typeof resolveTargets>,
-  ) => Promise<import('../chain-actions.js').Result>,
-): Promise<undefined> {
-  const targets = resolveTargets(dataDirFlag, env, flags);
-  try {
-    const { json, text } = await act(await import('../chain-actions.js'), targets);
-    out.result(json, text);
-    return undefined;
-  } catch (error) {
-    throw explainFunds(error);
-  }
-}
-
-/** What the chain calls a payer that has nothing to pay with. */
-const WITHOUT_FUNDS = new Set(['AccountNotFound', 'InsufficientFundsForFee', 'InsufficientFundsForRent']);
-
-/** Says in plain words that whoever pays cannot. */
-export function explainFunds(error: unknown): unknown {
-  if (!(error instanceof GtxError) || error.code !== 'CHAIN_REFUSED') return error;
-  const reason = error.details?.reason;
-  if (typeof reason !== 'string' || !WITHOUT_FUNDS.has(reason)) return error;
-  return new GtxError(
-    'CHAIN_REFUSED',
-    'the key that pays has too little SOL (on a test cluster: gtx airdrop gives the data folder’s keys some)',
-    error.details,
-    { cause: error },
-  );
-}
+const run = actionRunner(() => import('../chain-actions.js'));
 
 interface InitOptions {
   readonly rpc?: string;

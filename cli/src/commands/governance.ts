@@ -4,21 +4,14 @@ import {
   addCommand,
   addGroup,
   type CommandDefinition,
-  type Context,
   integerOption,
   type ProgramEnvironment,
   parsedOption,
   valueOption,
 } from '../command.js';
 import { parseTokens } from '../market/amount.js';
-import { resolveTargets } from '../targets.js';
-import { explainFunds } from './chain.js';
+import { actionRunner, rpc } from './acting.js';
 
-const rpc = () =>
-  valueOption(
-    '--rpc <url>',
-    'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-  );
 const gov = (flags: string, description: string) => parsedOption(flags, description, parseTokens);
 const proposalId = () =>
   parsedOption('--id <number>', 'the proposal’s number', (text: string) =>
@@ -40,32 +33,13 @@ const anybody = () => [
   rpc(),
 ];
 
-type Actions = typeof import('../governance-actions.js');
 interface Signing {
   readonly rpc?: string;
   readonly keypair?: string;
   readonly payerKey?: string;
 }
 
-/** Runs one of the actions against the resolved targets and prints its result. */
-async function run(
-  { out, dataDirFlag, env }: Context,
-  flags: { rpc?: string },
-  act: (
-    actions: Actions,
-    targets: ReturnType<typeof resolveTargets>,
-  ) => Promise<import('../market-actions.js').MarketResult>,
-): Promise<undefined> {
-  const targets = resolveTargets(dataDirFlag, env, flags);
-  try {
-    const { json, text, shown } = await act(await import('../governance-actions.js'), targets);
-    out.result(json, text);
-    shown?.();
-    return undefined;
-  } catch (error) {
-    throw explainFunds(error);
-  }
-}
+const run = actionRunner(() => import('../governance-actions.js'));
 const signing = ({ keypair, payerKey }: Signing) => ({ keypair, payerKey });
 
 interface InitOptions {

@@ -11,14 +11,8 @@ import {
   valueOption,
 } from '../command.js';
 import { parseLifetime, parseTokens } from '../market/amount.js';
-import { resolveTargets } from '../targets.js';
-import { explainFunds } from './chain.js';
+import { actionRunner, rpc } from './acting.js';
 
-const rpc = () =>
-  valueOption(
-    '--rpc <url>',
-    'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-  );
 const marketOption = () =>
   valueOption('--market <address>', 'the market (default: the data folder’s, else the only one there is)');
 const tokens = (flags: string, description: string) => parsedOption(flags, description, parseTokens);
@@ -53,27 +47,7 @@ const listFrom = () => [
 const SENT = `Looks first whether it can work, and says what would keep it from working. Killed half-way and repeated with the same
 words, it finds out what became of the first attempt and does nothing twice.`;
 
-type Actions = typeof import('../market-actions.js');
-
-/** Runs one of the actions against the resolved targets and prints its result. */
-async function run(
-  { out, dataDirFlag, env }: Context,
-  flags: { rpc?: string; url?: string },
-  act: (
-    actions: Actions,
-    targets: ReturnType<typeof resolveTargets>,
-  ) => Promise<import('../market-actions.js').MarketResult>,
-): Promise<undefined> {
-  const targets = resolveTargets(dataDirFlag, env, flags);
-  try {
-    const { json, text, shown } = await act(await import('../market-actions.js'), targets);
-    out.result(json, text);
-    shown?.();
-    return undefined;
-  } catch (error) {
-    throw explainFunds(error);
-  }
-}
+const run = actionRunner(() => import('../market-actions.js'));
 
 interface Signing {
   readonly rpc?: string;

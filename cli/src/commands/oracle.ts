@@ -4,7 +4,6 @@ import {
   addCommand,
   addGroup,
   type CommandDefinition,
-  type Context,
   integerOption,
   type ProgramEnvironment,
   parsedOption,
@@ -13,14 +12,8 @@ import {
 import { serviceLogger } from '../logger.js';
 import { parseTokens } from '../market/amount.js';
 import { runService } from '../process/service.js';
-import { resolveTargets } from '../targets.js';
-import { explainFunds } from './chain.js';
+import { actionRunner, rpc } from './acting.js';
 
-const rpc = () =>
-  valueOption(
-    '--rpc <url>',
-    'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-  );
 const symbol = () =>
   parsedOption('--symbol <symbol>', 'the feed', (text: string) => {
     if (!/^[A-Z0-9/._-]{1,16}$/.test(text))
@@ -33,26 +26,7 @@ const authority = () =>
     'the key of the oracle’s authority (default: the data folder’s upgrade authority)',
   );
 
-type Actions = typeof import('../oracle-actions.js');
-
-/** Runs one of the actions against the resolved targets and prints its result. */
-async function run(
-  { out, dataDirFlag, env }: Context,
-  flags: { rpc?: string },
-  act: (
-    actions: Actions,
-    targets: ReturnType<typeof resolveTargets>,
-  ) => Promise<import('../chain-actions.js').Result>,
-): Promise<undefined> {
-  const targets = resolveTargets(dataDirFlag, env, flags);
-  try {
-    const { json, text } = await act(await import('../oracle-actions.js'), targets);
-    out.result(json, text);
-    return undefined;
-  } catch (error) {
-    throw explainFunds(error);
-  }
-}
+const run = actionRunner(() => import('../oracle-actions.js'));
 
 const init: CommandDefinition<{ rpc?: string; guardian?: string; authorityKey?: string }> = {
   name: 'init',

@@ -12,7 +12,7 @@ import {
 } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { resolveTargets, type Targets } from '../targets.js';
-import { explainFunds } from './chain.js';
+import { explainFunds, rpc } from './acting.js';
 
 type Actions = typeof import('../review-actions.js');
 type Api = import('../operator-api.js').OperatorApi;
@@ -180,10 +180,7 @@ collector has seen it. It is final. ${LOGIN}`,
       ),
       integerOption('--wait <seconds>', 'how long to wait for the collector', 0, 3600).default(60),
       url(),
-      valueOption(
-        '--rpc <url>',
-        'Solana RPC (default: SOLANA_RPC_URL, else what gtx up runs, else http://127.0.0.1:8899)',
-      ),
+      rpc(),
     ],
     examples: [
       {

@@ -60,6 +60,14 @@ export const LiveRequest = z.discriminatedUnion('op', [
   }),
   z.strictObject({ id, op: z.literal('unsubscribe'), channel: LiveChannel, ...place }),
   z.strictObject({ id, op: z.literal('auth'), access_token: z.string().min(1).max(128) }),
+  z
+    .strictObject({
+      id,
+      op: z.literal('password'),
+      username: z.string().min(1).max(128),
+      password: z.string().min(1).max(1_024),
+    })
+    .meta({ description: "An operator's; pages cannot send it as a header" }),
   z.strictObject({ id, op: z.literal('ping') }),
 ]);
 export type LiveRequest = z.infer<typeof LiveRequest>;

@@ -15,7 +15,10 @@ export interface Guards {
   /** @throws GtxError UNAUTHENTICATED */
   requireWallet(request: FastifyRequest): Promise<Principal>;
   /** @throws GtxError UNAUTHENTICATED, FORBIDDEN */
-  requireOperator(request: FastifyRequest, reply?: FastifyReply): Promise<Principal>;
+  requireOperator(
+    request: Pick<FastifyRequest, 'headers' | 'socket'>,
+    reply?: FastifyReply,
+  ): Promise<Principal>;
 }
 
 export function mayActAsOperator(principal: Principal | undefined): boolean {

@@ -19,6 +19,8 @@ import { type Receiver, Subscription, type Topic, type TopicName } from './topic
 export interface ConnectionDeps {
   /** @throws GtxError UNAUTHENTICATED; or the database's error */
   authenticate: (accessToken: string) => Promise<Principal>;
+  /** @throws GtxError UNAUTHENTICATED, FORBIDDEN */
+  operator: (username: string, password: string) => Promise<Principal>;
   /**
    * The topic that is asked for.
    * @throws GtxError UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID_BODY; or the database's error
@@ -62,12 +64,12 @@ export class LiveConnection implements Receiver {
 
   /**
    * @param stream what the WebSocket was made on
-   * @param from who it is without `auth`: an operator by password or by this machine, or nobody
+   * @param from who it is without `auth`: an operator by password or by this machine, or nobody; `password` changes it
    */
   constructor(
     private readonly socket: WebSocket,
     private readonly stream: Duplex,
-    private readonly from: Principal | undefined,
+    private from: Principal | undefined,
     private readonly deps: ConnectionDeps,
   ) {
     const { burst, framesPerSecond, refusals } = deps.limits;
@@ -189,6 +191,10 @@ export class LiveConnection implements Receiver {
         return ok({ time: new Date(this.deps.now()).toISOString() });
       case 'auth':
         return ok(await this.logIn(request.access_token));
+      case 'password': {
+        this.from = await this.deps.operator(request.username, request.password);
+        return ok({ wallet: null, roles: this.from.roles, expires_at: null });
+      }
       case 'subscribe':
         return this.subscribe(request, ok);
       case 'unsubscribe': {

@@ -265,6 +265,16 @@ describe("a wallet's channels", () => {
     await collector.pool.query(`UPDATE alerts SET resolved_at = now() WHERE kind = 'test'`);
     await until(() => listOf(byWallet, 'alerts').items.length === 0, 'the alert is over');
   });
+
+  test('take the operator’s password as a frame too, which is all that a page can send', async () => {
+    const client = await open(collector);
+    const login = { op: 'password', username: 'ops' } as const;
+    expect(await client.refusal({ ...login, password: 'wrong password' })).toBe('UNAUTHENTICATED');
+    expect(await client.refusal({ op: 'subscribe', channel: 'alerts' })).toBe('UNAUTHENTICATED');
+    expect(await client.must({ ...login, password: 'long enough' })).toMatchObject({ roles: ['operator'] });
+    await client.must({ op: 'subscribe', channel: 'alerts' });
+    expect(await client.refusal({ op: 'subscribe', channel: 'orders' })).toBe('FORBIDDEN');
+  });
 });
 
 describe('a login', () => {
@@ -362,11 +372,11 @@ describe('bad clients', () => {
       const values = [...text.matchAll(new RegExp(`^${name}(?:{[^}]*})? (\\d+)`, 'gm'))];
       return values.reduce((sum, [, value]) => sum + Number(value), 0);
     };
-    expect(await metric('gtx_live_clients')).toBeGreaterThan(0);
-    expect(await metric('gtx_live_subscriptions')).toBeGreaterThan(0);
+    expect(await metric('gtx_collector_live_clients')).toBeGreaterThan(0);
+    expect(await metric('gtx_collector_live_subscriptions')).toBeGreaterThan(0);
     client.close();
-    await until(async () => (await metric('gtx_live_clients')) === 0, 'it is gone');
-    expect(await metric('gtx_live_subscriptions')).toBe(0);
+    await until(async () => (await metric('gtx_collector_live_clients')) === 0, 'it is gone');
+    expect(await metric('gtx_collector_live_subscriptions')).toBe(0);
   });
 
   test('connections beyond the limit of an address, of pages of other sites, and without an upgrade are refused', async () => {

@@ -150,6 +150,11 @@ export class Live {
       const connection = new LiveConnection(socket, raw.socket, principal, {
         ...this.deps,
         authenticate: (token) => sessions.authenticate(token),
+        operator: (username, password) => {
+          const basic = Buffer.from(`${username}:${password}`).toString('base64');
+          const headers = { ...request.headers, authorization: `Basic ${basic}` };
+          return guards.requireOperator({ headers, socket: request.socket });
+        },
         topic: (name, asker) => this.topicOf(name, asker),
       });
       this.connections.add(connection);

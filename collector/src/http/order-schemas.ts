@@ -1,7 +1,7 @@
 /** Schemas and routes for trading with a wallet of one's own: transactions are built here, signed there, relayed here. */
 import { kwhToNkwh } from '@gridtokenx/protocol';
 import { z } from 'zod';
-import { address, grx, instant, isoTime, price, signature, u64 } from './fields.js';
+import { address, grx, instant, isoTime, kwh, meterId, price, signature, u64 } from './fields.js';
 import { EventItem } from './market-schemas.js';
 import { type Route, route } from './route.js';
 
@@ -112,6 +112,31 @@ export const Submitted = z.strictObject({
     .meta({ description: 'Past this height, without a result by then, it has expired' }),
 });
 
+/** A reading as its meter signed it, out of the transaction that brought it to the chain. */
+const ProvenReading = z.strictObject({
+  meter_id: meterId,
+  public_key: address.meta({ description: 'The key in the meter' }),
+  meter_signature: signature.meta({ description: "Base58 of the meter's Ed25519 signature over `message`" }),
+  message: z
+    .string()
+    .regex(/^[0-9a-f]{96}$/)
+    .meta({ description: 'Hex of the 48 bytes that the meter signed' }),
+  flags: z.number().int(),
+  sequence: u64,
+  interval_start: z.number().int().meta({ description: 'Unix seconds' }),
+  interval_end: z.number().int().meta({ description: 'Unix seconds' }),
+  produced_total: u64.meta({ description: 'nkWh since the meter began' }),
+  consumed_total: u64.meta({ description: 'nkWh since the meter began' }),
+  surplus_total: u64.meta({ description: 'nkWh since the meter began' }),
+  after_sequence: u64.nullable().meta({
+    description:
+      'It stands for all readings above this one, up to its own; null when no collector of this database sent it',
+  }),
+  counted_kwh: kwh.meta({ description: 'What the chain counted of it towards tokens' }),
+  held_kwh: kwh.meta({ description: 'What the chain held back for a review' }),
+  mint_tx_signature: signature.nullable().meta({ description: 'The transaction that minted its tokens' }),
+});
+
 export const TransactionState = z.strictObject({
   signature,
   state: z.enum(['pending', 'confirmed', 'finalized', 'failed', 'expired']),
@@ -124,6 +149,18 @@ export const TransactionState = z.strictObject({
     })
     .nullable(),
   events: z.array(EventItem).meta({ description: 'As far as the collector has heard of it' }),
+  transaction: base64.nullable().meta({
+    description:
+      'Base64 of the transaction as it is on the chain, when it brought readings and the collector or its node still has it',
+  }),
+  readings: z.array(ProvenReading).meta({
+    description:
+      'The readings that it brought to the chain, out of its Ed25519 instruction: whoever wants to can check each ' +
+      "meter's signature. Public, as the transaction is",
+  }),
+  accepted_in: z.array(signature).meta({
+    description: 'Transactions before it that brought readings whose tokens this one minted; at most 20',
+  }),
 });
 
 const CHAIN = ['CHAIN_UNAVAILABLE', 'CHAIN_REFUSED'] as const;

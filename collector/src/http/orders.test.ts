@@ -11,7 +11,7 @@ import {
   signMessage,
   writeKeypairFile,
 } from '@gridtokenx/chain';
-import { encodeBase58 } from '@gridtokenx/protocol';
+import { decodeBase58, encodeBase58, encodeReading, toReading } from '@gridtokenx/protocol';
 import { createAssociatedTokenAccountInstruction, TOKEN_2022_PROGRAM_ID } from '@solana/spl-token';
 import {
   ComputeBudgetProgram,
@@ -28,6 +28,7 @@ import { MarketWorld } from '../matching/testing/market-world.js';
 import { startCollector } from '../server.js';
 import { until } from '../testing/collector.js';
 import { postJson } from '../testing/wallet.js';
+import { verifySignature } from '../validate/signature.js';
 import { BuiltOrder, TransactionState } from './order-schemas.js';
 
 /* A wallet trades over HTTP with a real chain behind the collector: built here, signed there, relayed here. */
@@ -216,6 +217,48 @@ describe('a wallet sells 10 GRID at 3 GRX and a neighbour buys them', () => {
       return balances[0]?.total === '10' && balances[1]?.total === '29.7';
     }, 'the balances are in the database');
     expect((await get(`/api/orders/${address}`)).status).toBe('filled');
+  });
+
+  test('anybody can check the meter’s signature of what a transaction minted, from the transaction itself', async () => {
+    const { rows } = await world.pool.query<{ signature: string; meter_id: string }>(
+      'SELECT signature, meter_id FROM chain_readings',
+    );
+    const [accepted] = rows;
+    expect(rows).toHaveLength(1);
+    const ask = () => get(`/api/transactions/${accepted?.signature}`);
+    const state = await ask();
+    expect(TransactionState.safeParse(state).error?.issues ?? []).toEqual([]);
+    const [reading] = state.readings;
+    expect(state.readings).toHaveLength(1);
+    expect(reading).toMatchObject({
+      meter_id: accepted?.meter_id,
+      sequence: '1',
+      after_sequence: '0',
+      counted_kwh: '100',
+      held_kwh: '0',
+      mint_tx_signature: accepted?.signature,
+    });
+    const message = Buffer.from(reading.message, 'hex');
+    expect(Buffer.from(encodeReading(toReading({ reading })))).toEqual(message);
+    const [key, signature] = [decodeBase58(reading.public_key), decodeBase58(reading.meter_signature)];
+    expect(verifySignature(signature, message, key)).toBe(true);
+    const transaction = read(state.transaction);
+    expect(encodeBase58(transaction.signatures[0] as Uint8Array)).toBe(accepted?.signature);
+    expect(Buffer.from(transaction.message.serialize()).includes(message)).toBe(true);
+
+    // One that somebody else sent is read from the chain, and is the same.
+    await world.pool.query(`UPDATE settlements SET signature = 'another'`);
+    const { after_sequence: _, ...same } = reading;
+    const foreign = await ask();
+    expect(foreign.readings).toEqual([{ ...same, after_sequence: null }]);
+    expect(foreign.transaction).toBe(state.transaction);
+    await world.pool.query('UPDATE settlements SET signature = $1', [accepted?.signature]);
+    // A trade brings no reading.
+    const { rows: trades } = await world.pool.query<{ signature: string }>(
+      `SELECT signature FROM chain_events WHERE name = 'TradeExecuted'`,
+    );
+    const trade = await get(`/api/transactions/${trades[0]?.signature}`);
+    expect(trade).toMatchObject({ readings: [], transaction: null, accepted_in: [] });
   });
 
   test('a wallet that never traded gets its accounts with its first order, and takes the order back', async () => {

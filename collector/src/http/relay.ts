@@ -25,6 +25,7 @@ import { eventsPage } from './market-queries.js';
 import type { TransactionState } from './order-schemas.js';
 import { withAdvice } from './orders.js';
 import { adviceFor } from './program-advice.js';
+import { proofOf } from './proof.js';
 
 export interface RelayDeps {
   pool: pg.Pool;
@@ -66,7 +67,7 @@ export class Relay {
 
   constructor(private readonly deps: RelayDeps) {
     this.relayed = new Counter({
-      name: 'gtx_http_transactions_total',
+      name: 'gtx_collector_http_transactions_total',
       help: 'Signed transactions that were submitted over HTTP, by outcome (sent, or the code of the refusal)',
       labelNames: ['outcome'],
       registers: [deps.registry],
@@ -135,6 +136,7 @@ export class Relay {
         slot: Number(row.slot),
         error: null,
         events: events.items.reverse(),
+        ...(await proofOf(pool, connection, signature)),
       };
     }
     const height = lastValidBlockHeight ?? Number.MAX_SAFE_INTEGER;
@@ -150,6 +152,9 @@ export class Relay {
           ? null
           : { reason: error.reason, message: error.message, what_to_do: adviceFor(error.reason) },
       events: [],
+      transaction: null,
+      readings: [],
+      accepted_in: [],
     };
   }
 }

@@ -90,6 +90,11 @@ describe('a new order', () => {
       'balance BALANCE_TOO_LOW',
     ]);
     expect(failures(checkNewOrder({ ...wish, balance: undefined }))).toEqual(['balance BALANCE_TOO_LOW']);
+    expect(() => assertChecks(checkNewOrder({ ...wish, balance: 4n * ONE }))).toThrow(
+      expect.objectContaining({
+        details: expect.objectContaining({ token: 'GRID', has: '4', needs: '10', missing: '6' }),
+      }),
+    );
     const paused = { ...market, paused: true };
     expect(failures(checkNewOrder({ ...wish, market: paused, amount: 1n, price: 5n }))).toEqual([
       'market_open MARKET_CLOSED',

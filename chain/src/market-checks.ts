@@ -27,6 +27,8 @@ export interface MarketCheck {
   message: string;
   /** What is refused with it, when not ok. */
   code?: ErrorCode;
+  /** The figures of a refusal, for programs that say it in other words. */
+  figures?: Readonly<Record<string, string>>;
 }
 
 const text = nkwhToKwh;
@@ -118,11 +120,14 @@ function balanceCheck(token: 'GRID' | 'GRX', needed: bigint, held: bigint | unde
   const has = held ?? 0n;
   return has >= needed
     ? good('balance', `the wallet has ${text(has)} ${token} and needs ${text(needed)}`)
-    : bad(
-        'balance',
-        'BALANCE_TOO_LOW',
-        `the wallet has ${text(has)} ${token} and needs ${text(needed)}: ${text(needed - has)} are missing`,
-      );
+    : {
+        ...bad(
+          'balance',
+          'BALANCE_TOO_LOW',
+          `the wallet has ${text(has)} ${token} and needs ${text(needed)}: ${text(needed - has)} are missing`,
+        ),
+        figures: { token, has: text(has), needs: text(needed), missing: text(needed - has) },
+      };
 }
 
 /** What an order puts into its escrow: GRID of a sell order, GRX of a buy order. */
@@ -231,12 +236,13 @@ export function checkTake(take: {
   return checks;
 }
 
-/** @throws GtxError of the first check that failed, with all failures in `details.checks` */
+/** @throws GtxError of the first check that failed, with its figures and all failures (`checks`) in `details` */
 export function assertChecks(checks: readonly MarketCheck[]): void {
   const failed = checks.filter(({ ok }) => !ok);
   const [first] = failed;
   if (first === undefined) return;
   throw new GtxError(first.code ?? 'CONFLICT', first.message, {
+    ...first.figures,
     checks: failed.map(({ check, message }) => `${check}: ${message}`),
   });
 }

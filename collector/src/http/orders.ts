@@ -284,6 +284,7 @@ function solCheck(has: number, fee: number, rents: { made: number; kept: number 
     ok: false,
     code: 'BALANCE_TOO_LOW',
     message: `${message}: ${sol(needed - has)} are missing`,
+    figures: { token: 'SOL', has: sol(has), needs: sol(needed), missing: sol(needed - has) },
   };
 }
 

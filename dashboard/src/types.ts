@@ -89,7 +89,30 @@ export interface Submitted {
 export interface TransactionState {
   signature: string;
   state: 'pending' | 'confirmed' | 'finalized' | 'failed' | 'expired';
+  slot: number | null;
   error: { reason: string; message: string; what_to_do: string } | null;
+  events: ChainEvent[];
+  transaction: string | null;
+  readings: ProvenReading[];
+  accepted_in: string[];
+}
+
+export interface ProvenReading {
+  meter_id: string;
+  public_key: string;
+  meter_signature: string;
+  message: string;
+  flags: number;
+  sequence: string;
+  interval_start: number;
+  interval_end: number;
+  produced_total: string;
+  consumed_total: string;
+  surplus_total: string;
+  after_sequence: string | null;
+  counted_kwh: string;
+  held_kwh: string;
+  mint_tx_signature: string | null;
 }
 
 export interface Meter {

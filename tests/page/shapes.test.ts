@@ -99,6 +99,7 @@ const ANSWERS: Record<string, Schema> = {
   BuiltTransaction: answerOf('post /api/orders/build'),
   Submitted: answerOf('post /api/transactions/submit 202'),
   TransactionState: answerOf('get /api/transactions/{signature}'),
+  ProvenReading: objectOf(answerOf('get /api/transactions/{signature}').properties?.readings),
   Meter: itemOf('get /api/meters'),
   Reading: itemOf('get /api/meters/{meter_id}/readings'),
   Settlement: itemOf('get /api/settlements'),

@@ -101,8 +101,8 @@ describe('from the meter to the collector', () => {
     await until('readings', () => count() >= 1);
     expect((await fetch(`${agent.url}/healthz`)).status).toBe(200);
     const metrics = await (await fetch(`${agent.url}/metrics`)).text();
-    expect(metrics).toMatch(/^gtx_agent_readings_total\{meter="MTR-001"\} [1-9]/m);
-    expect(metrics).toMatch(/^gtx_agent_device_online\{meter="MTR-001",role="grid",unit="1"\} 1$/m);
+    expect(metrics).toMatch(/^gtx_agent_readings_total\{meter="1"\} [1-9]/m);
+    expect(metrics).toMatch(/^gtx_agent_device_online\{meter="1",role="grid",unit="1"\} 1$/m);
     const state = (await (await fetch(`${agent.url}/api/status`)).json()) as AgentStatus;
     expect(state.meters[0]).toMatchObject({ id: ID, healthy: true });
     expect((await fetch(`${agent.url}/nothing`)).status).toBe(404);

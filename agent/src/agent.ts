@@ -1,6 +1,13 @@
 /** The gateway: lines, meters, store and the way to the collector, put together. */
 import type { MeterProfile } from '@gridtokenx/firmware-profiles';
-import { ERRORS, type ErrorCode, GtxError } from '@gridtokenx/protocol';
+import {
+  ERRORS,
+  type ErrorCode,
+  GtxError,
+  type Metric,
+  processMetrics,
+  renderMetrics,
+} from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { Alerts } from './alerts.js';
 import { ClockGuard, readNtpStatus } from './clock.js';
@@ -8,7 +15,6 @@ import { type AgentConfig, asProfileError, type DeviceConfig, profileLibrary } f
 import type { HomeAssistant, HomeAssistantView, ShownMeter } from './home-assistant.js';
 import { DeviceReader } from './measure.js';
 import { Metering } from './metering.js';
-import { type Metric, renderMetrics } from './metrics.js';
 import { type LineSettings, lineKey, ModbusLine } from './modbus-line.js';
 import { Outbox } from './outbox.js';
 import type { RegisterLimits } from './plausible.js';
@@ -328,8 +334,13 @@ interface Collected {
   alerts: Alerts;
 }
 
-/** Everything that the parts count, as metrics. */
+/**
+ * Everything that the parts count, as metrics. A meter is told by its place in the configuration, from 1: its id is
+ * a home's, and has no business in a monitoring system that many look at.
+ */
 function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collected): Metric[] {
+  const places = new Map(meters.map(({ id }, index) => [id, index + 1]));
+  const placeOf = (meterId: string): number => places.get(meterId) ?? 0;
   const perMeter = (
     name: string,
     help: string,
@@ -339,7 +350,7 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
     name,
     help,
     type,
-    samples: meters.map((meter) => ({ labels: { meter: meter.id }, value: value(meter) })),
+    samples: meters.map((meter) => ({ labels: { meter: placeOf(meter.id) }, value: value(meter) })),
   });
   const perDevice = (
     name: string,
@@ -352,7 +363,7 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
     type,
     samples: [...readersOf].flatMap(([meter, readers]) =>
       readers.map((reader) => ({
-        labels: { meter, role: reader.config.role, unit: reader.config.unit },
+        labels: { meter: placeOf(meter), role: reader.config.role, unit: reader.config.unit },
         value: value(reader),
       })),
     ),
@@ -370,8 +381,6 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
     samples: [{ value }],
   });
   const size = outbox.size();
-  const cpu = process.cpuUsage();
-  const memory = process.memoryUsage();
   const sent = publisher.counters;
   return [
     perMeter('gtx_agent_samples_total', 'Samples of a meter begun.', 'counter', (m) => m.counters.cycles),
@@ -423,20 +432,23 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       type: 'counter',
       samples: meters.flatMap((meter) =>
         Object.entries(meter.counters.doubts).map(([reason, value]) => ({
-          labels: { meter: meter.id, reason },
+          labels: { meter: placeOf(meter.id), reason },
           value,
         })),
       ),
     },
     perMeter('gtx_agent_sequence', 'Sequence of the last reading.', 'gauge', (m) => m.view().sequence),
     perMeter(
-      'gtx_agent_last_interval_end_seconds',
-      'End of the last reading.',
+      'gtx_agent_last_interval_end_timestamp_seconds',
+      'End of the last reading, Unix seconds.',
       'gauge',
       (m) => m.view().last_end,
     ),
-    perMeter('gtx_agent_outbox_depth', 'Readings that the collector has not decided upon.', 'gauge', (m) =>
-      outbox.depth(m.id),
+    perMeter(
+      'gtx_agent_outbox_undecided_readings',
+      'Readings that the collector has not decided upon.',
+      'gauge',
+      (m) => outbox.depth(m.id),
     ),
     {
       name: 'gtx_agent_outbox_readings',
@@ -444,7 +456,7 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       type: 'gauge',
       samples: meters.flatMap((meter) =>
         Object.entries(outbox.counts(meter.id)).map(([state, value]) => ({
-          labels: { meter: meter.id, state },
+          labels: { meter: placeOf(meter.id), state },
           value,
         })),
       ),
@@ -512,20 +524,30 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       'gauge',
       publisher.connected ? 1 : 0,
     ),
-    one('gtx_agent_published_total', 'Readings published, repeats included.', 'counter', sent.published),
     one(
-      'gtx_agent_stored_total',
+      'gtx_agent_readings_published_total',
+      'Readings published, repeats included.',
+      'counter',
+      sent.published,
+    ),
+    one(
+      'gtx_agent_readings_stored_total',
       'Readings that the collector has acknowledged as stored.',
       'counter',
       sent.stored,
     ),
     one(
-      'gtx_agent_refused_total',
+      'gtx_agent_readings_refused_total',
       'Readings that the collector has refused for good.',
       'counter',
       sent.refused,
     ),
-    one('gtx_agent_postponed_total', 'Refusals that ask for another try later.', 'counter', sent.postponed),
+    one(
+      'gtx_agent_readings_postponed_total',
+      'Refusals that ask for another try later.',
+      'counter',
+      sent.postponed,
+    ),
     one('gtx_agent_acks_total', 'Acknowledgements accepted.', 'counter', sent.acks),
     one(
       'gtx_agent_acks_refused_total',
@@ -543,7 +565,7 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       sent.connectFailures,
     ),
     one(
-      'gtx_agent_http_readings_total',
+      'gtx_agent_readings_sent_over_http_total',
       'Readings sent over HTTP because the broker was away, repeats included.',
       'counter',
       sent.httpReadings,
@@ -555,15 +577,15 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       sent.httpFailures,
     ),
     one(
-      'gtx_agent_acknowledged_dropped_total',
+      'gtx_agent_readings_dropped_total',
       'Acknowledged readings given up before their time because the store was full.',
       'counter',
       outbox.dropped,
     ),
     one('gtx_agent_store_bytes', 'Bytes of the store in use.', 'gauge', size.bytes),
-    one('gtx_agent_store_max_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),
+    one('gtx_agent_store_limit_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),
     {
-      name: 'gtx_agent_alerts',
+      name: 'gtx_agent_alerts_open',
       help: 'Open alerts by code.',
       type: 'gauge',
       samples: [...alerts.raised.keys()].map((code) => ({
@@ -577,16 +599,10 @@ function collect({ meters, readersOf, lines, publisher, outbox, alerts }: Collec
       type: 'counter',
       samples: [...alerts.raised].map(([code, value]) => ({ labels: { code }, value })),
     },
-    one('process_resident_memory_bytes', 'Resident memory.', 'gauge', memory.rss),
-    one('nodejs_heap_size_used_bytes', 'Heap in use.', 'gauge', memory.heapUsed),
-    one('nodejs_heap_size_total_bytes', 'Heap reserved.', 'gauge', memory.heapTotal),
-    one('nodejs_external_memory_bytes', 'Memory of objects outside the heap.', 'gauge', memory.external),
-    one('process_cpu_seconds_total', 'Processor time.', 'counter', (cpu.user + cpu.system) / 1e6),
-    one(
-      'process_start_time_seconds',
-      'Start of the process.',
-      'gauge',
-      Math.round(Date.now() / 1000 - process.uptime()),
-    ),
+    ...processMetrics({
+      cpu: process.cpuUsage(),
+      memory: process.memoryUsage(),
+      startedSeconds: Math.round(Date.now() / 1000 - process.uptime()),
+    }),
   ];
 }

@@ -145,7 +145,7 @@ describe.concurrent('HTTP as the second way', () => {
     expectOrdered('MTR-002');
     await until('delivered', () => agent.status().meters.every((one) => one.outbox.sent <= 1));
     expect(await (await fetch(`${agent.url}/metrics`)).text()).toMatch(
-      /^gtx_agent_http_readings_total [1-9]/m,
+      /^gtx_agent_readings_sent_over_http_total [1-9]/m,
     );
   });
 

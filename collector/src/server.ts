@@ -96,9 +96,9 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
   const { pool, alerts, now } = deps;
   const doors = new ChainMirror({ pool, alerts, now, logger, connection, config: { wsUrl: false } });
   let lastState: ReconcileState = {
-    roundAgeSeconds: undefined,
+    lastRoundSeconds: undefined,
     differences: {},
-    auditAgeSeconds: undefined,
+    lastAuditSeconds: undefined,
   };
   const reconcileState = async () => {
     try {

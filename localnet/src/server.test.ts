@@ -142,9 +142,9 @@ test('serves health and metrics', async () => {
     status: 'ok',
   });
   const { text } = await send({}, { method: 'GET', path: '/metrics' });
-  expect(text).toMatch(/^localnet_healthy 1$/m);
-  expect(text).toMatch(/^localnet_rpc_requests_total\{method="getSlot",code="0"\} \d+$/m);
-  expect(text).toMatch(/^localnet_rpc_requests_total\{method="unknown",code="-32601"\} \d+$/m);
+  expect(text).toMatch(/^gtx_localnet_healthy 1$/m);
+  expect(text).toMatch(/^gtx_localnet_rpc_requests_total\{method="getSlot",code="0"\} \d+$/m);
+  expect(text).toMatch(/^gtx_localnet_rpc_requests_total\{method="unknown",code="-32601"\} \d+$/m);
   expect(text).not.toContain('getMoon');
 });
 

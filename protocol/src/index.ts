@@ -1,6 +1,7 @@
 /** Signed formats, units, MQTT topics, payload schemas and the error catalogue. Pure: no I/O, no clock. */
 export * from './base58.js';
 export * from './errors.js';
+export * from './exposition.js';
 export * from './fields.js';
 export * from './limits.js';
 export * from './live.js';

@@ -1,6 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { errorBody, GtxError, parseJsonWith, u64Text } from '@gridtokenx/protocol';
+import {
+  errorBody,
+  GtxError,
+  type Metric,
+  parseJsonWith,
+  processMetrics,
+  renderMetrics,
+  u64Text,
+} from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { FaultRules } from './fault-plan.js';
@@ -8,6 +16,7 @@ import { Fault, LineFault } from './faults.js';
 import type { Controls } from './simulator.js';
 
 const MAX_BODY = 10_000;
+const JOULES_PER_KWH = 3_600_000;
 const watts = z.number().min(0).max(1_000_000).optional();
 const Power = z.strictObject({ solar_watts: watts, household_watts: watts });
 const Energy = z.strictObject({ import_nkwh: u64Text.optional(), export_nkwh: u64Text.optional() });
@@ -108,55 +117,64 @@ export class ControlServer {
     send(response, 200, { unit: this.#controls.state().find((state) => state.unit === unit) });
   }
 
-  /** Prometheus text format 0.0.4. Energy leaves as kWh because Prometheus has only floats. */
+  /** Prometheus has only floats: energy leaves in its base unit, the joule. */
   #metrics(): string {
-    const lines: string[] = [];
     const states = this.#controls.state();
-    const metric = (
+    const perUnit = (
       name: string,
-      type: string,
+      type: Metric['type'],
       help: string,
-      value: (state: (typeof states)[number]) => unknown,
-    ) => {
-      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-      for (const state of states) lines.push(`${name}{unit="${state.unit}"} ${value(state)}`);
-    };
-    metric(
-      'gtx_simulator_power_watts',
-      'gauge',
-      'Power, positive while drawing',
-      (state) => state.power_watts,
-    );
-    metric('gtx_simulator_import_kwh', 'counter', 'Energy drawn', (state) => state.import_kwh);
-    metric('gtx_simulator_export_kwh', 'counter', 'Energy given', (state) => state.export_kwh);
-    metric('gtx_simulator_requests_total', 'counter', 'Modbus requests', (state) => state.requests);
-    lines.push(
-      '# HELP gtx_simulator_faults_total Faults injected',
-      '# TYPE gtx_simulator_faults_total counter',
-    );
-    for (const [key, count] of this.#controls.faults()) {
-      const [unit, fault] = key.split('/');
-      lines.push(`gtx_simulator_faults_total{unit="${unit}",fault="${fault}"} ${count}`);
-    }
-    const sites = Object.entries(this.#controls.sites());
-    if (sites.length > 0) {
-      lines.push(
-        '# HELP gtx_simulator_part_watts Power of a part of a site, positive while it gives',
-        '# TYPE gtx_simulator_part_watts gauge',
-      );
-      for (const [site, { parts }] of sites) {
-        for (const [part, watts] of Object.entries(parts)) {
-          lines.push(`gtx_simulator_part_watts{site="${labelText(site)}",part="${part}"} ${watts}`);
-        }
-      }
-    }
-    return `${lines.join('\n')}\n`;
+      value: (state: (typeof states)[number]) => number,
+    ): Metric => ({
+      name,
+      help,
+      type,
+      samples: states.map((state) => ({ labels: { unit: state.unit }, value: value(state) })),
+    });
+    return renderMetrics([
+      perUnit(
+        'gtx_simulator_power_watts',
+        'gauge',
+        'Power at the meter, positive while drawing.',
+        (state) => state.power_watts,
+      ),
+      perUnit(
+        'gtx_simulator_imported_joules_total',
+        'counter',
+        'Energy drawn.',
+        (state) => Number(state.import_kwh) * JOULES_PER_KWH,
+      ),
+      perUnit(
+        'gtx_simulator_exported_joules_total',
+        'counter',
+        'Energy given.',
+        (state) => Number(state.export_kwh) * JOULES_PER_KWH,
+      ),
+      perUnit('gtx_simulator_requests_total', 'counter', 'Modbus requests.', (state) => state.requests),
+      {
+        name: 'gtx_simulator_faults_total',
+        help: 'Faults injected, by unit and kind.',
+        type: 'counter',
+        samples: [...this.#controls.faults()].map(([key, value]) => {
+          const [unit = '', fault = ''] = key.split('/');
+          return { labels: { unit, fault }, value };
+        }),
+      },
+      {
+        name: 'gtx_simulator_part_power_watts',
+        help: 'Power of a part of a site, positive while it gives.',
+        type: 'gauge',
+        samples: Object.entries(this.#controls.sites()).flatMap(([site, { parts }]) =>
+          Object.entries(parts).map(([part, value]) => ({ labels: { site, part }, value })),
+        ),
+      },
+      ...processMetrics({
+        cpu: process.cpuUsage(),
+        memory: process.memoryUsage(),
+        startedSeconds: Math.round(Date.now() / 1000 - process.uptime()),
+      }),
+    ]);
   }
-}
-
-/** A label's value (Prometheus text format 0.0.4). */
-function labelText(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

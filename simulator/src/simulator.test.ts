@@ -289,7 +289,7 @@ describe('the controls', () => {
       body: { error: { code: 'INVALID_BODY' } },
     });
     const metrics = await (await fetch(`${simulator.controlUrl}/metrics`)).text();
-    expect(metrics).toContain('gtx_simulator_import_kwh{unit="1"} 5');
+    expect(metrics).toContain('gtx_simulator_imported_joules_total{unit="1"} 18000000');
   });
 });
 

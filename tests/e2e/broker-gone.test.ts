@@ -32,7 +32,7 @@ test('many intervals without a broker are delivered when it is back', async () =
   const agentUrl = system.url('agent', 'status');
   const outbox = async (): Promise<number> => {
     const metrics = await (await fetch(`${agentUrl}/metrics`)).text();
-    const depth = /^gtx_agent_outbox_depth\{[^}]*\} (\d+)$/m.exec(metrics)?.[1];
+    const depth = /^gtx_agent_outbox_undecided_readings\{[^}]*\} (\d+)$/m.exec(metrics)?.[1];
     if (depth === undefined) throw new Error('the agent tells no outbox depth');
     return Number(depth);
   };

@@ -86,14 +86,15 @@ test('good readings between poison are stored, acknowledged and minted; poison i
   );
   expect(await system.count(`SELECT count(*) FROM meter_readings WHERE meter_id = 'MTR-OTHER'`)).toBe(0);
 
-  const poison = (reason: string) => system.metric('collector', 'gtx_poison_messages_total', { reason });
+  const poison = (reason: string) =>
+    system.metric('collector', 'gtx_collector_poison_messages_total', { reason });
   expect(await poison('not_json')).toBe(3);
   expect(await poison('oversized')).toBe(2);
   expect(await poison('wrong_meter')).toBe(1);
   expect(await poison('invalid_body')).toBeGreaterThanOrEqual(8);
   expect(await poison('unforeseen')).toBe(0);
   const refused = (outcome: string) =>
-    system.metric('collector', 'gtx_readings_total', { source: 'mqtt', outcome });
+    system.metric('collector', 'gtx_collector_readings_total', { source: 'mqtt', outcome });
   expect(await refused('INVALID_SIGNATURE')).toBe(1);
   expect(await refused('SEQUENCE_CONFLICT')).toBeGreaterThanOrEqual(1);
 

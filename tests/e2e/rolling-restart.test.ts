@@ -67,7 +67,7 @@ test.runIf(mosquittoWanted())(
     );
     const shares = async (service: Service) =>
       Number(
-        /^gtx_acks_total (\d+)/m.exec(
+        /^gtx_collector_acks_total (\d+)/m.exec(
           await (await fetch(new URL('/metrics', service.info.http_url))).text(),
         )?.[1] ?? 0,
       );

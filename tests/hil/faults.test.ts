@@ -484,11 +484,12 @@ describe.runIf(socatInstalled() || process.env.CI !== undefined)('hardware in th
  */
 async function counted(metrics: string, meter: Watched): Promise<number> {
   const text = await (await fetch(new URL('/metrics', agent.url))).text();
+  const place = watched.indexOf(meter) + 1;
   const line = `tty-${meter.id.slice(0, meter.id.lastIndexOf('-'))}"`;
   return text
     .split('\n')
     .filter((row) => new RegExp(`^gtx_agent_(${metrics}){`).test(row))
-    .filter((row) => row.includes(`"${meter.id}"`) || row.includes(line))
+    .filter((row) => row.includes(`meter="${place}"`) || row.includes(line))
     .reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(' '))), 0);
 }
 

@@ -404,14 +404,14 @@ describe('delivery', () => {
     await raise('a', 'critical');
     await raise('b', 'critical');
     await sender.run(channel);
-    expect(await registry.metrics()).toContain('gtx_alert_notices_due{channel="webhook"} 2');
+    expect(await registry.metrics()).toContain('gtx_collector_alert_notices_due{channel="webhook"} 2');
     await pass(1);
     await sender.run(channel);
     const text = await registry.metrics();
-    expect(text).toContain('gtx_alerts_open{kind="fee_payer",severity="critical"} 2');
-    expect(text).toContain('gtx_alert_notices_total{channel="webhook",outcome="failed"} 2');
-    expect(text).toContain('gtx_alert_notices_total{channel="webhook",outcome="sent"} 2');
-    expect(text).not.toContain('gtx_alert_notices_due{');
+    expect(text).toContain('gtx_collector_alerts_open{kind="fee_payer",severity="critical"} 2');
+    expect(text).toContain('gtx_collector_alert_notices_total{channel="webhook",outcome="failed"} 2');
+    expect(text).toContain('gtx_collector_alert_notices_total{channel="webhook",outcome="sent"} 2');
+    expect(text).not.toContain('gtx_collector_alert_notices_due{');
   });
 });
 

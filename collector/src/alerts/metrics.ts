@@ -16,7 +16,7 @@ type Figure<Label extends string> = Record<Label, string> & { readonly count: nu
 
 export function deliveryMetrics(registry: Registry, figures: AlertFigures): DeliveryMetrics {
   const notices = new Counter({
-    name: 'gtx_alert_notices_total',
+    name: 'gtx_collector_alert_notices_total',
     help: 'Notices of alerts by channel and outcome (sent, failed: one attempt that the other side did not take)',
     labelNames: ['channel', 'outcome'] as const,
     registers: [registry],
@@ -38,10 +38,15 @@ export function deliveryMetrics(registry: Registry, figures: AlertFigures): Deli
         for (const { count, ...labels } of found) this.set(labels as unknown as Record<Label, string>, count);
       },
     });
-  gauge('gtx_alerts_open', 'Open alerts by kind and severity', ['kind', 'severity'], figures.alerts);
-  gauge('gtx_reviews_open', 'What waits for a person, by kind', ['kind'], figures.reviews);
   gauge(
-    'gtx_alert_notices_due',
+    'gtx_collector_alerts_open',
+    'Open alerts by kind and severity',
+    ['kind', 'severity'],
+    figures.alerts,
+  );
+  gauge('gtx_collector_reviews_open', 'What waits for a person, by kind', ['kind'], figures.reviews);
+  gauge(
+    'gtx_collector_alert_notices_due',
     'Notices of alerts that are not delivered yet, by channel',
     ['channel'],
     figures.due,

@@ -377,7 +377,9 @@ describe('readings', () => {
     expect(client.connected).toBe(true);
     const metrics = await (await fetch(`${collector.httpUrl}/metrics`)).text();
     for (const reason of ['not_json', 'oversized', 'invalid_body', 'wrong_meter']) {
-      expect(metrics).toMatch(new RegExp(`gtx_poison_messages_total\\{reason="${reason}"\\} [1-9]`));
+      expect(metrics).toMatch(
+        new RegExp(`gtx_collector_poison_messages_total\\{reason="${reason}"\\} [1-9]`),
+      );
     }
   });
 

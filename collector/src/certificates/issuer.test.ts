@@ -137,7 +137,7 @@ describe('CertificatesIssuer', () => {
     await certificates.issueNow();
     await certificates.issueNow();
     expect(await bookOf(solar)).toMatchObject({ certifiedTotal: (KWH * 5n) / 2n, nextSerial: 3n });
-    expect(await metric('gtx_certificates_issued_total')).toBe(2);
+    expect(await metric('gtx_collector_certificates_issued_total')).toBe(2);
     expect(await openAlerts()).toEqual([]);
   });
 
@@ -150,8 +150,8 @@ describe('CertificatesIssuer', () => {
     await issuer(mirror).issueNow();
     const totals = await Promise.all(homes.map(async (each) => (await bookOf(each))?.certifiedTotal));
     expect(totals).toEqual(homes.map((_, i) => (i === 2 ? 0n : 600_000_000n)));
-    expect(await metric('gtx_certificate_refusals_total')).toBe(1);
-    expect(await metric('gtx_certificates_refused_meters')).toBe(1);
+    expect(await metric('gtx_collector_certificate_refusals_total')).toBe(1);
+    expect(await metric('gtx_collector_certificates_refused_meters')).toBe(1);
   });
 
   it('tells of a book without lamports after three refusals, waits longer each time, and takes it up again', async () => {
@@ -162,13 +162,13 @@ describe('CertificatesIssuer', () => {
     const certificates = issuer(mirror);
     await certificates.issueNow();
     await certificates.issueNow();
-    expect(await metric('gtx_certificate_refusals_total')).toBe(1);
+    expect(await metric('gtx_collector_certificate_refusals_total')).toBe(1);
     expect(await openAlerts()).toEqual([]);
     for (const seconds of [60, 120]) {
       world.pass(seconds);
       await certificates.issueNow();
     }
-    expect(await metric('gtx_certificate_refusals_total')).toBe(3);
+    expect(await metric('gtx_collector_certificate_refusals_total')).toBe(3);
     expect(await openAlerts()).toMatchObject([
       { kind: 'certificate_refused', dedupe_key: poor.meter.meterId },
     ]);
@@ -185,7 +185,7 @@ describe('CertificatesIssuer', () => {
       await world.connection.getMinimumBalanceForRentExemption(BOOK_BYTES),
     );
     expect(await openAlerts()).toEqual([]);
-    expect(await metric('gtx_certificates_refused_meters')).toBe(0);
+    expect(await metric('gtx_collector_certificates_refused_meters')).toBe(0);
   });
 
   it('pays itself where it is told to, for no less than it was told', async () => {
@@ -215,7 +215,7 @@ describe('CertificatesIssuer', () => {
       await certificates.issueNow();
       expect((await bookOf(patient))?.certifiedTotal).toBe(expected);
     }
-    expect(await metric('gtx_certificate_refusals_total')).toBe(0);
+    expect(await metric('gtx_collector_certificate_refusals_total')).toBe(0);
   });
 
   it('finds what was settled while nobody issued, and repeats nothing after a crash', async () => {
@@ -234,7 +234,7 @@ describe('CertificatesIssuer', () => {
     const second = issuer(mirror);
     await second.issueNow();
     expect(await bookOf(late)).toMatchObject({ certifiedTotal: 600_000_000n, nextSerial: 2n });
-    expect(await metric('gtx_certificates_issued_total')).toBe(0);
+    expect(await metric('gtx_collector_certificates_issued_total')).toBe(0);
   });
 
   it('does nothing twice where two collectors issue at once', async () => {
@@ -272,7 +272,7 @@ describe('CertificatesIssuer', () => {
       autoIssue: false,
       certifiedTotal: 600_000_000n,
     });
-    expect(await metric('gtx_certificate_books_adopted_total')).toBe(1);
+    expect(await metric('gtx_collector_certificate_books_adopted_total')).toBe(1);
     expect(await openAlerts()).toEqual([]);
   });
 
@@ -289,7 +289,7 @@ describe('CertificatesIssuer', () => {
     await pause(true);
     const certificates = issuer(mirror);
     await certificates.issueNow();
-    expect(await metric('gtx_certificate_refusals_total')).toBe(0);
+    expect(await metric('gtx_collector_certificate_refusals_total')).toBe(0);
     await pause(false);
     world.pass(601);
     await certificates.issueNow();

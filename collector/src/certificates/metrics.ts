@@ -22,20 +22,26 @@ export const noIssuerMetrics: IssuerObserver = {
 /** The issuer's metrics in a Prometheus registry. */
 export function certificatesMetrics(registry: Registry): IssuerObserver {
   const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
-  const issued = counter('gtx_certificates_issued_total', 'Certificates issued to owners who opted in');
-  const adopted = counter('gtx_certificate_books_adopted_total', "Books handed to their meters' new owners");
+  const issued = counter(
+    'gtx_collector_certificates_issued_total',
+    'Certificates issued to owners who opted in',
+  );
+  const adopted = counter(
+    'gtx_collector_certificate_books_adopted_total',
+    "Books handed to their meters' new owners",
+  );
   const refusals = new Counter({
-    name: 'gtx_certificate_refusals_total',
+    name: 'gtx_collector_certificate_refusals_total',
     help: 'Certificates that the chain refused, by error',
     labelNames: ['error'] as const,
     registers: [registry],
   });
   const outages = counter(
-    'gtx_certificate_outages_total',
+    'gtx_collector_certificate_outages_total',
     'Rounds of certificates that ended because the chain did not answer',
   );
   const waiting = new Gauge({
-    name: 'gtx_certificates_refused_meters',
+    name: 'gtx_collector_certificates_refused_meters',
     help: 'Meters whose certificate was refused last time and is tried again later',
     registers: [registry],
   });

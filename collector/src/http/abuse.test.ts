@@ -161,7 +161,7 @@ describe('malformed', () => {
     expect(await health.json()).toMatchObject({ checks: { database: 'ok' } });
     const metrics = await (await fetch(`${collector.httpUrl}/metrics`)).text();
     expect(metrics).toMatch(
-      /gtx_http_request_seconds_count\{route="\/api\/orders",method="GET",status="4xx"\} \d+/,
+      /gtx_collector_http_request_duration_seconds_count\{route="\/api\/orders",method="GET",status="4xx"\} \d+/,
     );
     // Nothing that a client wrote becomes a label.
     expect(metrics).not.toMatch(/etc|passwd|not-an-address/);

@@ -4,7 +4,7 @@ import { Histogram, type Registry } from 'prom-client';
 /** Counts and times what is answered, by the route's pattern: never by what a client wrote. */
 export function measure(app: FastifyInstance, registry: Registry): void {
   const seconds = new Histogram({
-    name: 'gtx_http_request_seconds',
+    name: 'gtx_collector_http_request_duration_seconds',
     help: 'HTTP requests by route, method and class of the status (2xx, 4xx...), with their durations',
     labelNames: ['route', 'method', 'status'],
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],

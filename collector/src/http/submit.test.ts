@@ -357,7 +357,9 @@ describe('the other routes', () => {
       status: 'ok',
       checks: { database: 'ok', broker: 'ok', chain: 'ok' },
     });
-    expect((await get('/metrics')).text).toMatch(/gtx_readings_total\{source="http",outcome="pending"\} \d+/);
+    expect((await get('/metrics')).text).toMatch(
+      /gtx_collector_readings_total\{source="http",outcome="pending"\} \d+/,
+    );
     const document = JSON.parse((await get('/openapi.json')).text);
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths['/api/meters/submit-reading'].post.responses)).toEqual(

@@ -112,9 +112,9 @@ describe('a client that takes nothing', () => {
       bigChange(world, price);
       price += 2_000;
       await until(() => quick.of('book').length > before, 'the others are served');
-      return (await world.metric('gtx_live_skipped_total')) > 0;
+      return (await world.metric('gtx_collector_live_frames_skipped_total')) > 0;
     }, 'it is skipped');
-    const skippedOnce = await world.metric('gtx_live_skipped_total');
+    const skippedOnce = await world.metric('gtx_collector_live_frames_skipped_total');
     for (let count = 0; count < 5; count += 1) {
       const before = quick.of('book').length;
       bigChange(world, price);
@@ -122,7 +122,7 @@ describe('a client that takes nothing', () => {
       await until(() => quick.of('book').length > before, 'the others are served');
     }
     // While it is behind nothing more is kept for it.
-    expect(await world.metric('gtx_live_skipped_total')).toBe(skippedOnce);
+    expect(await world.metric('gtx_collector_live_frames_skipped_total')).toBe(skippedOnce);
     slow.socket.resume();
     const replica = () => {
       const book = new BookReplica();
@@ -144,10 +144,10 @@ describe('a client that takes nothing', () => {
     await until(async () => {
       bigChange(world, price);
       price += 2_000;
-      return (await world.metric('gtx_live_closed_total', { reason: 'slow' })) > 0;
+      return (await world.metric('gtx_collector_live_connections_closed_total', { reason: 'slow' })) > 0;
     }, 'it is closed');
-    await until(async () => (await world.metric('gtx_live_clients')) === 0, 'it is gone');
-    expect(await world.metric('gtx_live_subscriptions')).toBe(0);
+    await until(async () => (await world.metric('gtx_collector_live_clients')) === 0, 'it is gone');
+    expect(await world.metric('gtx_collector_live_subscriptions')).toBe(0);
   });
 
   test('and answers no ping is cut off', async () => {
@@ -156,7 +156,8 @@ describe('a client that takes nothing', () => {
     const gone = await open(world);
     gone.socket.pause();
     await until(
-      async () => (await world.metric('gtx_live_closed_total', { reason: 'silent' })) === 1,
+      async () =>
+        (await world.metric('gtx_collector_live_connections_closed_total', { reason: 'silent' })) === 1,
       'it is cut',
     );
     expect(await there.must({ op: 'ping' })).toMatchObject({ ok: true });

@@ -8,13 +8,13 @@ export interface LoginMetrics {
 export function loginMetrics(registry: Registry): LoginMetrics {
   return {
     logins: new Counter({
-      name: 'gtx_wallet_logins_total',
+      name: 'gtx_collector_wallet_logins_total',
       help: 'Logins by wallet, by outcome (granted, refused)',
       labelNames: ['outcome'],
       registers: [registry],
     }),
     refreshes: new Counter({
-      name: 'gtx_login_refreshes_total',
+      name: 'gtx_collector_login_refreshes_total',
       help: 'Refreshed logins by outcome (granted, unknown, reused)',
       labelNames: ['outcome'],
       registers: [registry],

@@ -42,47 +42,51 @@ export interface BookFigures {
 export function matchingMetrics(registry: Registry, books: () => BookFigures[]): MatchingObserver {
   const registers = [registry];
   const leading = new Gauge({
-    name: 'gtx_matching_leading',
+    name: 'gtx_collector_matching_leading',
     help: '1 on the collector that matches',
     registers,
   });
   const transactions = new Counter({
-    name: 'gtx_matching_transactions_total',
+    name: 'gtx_collector_matching_transactions_total',
     help: 'Transactions of the matcher by what became of them',
     labelNames: ['state'] as const,
     registers,
   });
-  const trades = new Counter({ name: 'gtx_matched_trades_total', help: 'Trades brought about', registers });
+  const trades = new Counter({
+    name: 'gtx_collector_matching_trades_total',
+    help: 'Trades brought about',
+    registers,
+  });
   const returned = new Counter({
-    name: 'gtx_matching_returned_orders_total',
+    name: 'gtx_collector_matching_returned_orders_total',
     help: 'Expired orders returned to their owners',
     registers,
   });
   const seconds = new Histogram({
-    name: 'gtx_matching_seconds',
+    name: 'gtx_collector_matching_duration_seconds',
     help: 'Time from a plan to its confirmation',
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
     registers,
   });
   const refusals = new Counter({
-    name: 'gtx_matching_refusals_total',
+    name: 'gtx_collector_matching_refusals_total',
     help: 'Pairs that the chain refused, by error',
     labelNames: ['error'] as const,
     registers,
   });
   const waits = new Counter({
-    name: 'gtx_matching_waits_total',
+    name: 'gtx_collector_matching_waits_total',
     help: 'Times that nothing of a market could trade, or not yet, by reason',
     labelNames: ['reason'] as const,
     registers,
   });
   const outages = new Counter({
-    name: 'gtx_matching_outages_total',
+    name: 'gtx_collector_matching_outages_total',
     help: 'Runs that ended because chain or database did not answer',
     registers,
   });
   new Gauge({
-    name: 'gtx_open_orders',
+    name: 'gtx_collector_market_open_orders',
     help: 'Open orders in the books by market and side',
     labelNames: ['market', 'side'] as const,
     registers,

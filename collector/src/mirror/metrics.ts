@@ -19,45 +19,35 @@ export const noMirrorMetrics: MirrorMetrics = { applied() {}, failed() {}, caugh
 export function mirrorMetrics(
   registry: Registry,
   currentSlot: () => Promise<number | undefined>,
-  now: () => number = Date.now,
 ): MirrorMetrics {
   let mirrored = 0;
-  let caughtUpMs = now();
   const applied = new Counter({
-    name: 'gtx_mirror_transactions_total',
+    name: 'gtx_collector_mirror_transactions_total',
     help: 'Transactions of the programs applied to the database',
     registers: [registry],
   });
   const events = new Counter({
-    name: 'gtx_mirror_events_total',
+    name: 'gtx_collector_mirror_events_total',
     help: 'Events of the programs written to the database',
     registers: [registry],
   });
   const failures = new Counter({
-    name: 'gtx_mirror_failures_total',
+    name: 'gtx_collector_mirror_failures_total',
     help: 'Looks at the chain that failed',
     registers: [registry],
   });
-  new Gauge({
-    name: 'gtx_mirror_lag_seconds',
-    help: 'Since when the mirror has not had everything; a look takes place every two seconds without news',
-    registers: [registry],
-    collect() {
-      this.set(Math.max(0, now() - caughtUpMs) / 1000);
-    },
-  });
   const queued = new Gauge({
-    name: 'gtx_mirror_queued_transactions',
+    name: 'gtx_collector_mirror_queued_transactions',
     help: 'Listed transactions that are not applied yet',
     registers: [registry],
   });
   const caughtUpAt = new Gauge({
-    name: 'gtx_mirror_caught_up_timestamp_seconds',
-    help: 'When the mirror last had everything, Unix seconds',
+    name: 'gtx_collector_mirror_caught_up_timestamp_seconds',
+    help: 'When the mirror last had everything, Unix seconds; it looks every two seconds without news',
     registers: [registry],
   });
   new Gauge({
-    name: 'gtx_mirror_lag_slots',
+    name: 'gtx_collector_mirror_lag_slots',
     help: 'Slots between the chain and what is mirrored of it; -1 while the chain does not answer',
     registers: [registry],
     async collect() {
@@ -73,7 +63,6 @@ export function mirrorMetrics(
     failed: () => failures.inc(),
     caughtUp: (slot, nowMs) => {
       mirrored = slot;
-      caughtUpMs = nowMs;
       caughtUpAt.set(nowMs / 1000);
     },
     queued: (transactions) => queued.set(transactions),

@@ -1,11 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { collectProcessMetrics } from '../process-metrics.js';
 
 /** The publisher's figures; one registry for each, so that several can run in one process. */
 export class PublisherMetrics {
   readonly registry = new Registry();
 
   readonly sourcePrice = new Gauge({
-    name: 'gtx_publisher_source_price',
+    name: 'gtx_publisher_source_price_grx_per_kwh',
     help: 'Last good price of a source, GRX for 1 kWh',
     labelNames: ['source'],
     registers: [this.registry],
@@ -17,7 +18,7 @@ export class PublisherMetrics {
     registers: [this.registry],
   });
   readonly price = new Gauge({
-    name: 'gtx_publisher_price',
+    name: 'gtx_publisher_price_grx_per_kwh',
     help: 'Last price made of all sources, GRX for 1 kWh',
     registers: [this.registry],
   });
@@ -33,12 +34,12 @@ export class PublisherMetrics {
     registers: [this.registry],
   });
   readonly lamports = new Gauge({
-    name: 'gtx_publisher_lamports',
+    name: 'gtx_publisher_balance_lamports',
     help: 'What the publisher’s key has left to pay fees with',
     registers: [this.registry],
   });
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry);
   }
 }

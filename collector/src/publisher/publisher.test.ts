@@ -194,7 +194,9 @@ describe('a publisher', () => {
     const before = (await feed()).updates;
     // Too small a step waits for the interval.
     write('3.001');
-    await eventually(async () => expect(await metric(httpUrl, 'gtx_publisher_price')).toBe(3.001));
+    await eventually(async () =>
+      expect(await metric(httpUrl, 'gtx_publisher_price_grx_per_kwh')).toBe(3.001),
+    );
     expect((await feed()).updates).toBe(before);
     write('3.5');
     await eventually(async () => expect(await price()).toBe(3_500_000_000n));
@@ -294,7 +296,9 @@ describe('a publisher', () => {
     running.splice(0);
     const { updates } = await feed();
     const second = await start({ sources: [fileSource()], interval_seconds: 3_000 });
-    await eventually(async () => expect(await metric(second.httpUrl, 'gtx_publisher_price')).toBe(3));
+    await eventually(async () =>
+      expect(await metric(second.httpUrl, 'gtx_publisher_price_grx_per_kwh')).toBe(3),
+    );
     expect((await feed()).updates).toBe(updates);
     expect((await health(second.httpUrl)).status).toBe(200);
   });

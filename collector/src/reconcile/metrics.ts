@@ -14,12 +14,12 @@ export const noReconcileMetrics: ReconcileObserver = { looked() {}, repaired() {
 
 /** How things stand, asked when metrics are read. */
 export interface ReconcileState {
-  /** Seconds since every range had been gone through; undefined before the first time. */
-  readonly roundAgeSeconds: number | undefined;
+  /** When every range had been gone through, Unix seconds; undefined before the first time. */
+  readonly lastRoundSeconds: number | undefined;
   /** Open differences that a second look had found too, by kind. */
   readonly differences: Readonly<Record<string, number>>;
-  /** Seconds since the last whole audit; undefined before the first. */
-  readonly auditAgeSeconds: number | undefined;
+  /** When the last whole audit was made, Unix seconds; undefined before the first. */
+  readonly lastAuditSeconds: number | undefined;
 }
 
 /** The reconciler's metrics in a Prometheus registry. */
@@ -28,24 +28,24 @@ export function reconcileMetrics(
   state: () => Promise<ReconcileState>,
 ): ReconcileObserver {
   const pages = new Counter({
-    name: 'gtx_reconcile_pages_total',
+    name: 'gtx_collector_reconcile_pages_total',
     help: 'Pages that the reconciler looked at, by range and outcome',
     labelNames: ['range', 'outcome'] as const,
     registers: [registry],
   });
   const repairs = new Counter({
-    name: 'gtx_reconcile_repairs_total',
+    name: 'gtx_collector_reconcile_repairs_total',
     help: 'Differences for which the chain was read again, by kind',
     labelNames: ['kind'] as const,
     registers: [registry],
   });
   const refreshed = new Counter({
-    name: 'gtx_reconcile_balances_refreshed_total',
+    name: 'gtx_collector_reconcile_balances_refreshed_total',
     help: 'Wallets whose balance was read again because their tokens moved past the programs',
     registers: [registry],
   });
   new Gauge({
-    name: 'gtx_reconcile_differences',
+    name: 'gtx_collector_reconcile_differences',
     help: 'Open differences between chain, database and wallets, by kind',
     labelNames: ['kind'] as const,
     registers: [registry],
@@ -55,7 +55,7 @@ export function reconcileMetrics(
       for (const [kind, count] of Object.entries(differences)) this.set({ kind }, count);
     },
   });
-  const age = (name: string, help: string, pick: (now: ReconcileState) => number | undefined) =>
+  const instant = (name: string, help: string, pick: (now: ReconcileState) => number | undefined) =>
     new Gauge({
       name,
       help,
@@ -66,15 +66,15 @@ export function reconcileMetrics(
         else this.set(seconds);
       },
     });
-  age(
-    'gtx_reconcile_round_age_seconds',
-    'Time since chain, database and wallets had been compared in full; absent before the first time',
-    ({ roundAgeSeconds }) => roundAgeSeconds,
+  instant(
+    'gtx_collector_reconcile_last_round_timestamp_seconds',
+    'When chain, database and wallets had last been compared in full, Unix seconds; absent before the first time',
+    ({ lastRoundSeconds }) => lastRoundSeconds,
   );
-  age(
-    'gtx_audit_age_seconds',
-    'Time since the last whole audit; absent before the first',
-    ({ auditAgeSeconds }) => auditAgeSeconds,
+  instant(
+    'gtx_collector_audit_last_run_timestamp_seconds',
+    'When the last whole audit was made, Unix seconds; absent before the first',
+    ({ lastAuditSeconds }) => lastAuditSeconds,
   );
   return {
     looked: (range, outcome) => pages.inc({ range: range.replace(/^history:.*/, 'history'), outcome }),

@@ -269,14 +269,14 @@ it('tells in metrics how old the last round is, and what is open', async () => {
   observer.looked('history:someprogram', 'clean');
   observer.repaired('ROW_DIFFERS');
   const text = await registry.metrics();
-  expect(text).toMatch(/^gtx_reconcile_round_age_seconds \d/m);
-  expect(text).not.toMatch(/^gtx_audit_age_seconds \d/m);
-  expect(text).toContain('gtx_reconcile_differences{kind="ROW_DIFFERS"} 1');
-  expect(text).toContain('gtx_reconcile_pages_total{range="history",outcome="clean"} 1');
-  expect(text).toContain('gtx_reconcile_repairs_total{kind="ROW_DIFFERS"} 1');
+  expect(text).toMatch(/^gtx_collector_reconcile_last_round_timestamp_seconds \d/m);
+  expect(text).not.toMatch(/^gtx_collector_audit_last_run_timestamp_seconds \d/m);
+  expect(text).toContain('gtx_collector_reconcile_differences{kind="ROW_DIFFERS"} 1');
+  expect(text).toContain('gtx_collector_reconcile_pages_total{range="history",outcome="clean"} 1');
+  expect(text).toContain('gtx_collector_reconcile_repairs_total{kind="ROW_DIFFERS"} 1');
   await world.pool.query('UPDATE reconcile_differences SET next_look_at = now()');
   await world.reconciler().round();
-  expect(await registry.metrics()).not.toContain('gtx_reconcile_differences{');
+  expect(await registry.metrics()).not.toContain('gtx_collector_reconcile_differences{');
 });
 
 it('keeps the last report, with the time since when each difference is known', async () => {

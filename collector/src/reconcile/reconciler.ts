@@ -113,10 +113,10 @@ export class Reconciler {
   /** How things stand, for metrics. */
   async state(): Promise<ReconcileState> {
     const { pool } = this.deps;
-    const { rows } = await pool.query<{ age: string | null; complete: boolean; audit: string | null }>(
-      `SELECT extract(epoch FROM now() - min(round_finished_at)) AS age,
+    const { rows } = await pool.query<{ finished: string | null; complete: boolean; audit: string | null }>(
+      `SELECT extract(epoch FROM min(round_finished_at)) AS finished,
          coalesce(bool_and(round_finished_at IS NOT NULL), FALSE) AS complete,
-         (SELECT extract(epoch FROM now() - max(checked_at)) FROM audit_reports) AS audit
+         (SELECT extract(epoch FROM max(checked_at)) FROM audit_reports) AS audit
        FROM reconcile_ranges WHERE name = ANY($1::text[])`,
       [RANGE_NAMES],
     );
@@ -126,9 +126,9 @@ export class Reconciler {
     );
     const row = rows[0];
     return {
-      roundAgeSeconds: row?.complete && row.age !== null ? Number(row.age) : undefined,
+      lastRoundSeconds: row?.complete && row.finished !== null ? Number(row.finished) : undefined,
       differences: Object.fromEntries(kinds.map(({ kind, count }) => [kind, Number(count)])),
-      auditAgeSeconds: row?.audit == null ? undefined : Number(row.audit),
+      lastAuditSeconds: row?.audit == null ? undefined : Number(row.audit),
     };
   }
 

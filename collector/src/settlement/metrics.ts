@@ -25,43 +25,49 @@ export interface Backlog {
 /** Settlement's metrics in a Prometheus registry. */
 export function settlementMetrics(registry: Registry, backlog: () => Promise<Backlog>): SettlementObserver {
   const settlements = new Counter({
-    name: 'gtx_settlements_total',
+    name: 'gtx_collector_settlement_transactions_total',
     help: 'Settlement transactions by what became of them',
     labelNames: ['state'] as const,
     registers: [registry],
   });
   const meters = new Counter({
-    name: 'gtx_settled_meters_total',
+    name: 'gtx_collector_settlement_meters_total',
     help: 'Meters settled, once for each settlement',
     registers: [registry],
   });
   const refusals = new Counter({
-    name: 'gtx_settlement_refusals_total',
+    name: 'gtx_collector_settlement_refusals_total',
     help: 'Attempts that the chain refused, by error',
     labelNames: ['error'] as const,
     registers: [registry],
   });
   const waits = new Counter({
-    name: 'gtx_settlement_waits_total',
+    name: 'gtx_collector_settlement_waits_total',
     help: 'Meters put off because a condition outside is missing, by reason',
     labelNames: ['reason'] as const,
     registers: [registry],
   });
   const outages = new Counter({
-    name: 'gtx_settlement_outages_total',
+    name: 'gtx_collector_settlement_outages_total',
     help: 'Runs that ended because the chain did not answer',
     registers: [registry],
   });
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const readings = gauge('gtx_settlement_pending_readings', 'Readings that wait for their mint');
-  const lag = gauge('gtx_settlement_lag_seconds', 'Age of the oldest reading that waits for its mint');
-  const open = gauge('gtx_settlement_open', 'Settlements whose outcome is unknown yet');
+  const readings = gauge('gtx_collector_settlement_pending_readings', 'Readings that wait for their mint');
+  const lag = gauge(
+    'gtx_collector_settlement_lag_seconds',
+    'Age of the oldest reading that waits for its mint',
+  );
+  const open = gauge(
+    'gtx_collector_settlement_open_transactions',
+    'Settlements whose outcome is unknown yet',
+  );
   const reviews = gauge(
-    'gtx_settlement_reviews',
+    'gtx_collector_settlement_open_reviews',
     'Open reviews: meters that settle nothing until a person decides',
   );
   new Gauge({
-    name: 'gtx_settlement_pending_meters',
+    name: 'gtx_collector_settlement_pending_meters',
     help: 'Meters with readings that wait for their mint',
     registers: [registry],
     async collect() {

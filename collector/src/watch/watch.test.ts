@@ -121,7 +121,9 @@ it('finds production that nobody around has, and touches no reading', async () =
   ]);
   const alerts = await pool.query('SELECT kind, dedupe_key FROM alerts WHERE resolved_at IS NULL');
   expect(alerts.rows).toEqual([{ kind: 'implausible_production', dedupe_key: `${odd}/neighbours_silent` }]);
-  expect(await registry.metrics()).toContain('gtx_watch_findings_total{rule="neighbours_silent"} 1');
+  expect(await registry.metrics()).toContain(
+    'gtx_collector_watch_findings_total{rule="neighbours_silent"} 1',
+  );
   // Everything has been looked at: once.
   await watch().look();
   expect((await pool.query('SELECT occurrences FROM alerts')).rows).toEqual([{ occurrences: '1' }]);
@@ -135,7 +137,9 @@ it('looks at each reading once, however many collectors and however many reading
   // Whoever came second has left the work to the first; a later look finds nothing more.
   await watch().look();
   const counts = await Promise.all(registries.map(async (registry) => registry.metrics()));
-  const looked = counts.map((text) => Number(/gtx_watch_readings_total (\d+)/.exec(text)?.[1] ?? 0));
+  const looked = counts.map((text) =>
+    Number(/gtx_collector_watch_readings_total (\d+)/.exec(text)?.[1] ?? 0),
+  );
   expect(looked.reduce((sum, count) => sum + count, 0)).toBe(60);
   expect(await found()).toEqual(ids.map((meterId) => `${meterId}/above_rated`).toSorted());
   expect((await pool.query('SELECT DISTINCT occurrences FROM alerts')).rows).toEqual([{ occurrences: '1' }]);

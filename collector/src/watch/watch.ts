@@ -83,12 +83,12 @@ export class ProductionWatch {
     const registers = [deps.registry];
     this.counters = {
       readings: new Counter({
-        name: 'gtx_watch_readings_total',
+        name: 'gtx_collector_watch_readings_total',
         help: 'Readings that the watch over production has looked at',
         registers,
       }),
       findings: new Counter({
-        name: 'gtx_watch_findings_total',
+        name: 'gtx_collector_watch_findings_total',
         help: 'Production that is not plausible, by rule',
         labelNames: ['rule'] as const,
         registers,

@@ -30,6 +30,8 @@ export type RunningComponent = z.infer<typeof RunningComponent>;
 export const RunFile = z.object({
   version: z.literal(1),
   supervisor: Identity,
+  /** Where the supervisor tells of its components: `/healthz`, `/metrics`. */
+  supervisorUrl: z.string().optional(),
   startedAt: z.string(),
   dataDir: z.string(),
   components: z.array(RunningComponent),

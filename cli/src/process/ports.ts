@@ -10,6 +10,7 @@ export const PREFERRED_PORTS = {
   http: 8080,
   agent: 8081,
   modbus: 5020,
+  supervisor: 8082,
 } as const;
 
 export type PortName = keyof typeof PREFERRED_PORTS;

@@ -18,6 +18,7 @@ import { takeLock } from '../process/lock.js';
 import { choosePort, type PortName, readPorts, writePorts } from '../process/ports.js';
 import type { ReadyLine } from '../process/service.js';
 import { type ComponentStatus, Supervisor } from '../process/supervisor.js';
+import { SupervisorPage } from '../process/supervisor-page.js';
 import {
   type RunFile,
   type RunningComponent,
@@ -128,6 +129,8 @@ class Up {
   readonly #options: UpOptions;
   readonly #context: UpContext;
   readonly #supervisor: Supervisor;
+  readonly #page: SupervisorPage;
+  #pageUrl: string | undefined;
   readonly #startedAt = Date.now();
   readonly #startedIdentity: ProcessIdentity;
   readonly #external: RunningComponent[] = [];
@@ -151,6 +154,7 @@ class Up {
     );
     this.#supervisor = new Supervisor({ logger: log });
     this.#supervisor.on('change', (status) => this.#changed(status));
+    this.#page = new SupervisorPage(() => this.#supervisor.status());
   }
 
   async run(): Promise<number> {
@@ -171,6 +175,7 @@ class Up {
       await this.#observer?.stop();
       this.#say('stopping');
       await this.#supervisor.stopAll();
+      await this.#page.stop();
       removeRunFile(this.#layout.runFile);
       this.#say('stopped; the next start goes on from here');
     }
@@ -199,6 +204,7 @@ class Up {
     const remembered = readPorts(layout.portsFile);
     const port = (name: PortName, count = 1): Promise<number> =>
       choosePort(name, remembered, { anyFree: this.#options.ports === 'free', count });
+    this.#pageUrl = await this.#page.start(await port('supervisor'));
 
     const database = async (): Promise<string> => {
       if (env.DATABASE_URL) {
@@ -316,6 +322,7 @@ class Up {
         http: Number(new URL(httpUrl).port),
         agent: agentUrl === undefined ? undefined : Number(new URL(agentUrl).port),
         modbus: line.type === 'tcp' ? line.port : undefined,
+        supervisor: Number(new URL(this.#pageUrl).port),
       }),
     });
     // An external broker knows the login that its operator gave, not ours.
@@ -367,6 +374,7 @@ class Up {
           rpc_url: places.rpcUrl,
           http_url: places.httpUrl,
           mqtt_url: withoutPassword(places.mqttUrl),
+          supervisor_url: this.#pageUrl ?? null,
           database_url: withoutPassword(places.databaseUrl),
           meter_id: this.#options.meterId,
           market: this.#market?.market.toBase58() ?? null,
@@ -516,6 +524,7 @@ class Up {
     const run: RunFile = {
       version: 1,
       supervisor: this.#startedIdentity,
+      ...(this.#pageUrl === undefined ? {} : { supervisorUrl: this.#pageUrl }),
       startedAt: new Date(this.#startedAt).toISOString(),
       dataDir: this.#layout.root,
       components: this.#components(),

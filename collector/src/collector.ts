@@ -16,6 +16,7 @@ import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
 import { ChangeFeed } from './feed/index.js';
+import { FleetView } from './fleet/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
@@ -193,6 +194,13 @@ async function assemble(
   if (config.priceGuide === 'on') priceGuides.start();
   stops.push(() => priceGuides.stop());
   const guides = () => priceGuides.current();
+  const fleet = new FleetView({
+    pool: asking,
+    logger,
+    now,
+    rules: { silentSeconds: config.fleetSilentSeconds, intervalSeconds: config.intervalSeconds },
+    sitesFile: config.sitesFile,
+  });
   const live = new Live({
     pool: asking,
     feed: changes,
@@ -302,6 +310,7 @@ async function assemble(
     now,
     version: VERSION,
     facts: () => ({ mqttUrl: bus.url, ackPublicKey: signer.publicKey }),
+    fleet: { pool: asking, asked: () => fleet.asked(), summary: () => fleet.summary() },
     review: {
       pool,
       reviews,

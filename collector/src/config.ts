@@ -309,6 +309,11 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(3).max(10_000).default(8),
     doc: 'Neighbours that a comparison takes at least.',
   },
+  fleetSilentSeconds: {
+    env: 'GTX_FLEET_SILENT_SECONDS',
+    schema: seconds(3, 86_400).default(180),
+    doc: 'A gateway that was not heard for so long counts as silent: three times `status_seconds` of the gateways.',
+  },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
     schema: url('http:', 'https:').default('http://127.0.0.1:8899'),

@@ -8,6 +8,7 @@ import {
   SubmitReadingResult,
 } from '@gridtokenx/protocol';
 import { z } from 'zod';
+import { FLEET_ROUTES } from '../fleet/schemas.js';
 import { LIVE_ROUTES } from '../live/route.js';
 import { LOGIN_ROUTES } from '../login/routes.js';
 import { REVIEW_ROUTES } from '../review/routes.js';
@@ -389,6 +390,7 @@ export const ROUTES: readonly Route[] = [
   getMeter,
   listReadings,
   getReadingsCsv,
+  ...FLEET_ROUTES,
   ...MARKET_ROUTES,
   ...ORDER_ROUTES,
   ...AUDIT_ROUTES,

@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsMaterial, TlsSource } from '../broker/certificates.js';
 import { keepFresh, serverOptions } from '../broker/tls.js';
+import { type FleetRoutesDeps, fleetRoutes } from '../fleet/routes.js';
 import type { Live } from '../live/index.js';
 import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
 import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
@@ -30,6 +31,7 @@ export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps, OrderDep
   sessions: Sessions;
   live: Live;
   review: ReviewRoutesDeps;
+  fleet: FleetRoutesDeps;
   options: LimitOptions & {
     host: string;
     port: number;
@@ -153,6 +155,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   deps.live.attach(app, context, sites);
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
+  fleetRoutes(app, context, deps.fleet);
   reviewRoutes(app, context, deps.review);
   marketRoutes(app, context, deps);
   orderRoutes(app, context, deps);

@@ -1,0 +1,54 @@
+import type pg from 'pg';
+import type { Logger } from 'pino';
+import { Sites } from '../watch/sites.js';
+import { type FleetAsked, fleetSummary } from './queries.js';
+import type { FleetSummary } from './schemas.js';
+import type { FleetRules } from './state.js';
+
+export interface FleetViewDeps {
+  pool: pg.Pool;
+  logger: Logger;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  rules: FleetRules;
+  /** `GTX_SITES_FILE`. */
+  sitesFile: string | undefined;
+}
+
+const SUMMARY_MILLIS = 2_000;
+
+/** What is asked about the fleet: the figures are counted once for all who ask within two seconds. */
+export class FleetView {
+  private readonly sites: Sites;
+  private counted: { at: number; summary: Promise<FleetSummary> } | undefined;
+
+  constructor(private readonly deps: FleetViewDeps) {
+    this.sites = new Sites(deps.sitesFile);
+  }
+
+  async asked(): Promise<FleetAsked> {
+    const { rules, now, logger } = this.deps;
+    try {
+      await this.sites.refresh();
+    } catch (error) {
+      // The watch over production raises the alert; what was known stays.
+      logger.debug({ err: error }, 'the sites file cannot be read');
+    }
+    return { rules, nowSeconds: Math.floor(now() / 1000), siteOf: (meterId) => this.sites.get(meterId) };
+  }
+
+  summary(): Promise<FleetSummary> {
+    const { pool, rules, now } = this.deps;
+    const at = performance.now();
+    if (this.counted === undefined || at - this.counted.at >= SUMMARY_MILLIS) {
+      const summary = fleetSummary(pool, rules, Math.floor(now() / 1000));
+      const counted = { at, summary };
+      this.counted = counted;
+      // A failure is told to those who asked, and not remembered.
+      summary.catch(() => {
+        if (this.counted === counted) this.counted = undefined;
+      });
+    }
+    return this.counted.summary;
+  }
+}

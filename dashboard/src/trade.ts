@@ -7,8 +7,15 @@ const LOOK_EVERY_MS = 500;
 
 export type Step = 'built' | 'signed' | 'sent' | 'confirmed';
 
-/** A transaction that the chain refused or that came too late; the message says what to do. */
-export class TransactionFailed extends Error {}
+/** A transaction that the chain refused (`reason`: the program's name for why) or that came too late (`expired`). */
+export class TransactionFailed extends Error {
+  constructor(
+    readonly reason: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
 
 export function build(body: Record<string, unknown>): Promise<BuiltTransaction> {
   return ask<BuiltTransaction>('/api/orders/build', { method: 'POST', body });
@@ -39,8 +46,11 @@ export async function carryOut(
       return signature;
     }
     if (state === 'failed')
-      throw new TransactionFailed(error ? `${error.message} ${error.what_to_do}` : state);
-    if (state === 'expired') throw new TransactionFailed('expired');
+      throw new TransactionFailed(
+        error?.reason ?? '',
+        error ? `${error.reason}: ${error.message} ${error.what_to_do}` : state,
+      );
+    if (state === 'expired') throw new TransactionFailed('expired', state);
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }

@@ -71,9 +71,11 @@ export interface BuiltTransaction {
   message: string;
   last_valid_block_height: number;
   expires_at: string;
+  order: { expires_at: string };
   pre_flight: { check: string; ok: boolean; message: string }[];
   pays: { token: 'GRID' | 'GRX' | 'none'; amount: string };
   receives: { token: 'GRID' | 'GRX'; amount: string };
+  price: string | null;
   quote: string | null;
   trading_fee: string;
   network_fee: string;
@@ -219,4 +221,78 @@ export interface Health {
   version: string;
   uptime_seconds: number;
   checks: Record<'database' | 'broker' | 'chain', 'ok' | 'unavailable'>;
+}
+
+export interface Overview {
+  time: string;
+  power: {
+    production_watts: number;
+    consumption_watts: number;
+    surplus_watts: number;
+    meters: number;
+    at: string;
+  } | null;
+  power_hidden: 'too_few_meters' | null;
+  today: {
+    since: string;
+    produced_kwh: string | null;
+    consumed_kwh: string | null;
+    surplus_kwh: string | null;
+    minted_grid: string;
+    readings: number;
+  };
+  total: { minted_grid: string; readings: number; meters: number; users: number };
+  pipeline: {
+    stage: 'received' | 'stored' | 'accepted' | 'minted' | 'final';
+    count_minute: number | null;
+    count_hour: number | null;
+    waiting: number | null;
+    lag_seconds_p50: number | null;
+    lag_seconds_p95: number | null;
+  }[];
+  mints: {
+    signature: string;
+    amount: string;
+    time: string | null;
+    meters: number;
+    state: 'confirmed' | 'finalized';
+  }[];
+}
+
+export interface EnergyBucket {
+  start: string;
+  end: string;
+  produced_kwh: string | null;
+  consumed_kwh: string | null;
+  surplus_kwh: string | null;
+  readings: number;
+  meters: number;
+}
+
+export interface Power {
+  at: string | null;
+  production_watts: number;
+  consumption_watts: number;
+  surplus_watts: number;
+  meters: number;
+  silent: number;
+}
+
+export interface MeterLive {
+  meter_id: string;
+  state: 'online' | 'silent' | 'offline' | 'never';
+  since: string | null;
+  last_heard_at: string | null;
+  last_reading_at: string | null;
+  version: string | null;
+  outbox_depth: number | null;
+  clock: { synchronised: boolean; offset_ms: number | null } | null;
+  bus: { ok: boolean; failures: number; last_error: string | null } | null;
+  alerts: { code: string; message: string; since: string | null }[];
+  power: {
+    production_watts: number | null;
+    consumption_watts: number | null;
+    grid_watts: number | null;
+    at: string;
+  } | null;
 }

@@ -44,28 +44,68 @@ export function onWalletsChange(listener: () => void): () => void {
   };
 }
 
-/** Asks a browser wallet to connect; its owner may decline (it throws then). */
+/** A wallet did not do what it was asked for. */
+export class WalletRefused extends Error {
+  constructor(
+    /** What it is called. */
+    readonly wallet: string,
+    /** Its owner said no; else something is wrong with it. */
+    readonly declined: boolean,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** EIP-1193 "User Rejected Request", which wallets of other chains use too, and the Wallet Standard's own. */
+const DECLINED = new Set([4001, 4_001_000]);
+
+/** Whether a wallet's owner said no: by its code, or, since many have none, by its words. */
+function isDecline(error: unknown): boolean {
+  const { code, context, message } = (error ?? {}) as {
+    code?: unknown;
+    context?: { __code?: unknown };
+    message?: unknown;
+  };
+  if (DECLINED.has(code as number) || DECLINED.has(context?.__code as number)) return true;
+  return typeof message === 'string' && /\b(reject|declin|denied|cancel)/i.test(message);
+}
+
+/** @throws WalletRefused instead of whatever the wallet throws */
+async function asked<T>(wallet: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof WalletRefused) throw error;
+    throw new WalletRefused(wallet, isDecline(error), error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Asks a browser wallet to connect. @throws WalletRefused */
 export async function connectWallet(wallet: StandardWallet): Promise<Signer> {
+  const { name } = wallet;
   const features = wallet.features as unknown as Features;
-  const { accounts } = await features[CONNECT].connect();
+  const { accounts } = await asked(name, () => features[CONNECT].connect());
   const account = accounts[0] ?? wallet.accounts[0];
-  if (!account) throw new Error(`${wallet.name} shared no account`);
+  if (!account) throw new WalletRefused(name, false, 'it shared no account');
   return {
     address: account.address,
-    name: wallet.name,
-    async signMessage(message) {
-      const [signed] = await features[SIGN_MESSAGE].signMessage({ account, message });
-      if (!signed) throw new Error(`${wallet.name} returned no signature`);
-      return signed.signature;
-    },
-    async signTransaction(transaction) {
-      const [signed] = await features[SIGN_TRANSACTION].signTransaction({
-        account,
-        transaction: fromBase64(transaction),
-      });
-      if (!signed) throw new Error(`${wallet.name} returned no transaction`);
-      return base64(signed.signedTransaction);
-    },
+    name,
+    signMessage: (message) =>
+      asked(name, async () => {
+        const [signed] = await features[SIGN_MESSAGE].signMessage({ account, message });
+        if (!signed) throw new WalletRefused(name, false, 'it returned no signature');
+        return signed.signature;
+      }),
+    signTransaction: (transaction) =>
+      asked(name, async () => {
+        const [signed] = await features[SIGN_TRANSACTION].signTransaction({
+          account,
+          transaction: fromBase64(transaction),
+        });
+        if (!signed) throw new WalletRefused(name, false, 'it returned no transaction');
+        return base64(signed.signedTransaction);
+      }),
   };
 }
 

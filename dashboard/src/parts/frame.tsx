@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
+import { inWords } from '../problem.js';
 import { t } from '../text/index.js';
 
 /** A titled part of a page. */
@@ -38,9 +39,16 @@ export function Empty({ children }: { children?: ComponentChildren }) {
 
 /** What went wrong, in words, and a way to try again. */
 export function Problem({ error, again }: { error: Error; again?: () => void }) {
+  const { text, original } = inWords(error);
   return (
     <div class="problem" role="alert">
-      <p>{error.message}</p>
+      <p>{text}</p>
+      {original !== undefined && (
+        <details>
+          <summary>{t('error.original')}</summary>
+          <p lang="en">{original}</p>
+        </details>
+      )}
       {again && (
         <button type="button" onClick={again}>
           {t('state.again')}
@@ -50,10 +58,23 @@ export function Problem({ error, again }: { error: Error; again?: () => void }) 
   );
 }
 
+/** What a figure is about: its color is also that of the plot's line. */
+export type Tone = 'produced' | 'consumed' | 'surplus';
+
 /** A figure with its name and unit. */
-export function Figure({ name, value, unit }: { name: string; value: string; unit?: string }) {
+export function Figure({
+  name,
+  value,
+  unit,
+  tone,
+}: {
+  name: string;
+  value: string;
+  unit?: string | undefined;
+  tone?: Tone;
+}) {
   return (
-    <div class="figure">
+    <div class={tone === undefined ? 'figure' : `figure ${tone}`}>
       <span class="name">{name}</span>
       <span class="value">
         {value}

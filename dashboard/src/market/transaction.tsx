@@ -1,0 +1,83 @@
+import { useState } from 'preact/hooks';
+import { short } from '../format.js';
+import { Problem } from '../parts/frame.js';
+import { hrefOf } from '../routes.js';
+import { signer } from '../session.js';
+import { t } from '../text/index.js';
+import { build, carryOut, type Step } from '../trade.js';
+import type { BuiltTransaction } from '../types.js';
+
+/** A transaction on its way: checked by the collector, signed by the wallet, confirmed by the chain. */
+export interface Action {
+  readonly busy: boolean;
+  readonly step: Step | undefined;
+  readonly signature: string | undefined;
+  readonly error: Error | undefined;
+  prepare(body: Record<string, unknown>, then: (built: BuiltTransaction) => void): Promise<void>;
+  carryOut(built: BuiltTransaction, done: () => void): Promise<void>;
+  /** What was checked is not what is wanted any more. */
+  forget(): void;
+}
+
+export function useTransaction(): Action {
+  const [busy, setBusy] = useState(false);
+  const [step, setStep] = useState<Step>();
+  const [signature, setSignature] = useState<string>();
+  const [error, setError] = useState<Error>();
+  const forget = () => {
+    setStep(undefined);
+    setSignature(undefined);
+    setError(undefined);
+  };
+  const guarded = async (work: () => Promise<void>) => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await work();
+    } catch (problem) {
+      setStep(undefined);
+      setError(problem instanceof Error ? problem : new Error(String(problem)));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return {
+    busy,
+    step,
+    signature,
+    error,
+    forget,
+    prepare: (body, then) =>
+      guarded(async () => {
+        setSignature(undefined);
+        setStep(undefined);
+        then(await build(body));
+        setStep('built');
+      }),
+    carryOut: (built, done) =>
+      guarded(async () => {
+        if (!signer.value) throw new Error(t('wallet.sign'));
+        await carryOut(built, signer.value, (next, sent) => {
+          setStep(next);
+          if (sent !== undefined) setSignature(sent);
+        });
+        done();
+      }),
+  };
+}
+
+export function Outcome({ action: { step, signature, error } }: { action: Action }) {
+  return (
+    <>
+      {error && <Problem error={error} />}
+      <p role="status" class="outcome">
+        {step !== undefined && t(`step.${step}`)}{' '}
+        {signature !== undefined && (
+          <a href={hrefOf('live', signature)}>
+            <code title={signature}>{short(signature)}</code>
+          </a>
+        )}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,92 @@
+import type { VNode } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { t } from '../text/index.js';
+
+/** As long as the collector takes one. */
+const LONGEST_REASON = 500;
+
+interface Question {
+  readonly title: string;
+  readonly note: string;
+  /** What the button that goes on says. */
+  readonly go: string;
+}
+
+/**
+ * Asks for a reason before something that is kept for good.
+ * @returns `ask`: the reason, or undefined when the reader thinks better of it; `dialog`: to be put on the page
+ */
+export function useReason(): {
+  ask: (question: Question) => Promise<string | undefined>;
+  dialog: VNode | null;
+} {
+  const [asked, setAsked] = useState<{ question: Question; answer: (reason: string | undefined) => void }>();
+  const ask = (question: Question) =>
+    new Promise<string | undefined>((resolve) =>
+      setAsked({
+        question,
+        answer: (reason) => {
+          setAsked(undefined);
+          resolve(reason);
+        },
+      }),
+    );
+  return { ask, dialog: asked ? <ReasonDialog {...asked.question} answer={asked.answer} /> : null };
+}
+
+function ReasonDialog({
+  title,
+  note,
+  go,
+  answer,
+}: Question & { answer: (reason: string | undefined) => void }) {
+  const id = useId();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [reason, setReason] = useState('');
+  const given = reason.trim();
+  const chosen = useRef<string | undefined>(undefined);
+  // The browser keeps the keyboard within, closes on Escape, and gives the focus back.
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog
+      ref={dialog}
+      aria-labelledby={`${id}-title`}
+      aria-describedby={`${id}-note`}
+      onClose={() => answer(chosen.current)}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (given === '') return;
+          chosen.current = given;
+          dialog.current?.close();
+        }}
+      >
+        <h2 id={`${id}-title`}>{title}</h2>
+        <p id={`${id}-note`} class="note">
+          {note}
+        </p>
+        <div class="field">
+          <label for={`${id}-reason`}>{t('dialog.reason')}</label>
+          <textarea
+            id={`${id}-reason`}
+            rows={3}
+            maxLength={LONGEST_REASON}
+            required
+            autoFocus
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </div>
+        <div class="tools">
+          <button type="submit" class="main" disabled={given === ''}>
+            {go}
+          </button>
+          <button type="button" onClick={() => dialog.current?.close()}>
+            {t('dialog.leave')}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}

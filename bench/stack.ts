@@ -29,6 +29,8 @@ export interface StackOptions {
   profileDir: string | undefined;
   /** Leave the data folder when done. */
   keep: boolean;
+  /** Default: a new one. What an earlier run left there is used. */
+  dataDir?: string | undefined;
 }
 
 export interface CollectorSettings {
@@ -60,7 +62,7 @@ export class Stack {
   wsUrl = '';
 
   constructor(private readonly options: StackOptions) {
-    this.layout = dataLayout(mkdtempSync(join(tmpdir(), 'gtx-bench-')));
+    this.layout = dataLayout(options.dataDir ?? mkdtempSync(join(tmpdir(), 'gtx-bench-')));
     this.logger = pino({ level: process.env.LOG_LEVEL ?? 'warn' }, pino.destination(2));
     this.base = new Supervisor({ logger: this.logger });
   }

@@ -3,6 +3,7 @@ export { type AgentDeps, type AgentStatus, type RunningAgent, startAgent } from 
 export { AgentConfig, type AgentConfigInput, loadAgentConfig, parseAgentConfig } from './config.js';
 export { readKeyFile } from './keyfile.js';
 export { LEAN_NODE_OPTIONS } from './lean-options.js';
+export { describeAgentMetrics } from './metrics.js';
 export { Outbox, type OutboxReading, type ReadingState } from './outbox.js';
 export { MeterSigner } from './sign.js';
 export { AGENT_VERSION } from './version.js';

@@ -60,6 +60,21 @@ export interface PublishCounters {
   httpFailures: number;
 }
 
+export const NOTHING_COUNTED: Readonly<PublishCounters> = {
+  published: 0,
+  acks: 0,
+  acksRefused: 0,
+  commands: 0,
+  commandsRefused: 0,
+  connects: 0,
+  connectFailures: 0,
+  stored: 0,
+  refused: 0,
+  postponed: 0,
+  httpReadings: 0,
+  httpFailures: 0,
+};
+
 export interface PublisherDeps {
   config: AgentConfig;
   meters: readonly PublishedMeter[];
@@ -96,20 +111,7 @@ interface Lane {
 }
 
 export class Publisher {
-  readonly counters: PublishCounters = {
-    published: 0,
-    acks: 0,
-    acksRefused: 0,
-    commands: 0,
-    commandsRefused: 0,
-    connects: 0,
-    connectFailures: 0,
-    stored: 0,
-    refused: 0,
-    postponed: 0,
-    httpReadings: 0,
-    httpFailures: 0,
-  };
+  readonly counters: PublishCounters = { ...NOTHING_COUNTED };
   private client: MqttClient | undefined;
   /** Connected, logged in and subscribed. */
   private ready = false;

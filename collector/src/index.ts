@@ -26,6 +26,7 @@ export {
   type MatchingDeps,
 } from './matching/index.js';
 export { Metrics } from './metrics.js';
+export { collectorRegistry, publisherRegistry } from './metrics-catalogue.js';
 export {
   applyTransactions,
   ChainMirror,

@@ -72,3 +72,7 @@ export class Metrics implements ChainMetrics {
     this.#requests.inc({ method, code });
   }
 }
+
+/** A registry with every metric of a localnet, without one: for their table. */
+export const localnetRegistry = (): Registry =>
+  new Metrics({ slot: () => 0, healthy: () => true, connections: () => 0, subscriptions: () => 0 }).registry;

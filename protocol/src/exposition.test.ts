@@ -9,9 +9,10 @@ describe('metrics as text', () => {
           name: 'gtx_agent_line_requests_total',
           help: 'Requests on a line.\nC:\\ too.',
           type: 'counter',
+          labels: ['line'],
           samples: [{ labels: { line: 'C:\\a "b"\n' }, value: 3 }, { value: 0.5 }],
         },
-        { name: 'gtx_agent_alerts_open', help: 'Open alerts.', type: 'gauge', samples: [] },
+        { name: 'gtx_agent_alerts_open', help: 'Open alerts.', type: 'gauge', labels: ['code'], samples: [] },
       ]),
     ).toBe(
       [

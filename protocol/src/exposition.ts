@@ -13,6 +13,8 @@ export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
+  /** Names of the labels that its samples have. */
+  readonly labels: readonly string[];
   readonly samples: readonly MetricSample[];
 }
 
@@ -51,6 +53,7 @@ export function processMetrics({ cpu, memory, startedSeconds }: ProcessFigures):
     name,
     help,
     type,
+    labels: [],
     samples: [{ value }],
   });
   return [

@@ -1,22 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import {
-  errorBody,
-  GtxError,
-  type Metric,
-  parseJsonWith,
-  processMetrics,
-  renderMetrics,
-  u64Text,
-} from '@gridtokenx/protocol';
+import { errorBody, GtxError, parseJsonWith, renderMetrics, u64Text } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { FaultRules } from './fault-plan.js';
 import { Fault, LineFault } from './faults.js';
+import { simulatorMetrics } from './metrics.js';
 import type { Controls } from './simulator.js';
 
 const MAX_BODY = 10_000;
-const JOULES_PER_KWH = 3_600_000;
 const watts = z.number().min(0).max(1_000_000).optional();
 const Power = z.strictObject({ solar_watts: watts, household_watts: watts });
 const Energy = z.strictObject({ import_nkwh: u64Text.optional(), export_nkwh: u64Text.optional() });
@@ -78,7 +70,9 @@ export class ControlServer {
         });
       }
       if (path === '/metrics') {
-        response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(this.#metrics());
+        response
+          .writeHead(200, { 'content-type': 'text/plain; version=0.0.4' })
+          .end(renderMetrics(simulatorMetrics(this.#controls)));
         return;
       }
     }
@@ -115,65 +109,6 @@ export class ControlServer {
       throw new GtxError('METHOD_NOT_ALLOWED', `${request.method} ${path}`);
     }
     send(response, 200, { unit: this.#controls.state().find((state) => state.unit === unit) });
-  }
-
-  /** Prometheus has only floats: energy leaves in its base unit, the joule. */
-  #metrics(): string {
-    const states = this.#controls.state();
-    const perUnit = (
-      name: string,
-      type: Metric['type'],
-      help: string,
-      value: (state: (typeof states)[number]) => number,
-    ): Metric => ({
-      name,
-      help,
-      type,
-      samples: states.map((state) => ({ labels: { unit: state.unit }, value: value(state) })),
-    });
-    return renderMetrics([
-      perUnit(
-        'gtx_simulator_power_watts',
-        'gauge',
-        'Power at the meter, positive while drawing.',
-        (state) => state.power_watts,
-      ),
-      perUnit(
-        'gtx_simulator_imported_joules_total',
-        'counter',
-        'Energy drawn.',
-        (state) => Number(state.import_kwh) * JOULES_PER_KWH,
-      ),
-      perUnit(
-        'gtx_simulator_exported_joules_total',
-        'counter',
-        'Energy given.',
-        (state) => Number(state.export_kwh) * JOULES_PER_KWH,
-      ),
-      perUnit('gtx_simulator_requests_total', 'counter', 'Modbus requests.', (state) => state.requests),
-      {
-        name: 'gtx_simulator_faults_total',
-        help: 'Faults injected, by unit and kind.',
-        type: 'counter',
-        samples: [...this.#controls.faults()].map(([key, value]) => {
-          const [unit = '', fault = ''] = key.split('/');
-          return { labels: { unit, fault }, value };
-        }),
-      },
-      {
-        name: 'gtx_simulator_part_power_watts',
-        help: 'Power of a part of a site, positive while it gives.',
-        type: 'gauge',
-        samples: Object.entries(this.#controls.sites()).flatMap(([site, { parts }]) =>
-          Object.entries(parts).map(([part, value]) => ({ labels: { site, part }, value })),
-        ),
-      },
-      ...processMetrics({
-        cpu: process.cpuUsage(),
-        memory: process.memoryUsage(),
-        startedSeconds: Math.round(Date.now() / 1000 - process.uptime()),
-      }),
-    ]);
   }
 }
 

@@ -20,6 +20,7 @@ export {
   type WireOptions,
 } from './fleet/mqtt-wire.js';
 export { type PowerOverride, VirtualMeter } from './meter.js';
+export { describeSimulatorMetrics } from './metrics.js';
 export { ModbusException } from './modbus.js';
 export type { Flow } from './model/flow.js';
 export { type Day, type DayPoint, dayEnergy, plotDay, simulateDay, THEMES, type Theme } from './plot.js';

@@ -14,6 +14,7 @@ export function supervisorMetrics(components: readonly ComponentStatus[]): Metri
     name,
     type,
     help,
+    labels: ['component'],
     samples: components.map((component) => ({
       labels: { component: component.name },
       value: value(component),

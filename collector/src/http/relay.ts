@@ -18,10 +18,11 @@ import {
   VersionedTransaction,
 } from '@solana/web3.js';
 import type pg from 'pg';
-import { Counter, type Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
 import type { z } from 'zod';
 import { verifySignature } from '../validate/signature.js';
 import { eventsPage } from './market-queries.js';
+import { relayMetrics } from './metrics.js';
 import type { TransactionState } from './order-schemas.js';
 import { withAdvice } from './orders.js';
 import { adviceFor } from './program-advice.js';
@@ -66,12 +67,7 @@ export class Relay {
   private readonly relayed: Counter;
 
   constructor(private readonly deps: RelayDeps) {
-    this.relayed = new Counter({
-      name: 'gtx_collector_http_transactions_total',
-      help: 'Signed transactions that were submitted over HTTP, by outcome (sent, or the code of the refusal)',
-      labelNames: ['outcome'],
-      registers: [deps.registry],
-    });
+    this.relayed = relayMetrics(deps.registry);
   }
 
   /**

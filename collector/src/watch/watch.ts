@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Alerts } from '../alerts.js';
 import { inTransaction } from '../mirror/transaction.js';
 import { openReview } from '../review/queue.js';
+import { type WatchMetrics, watchMetrics } from './metrics.js';
 import {
   type Finding,
   isLoud,
@@ -72,7 +73,7 @@ interface ReadingRow {
  */
 export class ProductionWatch {
   private readonly sites: Sites;
-  private readonly counters: { readings: Counter; findings: Counter<'rule'> };
+  private readonly counters: WatchMetrics;
   private readonly silence = new Map<number, Neighbours>();
   private loop: Promise<void> | undefined;
   private stopping = false;
@@ -80,20 +81,7 @@ export class ProductionWatch {
 
   constructor(private readonly deps: WatchDeps) {
     this.sites = new Sites(deps.config.sitesFile);
-    const registers = [deps.registry];
-    this.counters = {
-      readings: new Counter({
-        name: 'gtx_collector_watch_readings_total',
-        help: 'Readings that the watch over production has looked at',
-        registers,
-      }),
-      findings: new Counter({
-        name: 'gtx_collector_watch_findings_total',
-        help: 'Production that is not plausible, by rule',
-        labelNames: ['rule'] as const,
-        registers,
-      }),
-    };
+    this.counters = watchMetrics(deps.registry);
   }
 
   /** @throws GtxError CONFIG_INVALID when the sites file cannot be read */

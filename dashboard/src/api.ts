@@ -1,5 +1,6 @@
 import { type ErrorCode, isErrorCode } from '@gridtokenx/protocol';
 import { t } from './text/index.js';
+import { base64 } from './transaction.js';
 
 /** A refusal of the collector, or `UNREACHABLE` when there was no answer. */
 export class ApiError extends Error {
@@ -18,18 +19,19 @@ export interface Page<Item> {
   next_cursor: string | null;
 }
 
-/** Who asks; set by the session. `password`: an operator's, as HTTP Basic has it, for whoever has logged in no wallet. */
+/** Who asks; set by the session. `password`: an operator's, for whoever has logged in no wallet. */
 export const credentials: {
   token: () => Promise<string | undefined>;
-  password: () => string | undefined;
+  password: () => { username: string; password: string } | undefined;
 } = { token: async () => undefined, password: () => undefined };
 
 /** The value of the header `authorization`. */
 export async function authorization(): Promise<string | undefined> {
   const token = await credentials.token();
   if (token !== undefined) return `Bearer ${token}`;
-  const password = credentials.password();
-  return password === undefined ? undefined : `Basic ${password}`;
+  const operator = credentials.password();
+  if (operator === undefined) return undefined;
+  return `Basic ${base64(new TextEncoder().encode(`${operator.username}:${operator.password}`))}`;
 }
 
 interface Request {

@@ -12,11 +12,21 @@ import { credentials } from './api.js';
 
 export type LinkState = 'connecting' | 'up' | 'down';
 
+/** Which of the traffic is to be told. */
+export interface TrafficFilter {
+  /** Beginning of a meter's id. */
+  readonly meter?: string;
+  readonly kinds?: readonly string[];
+  readonly outcome?: string;
+}
+
 /** What a subscription is about. */
 export interface Topic {
   readonly channel: LiveChannel;
   readonly market?: string;
   readonly meterId?: string;
+  /** Of `traffic`. */
+  readonly filter?: TrafficFilter;
 }
 
 /** News of a topic, as the page shows it. */
@@ -43,6 +53,9 @@ const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000;
 
 class Subscription {
+  private static made = 0;
+  /** What its requests are called. */
+  readonly number = ++Subscription.made;
   readonly news: Signal<Followed> = signal(NOTHING);
   users = 0;
   private readonly book = new BookReplica();
@@ -57,14 +70,15 @@ class Subscription {
   }
 
   request(op: 'subscribe' | 'unsubscribe'): Record<string, unknown> {
-    const { channel, market, meterId } = this.topic;
+    const { channel, market, meterId, filter } = this.topic;
     const last = channel === 'book' ? this.book.position : this.list.position;
     return {
       op,
-      id: this.key.slice(0, 64),
+      id: this.number,
       channel,
       ...(market !== undefined && { market }),
       ...(meterId !== undefined && { meter_id: meterId }),
+      ...(op === 'subscribe' && filter !== undefined && { filter }),
       ...(op === 'subscribe' && last !== undefined && { last }),
     };
   }
@@ -87,8 +101,8 @@ class Subscription {
   }
 }
 
-function keyOf({ channel, market = '', meterId = '' }: Topic): string {
-  return [channel, market, meterId].join(' ');
+function keyOf({ channel, market = '', meterId = '', filter }: Topic): string {
+  return [channel, market, meterId, filter === undefined ? '' : JSON.stringify(filter)].join(' ');
 }
 
 /**
@@ -169,7 +183,9 @@ export class Link {
     this.heardAt = Date.now();
     this.failures = 0;
     this.state.value = 'up';
+    const operator = credentials.password();
     if (token !== undefined) this.send({ op: 'auth', id: 'auth', access_token: token });
+    else if (operator !== undefined) this.send({ op: 'password', id: 'password', ...operator });
     for (const subscription of this.subscriptions.values()) this.send(subscription.request('subscribe'));
   }
 
@@ -180,25 +196,25 @@ export class Link {
     if (!frame.success) return;
     const news = frame.data;
     if ('error' in news && 'id' in news) {
-      this.subscriptions.get(String(news.id))?.fail(news.error.message);
+      this.numbered(news.id)?.fail(news.error.message);
       return;
     }
     if (!('channel' in news)) return;
     const { channel, market, meter_id: meterId } = news;
+    const ofChannel = [...this.subscriptions.values()].filter(({ topic }) => topic.channel === channel);
     const subscription =
-      this.subscriptions.get(
-        keyOf({
-          channel,
-          ...(market !== undefined && { market }),
-          ...(meterId !== undefined && { meterId }),
-        }),
-      ) ?? this.subscriptions.get(keyOf({ channel }));
+      ofChannel.find(({ topic }) => topic.market === market && topic.meterId === meterId) ??
+      ofChannel.find(({ topic }) => topic.market === undefined && topic.meterId === undefined);
     if (!subscription) return;
     if (news.type === 'ended') {
       subscription.fail(news.error.message);
       return;
     }
     if (!subscription.apply(news)) this.send(subscription.request('subscribe'));
+  }
+
+  private numbered(id: unknown): Subscription | undefined {
+    return [...this.subscriptions.values()].find(({ number }) => number === id);
   }
 
   private closed(socket: WebSocket): void {

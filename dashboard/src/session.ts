@@ -2,7 +2,6 @@ import { type Challenge, LoginTokens, type Role } from '@gridtokenx/protocol';
 import { computed, signal } from '@preact/signals';
 import { ApiError, ask, credentials } from './api.js';
 import { link } from './link.js';
-import { base64 } from './transaction.js';
 
 /** Something that signs for a wallet: a browser wallet, or the demo's key file. */
 export interface Signer {
@@ -88,14 +87,14 @@ async function accessToken(): Promise<string | undefined> {
 credentials.token = accessToken;
 
 /** An operator's name and password; only in this window's memory, gone when it is loaded again. */
-const operatorPassword = signal<string | undefined>(undefined);
+const operatorPassword = signal<{ username: string; password: string } | undefined>(undefined);
 credentials.password = () => operatorPassword.value;
 export const hasPassword = computed<boolean>(() => operatorPassword.value !== undefined);
 
-/** @param name without it: forgets them */
-export function usePassword(name?: string, password = ''): void {
-  operatorPassword.value =
-    name === undefined ? undefined : base64(new TextEncoder().encode(`${name}:${password}`));
+/** @param username without it: forgets them */
+export function usePassword(username?: string, password = ''): void {
+  operatorPassword.value = username === undefined ? undefined : { username, password };
+  void link.loginChanged();
 }
 
 /** @throws ApiError, or what the wallet throws when its owner declines. */

@@ -16,7 +16,7 @@ import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
 import { ChangeFeed } from './feed/index.js';
-import { FleetView } from './fleet/index.js';
+import { FleetView, powerNow } from './fleet/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
@@ -26,6 +26,15 @@ import { LIVE_LIMITS, Live, liveMetrics, ReadingsAnnouncer, seenReading } from '
 import { loginMetrics, Sessions } from './login/index.js';
 import { LiveBooks, matchEffects } from './matching/index.js';
 import { Metrics } from './metrics.js';
+import {
+  Collectors,
+  healthDetails,
+  type Mirrored,
+  Overview,
+  Received,
+  Rollup,
+  rollupMetrics,
+} from './overview/index.js';
 import type { ChainMirrorPort, SettlementPort } from './ports.js';
 import { PriceGuides, readPriceGuideSettings } from './pricing/index.js';
 import { differenceEffects } from './reconcile/index.js';
@@ -44,13 +53,17 @@ export interface ChainParts {
   /** Issues certificates; undefined when that is switched off. */
   certificates?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
   /** Matches orders; undefined when that is switched off. */
-  matching?: ((books: LiveBooks) => { start(): Promise<void>; stop(): Promise<void> }) | undefined;
+  matching?:
+    | ((books: LiveBooks) => { start(): Promise<void>; stop(): Promise<void>; readonly leads: boolean })
+    | undefined;
   /** Compares chain, database and wallets; undefined when that is switched off. */
   reconciler?: { start(): Promise<void>; stop(): Promise<void> } | undefined;
   /** Makes the transaction that an operator's wallet signs to decide about energy held on the chain. */
   prepareHeld: ReviewRoutesDeps['prepareHeld'];
   /** The chain's node, for what wallets want to know and send. */
   connection: Connection;
+  /** Where the mirror is; undefined before it has had everything for the first time. */
+  mirrored?: () => Mirrored | undefined;
   /** Whether the chain answers. */
   chainUp(): Promise<boolean>;
 }
@@ -194,18 +207,21 @@ async function assemble(
   if (config.priceGuide === 'on') priceGuides.start();
   stops.push(() => priceGuides.stop());
   const guides = () => priceGuides.current();
-  const fleet = new FleetView({
-    pool: asking,
+  const fleetRules = { silentSeconds: config.fleetSilentSeconds, intervalSeconds: config.intervalSeconds };
+  const fleet = new FleetView({ pool: asking, logger, now, rules: fleetRules, sitesFile: config.sitesFile });
+  const fleetIntake = new FleetIntake({
+    pool,
     logger,
     now,
-    rules: { silentSeconds: config.fleetSilentSeconds, intervalSeconds: config.intervalSeconds },
-    sitesFile: config.sitesFile,
+    metrics: fleetMetrics(metrics.registry, () => fleet.lastSummary()),
+    silentSeconds: config.fleetSilentSeconds,
   });
   const live = new Live({
     pool: asking,
     feed: changes,
     books,
     guides,
+    fleet,
     sessions,
     logger,
     now,
@@ -218,6 +234,12 @@ async function assemble(
   });
   live.start();
   stops.push(() => live.stop());
+  const rollup = new Rollup({ pool, feed: changes, logger, metrics: rollupMetrics(metrics.registry) });
+  rollup.start();
+  stops.push(() => rollup.stop());
+  const received = new Received({ pool, logger, now });
+  received.start();
+  stops.push(() => received.stop());
   const announcer = new ReadingsAnnouncer({ pool, logger });
   stops.push(() => announcer.stop());
 
@@ -230,6 +252,8 @@ async function assemble(
   const handlers: MqttHandlers = {
     onReading: (meterId, payload) => receiver.receive(meterId, payload),
     onListening: (meterId) => void acks.sendCurrent(meterId),
+    onNews: (kind, meterId, payload, retained) => fleetIntake.take(kind, meterId, payload, retained),
+    onTraffic: (message) => live.pass(message),
   };
   const logins = new Logins({ pool, mirror, now, operator });
   const tls = tlsSource(config, now);
@@ -252,7 +276,10 @@ async function assemble(
     },
     onAnswers: (answers, source) => {
       if (source === 'mqtt') acks.acknowledge(answers);
-      const news = answers.map(seenReading).filter((reading) => reading !== undefined);
+      received.see(answers.map(({ submission }) => submission.reading.intervalEnd));
+      const news = answers
+        .map((answer) => seenReading(answer, source === 'mqtt'))
+        .filter((reading) => reading !== undefined);
       for (const { meterId, outcome } of news) if (outcome === 'stored') announcer.stored(meterId);
       live.see(news);
     },
@@ -292,8 +319,32 @@ async function assemble(
     await watch.start();
     stops.push(() => watch.stop());
   }
+  fleetIntake.start();
+  stops.push(() => fleetIntake.stop());
   await bus.start();
   stops.push(() => bus.quiesce());
+  const collectors = new Collectors({
+    pool,
+    logger,
+    now,
+    version: VERSION,
+    roles: () => [
+      ...(matching?.leads ? ['matcher'] : []),
+      ...(rollup.leads ? ['rollup'] : []),
+      ...(reconciler ? ['reconciler'] : []),
+      ...(certificates ? ['certificates'] : []),
+      ...(config.watch === 'on' ? ['watch'] : []),
+    ],
+  });
+  await collectors.start();
+  stops.push(() => collectors.stop());
+  const overview = new Overview({
+    pool: asking,
+    now,
+    power: (nowSeconds) => powerNow(asking, {}, nowSeconds),
+    queued: () => ingest.queued,
+    leastMeters: config.publicPowerMeters,
+  });
 
   const http = new HttpServer({
     sessions,
@@ -310,6 +361,26 @@ async function assemble(
     now,
     version: VERSION,
     facts: () => ({ mqttUrl: bus.url, ackPublicKey: signer.publicKey }),
+    overview: {
+      pool: asking,
+      connection: chain.connection,
+      now,
+      overview,
+      healthDetails: () =>
+        healthDetails({
+          pool: asking,
+          connection: chain.connection,
+          mirrored: () => chain.mirrored?.(),
+          broker: async () => ({
+            connected: bus.connected,
+            clients: config.mqttUrl === undefined ? await valueOfGauge(metrics.mqttClients) : null,
+            url: bus.url,
+          }),
+          collectors,
+          behind: () => overview.behind(),
+          now,
+        }),
+    },
     fleet: { pool: asking, asked: () => fleet.asked(), summary: () => fleet.summary() },
     review: {
       pool,
@@ -371,6 +442,10 @@ async function assemble(
       return stopping;
     },
   };
+}
+
+async function valueOfGauge(gauge: Metrics['mqttClients']): Promise<number> {
+  return (await gauge.get()).values[0]?.value ?? 0;
 }
 
 /** Where the certificates of broker and HTTP server come from; undefined without TLS. */

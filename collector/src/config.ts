@@ -314,6 +314,11 @@ export const SETTINGS = {
     schema: seconds(3, 86_400).default(180),
     doc: 'A gateway that was not heard for so long counts as silent: three times `status_seconds` of the gateways.',
   },
+  publicPowerMeters: {
+    env: 'GTX_PUBLIC_POWER_METERS',
+    schema: z.coerce.number().int().min(1).max(1_000_000).default(5),
+    doc: 'Power and energy of fewer meters than this are shown to operators only: they would tell what happens in single homes.',
+  },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
     schema: url('http:', 'https:').default('http://127.0.0.1:8899'),

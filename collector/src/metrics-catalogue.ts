@@ -8,6 +8,7 @@ import { loginMetrics } from './login/metrics.js';
 import { matchingMetrics } from './matching/metrics.js';
 import { Metrics } from './metrics.js';
 import { mirrorMetrics } from './mirror/metrics.js';
+import { rollupMetrics } from './overview/metrics.js';
 import { PublisherMetrics } from './publisher/metrics.js';
 import { reconcileMetrics } from './reconcile/metrics.js';
 import { settlementMetrics } from './settlement/metrics.js';
@@ -27,6 +28,7 @@ export function collectorRegistry(): Registry {
   loginMetrics(registry);
   matchingMetrics(registry, () => []);
   mirrorMetrics(registry, async () => undefined);
+  rollupMetrics(registry);
   reconcileMetrics(registry, async () => ({
     lastRoundSeconds: undefined,
     differences: {},

@@ -6,6 +6,7 @@ import { type ChainParts, type ChainPartsDeps, type RunningCollector, runCollect
 import type { CollectorConfig } from './config.js';
 import { type LiveBooks, Matching, matchingMetrics } from './matching/index.js';
 import { ChainMirror, mirrorMetrics } from './mirror/index.js';
+import type { Mirrored } from './overview/index.js';
 import { Reconciler, type ReconcileState, reconcileMetrics } from './reconcile/index.js';
 import { prepareHeldDecision } from './review/prepare.js';
 import { type Backlog, Settlement, settlementMetrics } from './settlement/index.js';
@@ -51,11 +52,19 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
       return undefined;
     }
   };
+  const told = mirrorMetrics(metrics.registry, currentSlot);
+  let mirrored: Mirrored | undefined;
   const mirror = new ChainMirror({
     ...deps,
     connection,
     config: { wsUrl: config.solanaWsUrl },
-    metrics: mirrorMetrics(metrics.registry, currentSlot),
+    metrics: {
+      ...told,
+      caughtUp: (slot, millis) => {
+        mirrored = { slot, millis };
+        told.caughtUp(slot, millis);
+      },
+    },
   });
   // Metrics are read also while the database is away; then the last figures stand.
   let last: Backlog = { meters: 0, readings: 0, lagSeconds: 0, openSettlements: 0, reviews: 0 };
@@ -144,6 +153,7 @@ function chainParts(config: CollectorConfig, deps: ChainPartsDeps): ChainParts {
     certificates,
     reconciler,
     connection,
+    mirrored: () => mirrored,
     prepareHeld: (reviewId, decision) =>
       prepareHeldDecision({ pool: deps.pool, connection }, reviewId, decision),
     chainUp: async () => (await currentSlot()) !== undefined,

@@ -97,6 +97,8 @@ export const collectorComponent = (layout: DataLayout, settings: CollectorEnviro
       GTX_ACK_KEY: settings.ackKey,
       GTX_SETTLEMENT: settings.settlement,
       GTX_INTERVAL_SECONDS: String(settings.intervalSeconds),
+      // The demo has a few meters of nobody's.
+      GTX_PUBLIC_POWER_METERS: '1',
       GTX_OPERATOR_USERNAME: settings.operatorUsername,
       GTX_OPERATOR_PASSWORD_FILE: settings.operatorPasswordFile,
     },

@@ -66,6 +66,7 @@ const SECURITY: Record<Access, Json[]> = {
   wallet: [{ wallet: [] }],
   own: [{ wallet: [] }, { operator: [] }],
   operator: [{ operator: [] }, { wallet: [] }],
+  anybody: [{}, { operator: [] }, { wallet: [] }],
 };
 
 /** `get /api/orders/{address}` is `getOrdersByAddress`. */

@@ -1,7 +1,7 @@
 import { encodeBase58, formatTimestamp, GtxError, type LastReading, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { z } from 'zod';
-import { STORED_STATUSES, type StoredStatus } from '../validate/rules.js';
+import { readingCounts, sumOf } from '../overview/figures.js';
 import { decodeCursor, page } from './cursor.js';
 import {
   type CollectorStatus,
@@ -229,20 +229,13 @@ export async function collectorFigures(
          (SELECT count(*) FROM alerts WHERE resolved_at IS NULL)::int AS alerts,
          (SELECT count(*) FROM reviews WHERE status = 'open')::int AS reviews`,
     ),
-    pool.query<{ status: string; count: number }>(
-      'SELECT status, count(*)::int AS count FROM meter_readings GROUP BY status',
-    ),
+    readingCounts(pool),
   ]);
-  const count = (status: string) => byStatus.rows.find((row) => row.status === status)?.count ?? 0;
   const row = counts.rows[0];
-  const byName = Object.fromEntries(STORED_STATUSES.map((status) => [status, count(status)])) as Record<
-    StoredStatus,
-    number
-  >;
   return {
     meters: row.meters,
     users: row.users,
-    readings: { stored: byStatus.rows.reduce((sum, { count: n }) => sum + n, 0), by_status: byName },
+    readings: { stored: sumOf(byStatus), by_status: byStatus },
     minted_grid: nkwhToKwh(BigInt(row.minted)),
     open_alerts: row.alerts,
     open_reviews: row.reviews,

@@ -59,6 +59,7 @@ const ACCESS: Record<Access, string[] | undefined> = {
     "Needs the operator's login (HTTP Basic) or the session of an operator's wallet. Where no login is configured, it is",
     'answered on loopback only.',
   ],
+  anybody: ['Anybody may ask. An operator who sends a login sees what is hidden from others.'],
   meter: [
     "Needs the meter's login: the header `Authorization: GTXA <Unix seconds>.<signature>`, the signature (base58) being the",
     "meter key's over the login message of that time (see [protocol.md](protocol.md)). The time must be within 5 minutes of",

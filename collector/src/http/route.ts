@@ -16,9 +16,10 @@ interface Answer {
  * - `meter`: with a login message (`GTXA`) signed by the meter's key. The handler checks it, since that uses it up;
  * - `wallet`: a wallet's session (`Bearer`);
  * - `own`: such a session for what is the wallet's own, or the operator for anything;
- * - `operator`: the operator's login (HTTP Basic), a session of an operator's wallet, or loopback when no login is set.
+ * - `operator`: the operator's login (HTTP Basic), a session of an operator's wallet, or loopback when no login is set;
+ * - `anybody`: public, but who logs in is known: an operator sees more.
  */
-export type Access = 'public' | 'meter' | 'wallet' | 'own' | 'operator';
+export type Access = 'public' | 'meter' | 'wallet' | 'own' | 'operator' | 'anybody';
 
 /** A route: what requests are validated with, and what the OpenAPI document and docs/http.md are generated from. */
 export interface Route<
@@ -133,6 +134,20 @@ async function admit(
       return guards.requireOperator(request, reply);
     case 'operator':
       return guards.requireOperator(request, reply);
+    case 'anybody':
+      return whoever(guards, request);
+  }
+}
+
+/** Who asks where nobody has to say it. @throws GtxError UNAUTHENTICATED for a login that does not count */
+async function whoever(guards: Guards, request: FastifyRequest): Promise<Principal | undefined> {
+  if (isBearer(request)) return guards.requireWallet(request);
+  try {
+    return await guards.requireOperator(request);
+  } catch (error) {
+    // Somebody without a login. A wrong one is not taken for none, or its owner would wonder what is missing.
+    if (error instanceof GtxError && request.headers.authorization === undefined) return undefined;
+    throw error;
   }
 }
 
@@ -166,6 +181,7 @@ export function errorsOf(definition: Route): ErrorCode[] {
   if (method !== 'get') codes.push('PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
   if (access === 'own' || access === 'operator' || access === 'wallet')
     codes.push('UNAUTHENTICATED', 'FORBIDDEN');
+  if (access === 'anybody') codes.push('UNAUTHENTICATED', 'STORAGE_UNAVAILABLE');
   if (limit) codes.push('RATE_LIMITED');
   if (access === 'own' || access === 'operator' || access === 'wallet' || (definition.cached && limit)) {
     codes.push('STORAGE_UNAVAILABLE');

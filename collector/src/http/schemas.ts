@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { FLEET_ROUTES } from '../fleet/schemas.js';
 import { LIVE_ROUTES } from '../live/route.js';
 import { LOGIN_ROUTES } from '../login/routes.js';
+import { OVERVIEW_ROUTES } from '../overview/schemas.js';
 import { REVIEW_ROUTES } from '../review/routes.js';
 import { STORED_STATUSES } from '../validate/rules.js';
 import { AUDIT_ROUTES } from './audit-schemas.js';
@@ -386,6 +387,7 @@ export const ROUTES: readonly Route[] = [
   ...LOGIN_ROUTES,
   ...LIVE_ROUTES,
   ...REVIEW_ROUTES,
+  ...OVERVIEW_ROUTES,
   listMeters,
   getMeter,
   listReadings,

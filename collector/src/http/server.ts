@@ -10,6 +10,7 @@ import { keepFresh, serverOptions } from '../broker/tls.js';
 import { type FleetRoutesDeps, fleetRoutes } from '../fleet/routes.js';
 import type { Live } from '../live/index.js';
 import { Guards, loginRoutes, type Sessions, Sites } from '../login/index.js';
+import { type OverviewRoutesDeps, overviewRoutes } from '../overview/routes.js';
 import { type ReviewRoutesDeps, reviewRoutes } from '../review/routes.js';
 import { knownError, refuseUnreadable, sendError } from './errors.js';
 import { securityHeaders } from './headers.js';
@@ -32,6 +33,7 @@ export interface HttpDeps extends ReadingDeps, ServiceDeps, MarketDeps, OrderDep
   live: Live;
   review: ReviewRoutesDeps;
   fleet: FleetRoutesDeps;
+  overview: OverviewRoutesDeps;
   options: LimitOptions & {
     host: string;
     port: number;
@@ -156,6 +158,7 @@ export async function buildHttp(deps: HttpDeps, https?: TlsOptions): Promise<Fas
   readingRoutes(app, context, deps);
   meterRoutes(app, context, deps);
   fleetRoutes(app, context, deps.fleet);
+  overviewRoutes(app, context, deps.overview);
   reviewRoutes(app, context, deps.review);
   marketRoutes(app, context, deps);
   orderRoutes(app, context, deps);

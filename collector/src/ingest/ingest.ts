@@ -175,6 +175,11 @@ export class Ingest {
     return this.up;
   }
 
+  /** Readings received and not yet answered. */
+  get queued(): number {
+    return this.pending;
+  }
+
   /** True while senders should be slowed down. */
   get congested(): boolean {
     return this.pending > this.deps.limits.maxQueued / 2;

@@ -1,4 +1,4 @@
-import { language } from './text/index.js';
+import { language, t } from './text/index.js';
 
 /** Groups of three digits for people; the amount itself is not rounded: `1,234.5`. */
 export function amount(text: string): string {
@@ -16,12 +16,35 @@ export function shortAmount(text: string, digits = 3): string {
   return amount(cut === '' ? whole : `${whole}.${cut}`);
 }
 
+/** Watts as a figure and its unit. */
+export function powerParts(watts: number): { value: string; unit: string } {
+  const absolute = Math.abs(watts);
+  if (absolute >= 1_000_000) return { value: (watts / 1_000_000).toFixed(2), unit: 'MW' };
+  if (absolute >= 1000) return { value: (watts / 1000).toFixed(2), unit: 'kW' };
+  return { value: String(Math.round(watts)), unit: 'W' };
+}
+
 /** Watts as a power with its unit. */
 export function power(watts: number): string {
-  const absolute = Math.abs(watts);
-  if (absolute >= 1_000_000) return `${(watts / 1_000_000).toFixed(2)} MW`;
-  if (absolute >= 1000) return `${(watts / 1000).toFixed(2)} kW`;
-  return `${Math.round(watts)} W`;
+  const { value, unit } = powerParts(watts);
+  return `${value} ${unit}`;
+}
+
+/** A whole number with groups of three digits. */
+export const count = (value: number): string => amount(String(Math.round(value)));
+
+const UNITS = [
+  { name: 'day', seconds: 86_400 },
+  { name: 'hour', seconds: 3600 },
+  { name: 'minute', seconds: 60 },
+] as const;
+
+/** A length of time in its largest fitting unit, in the reader's language: `1.2 s`, `3 min`. */
+export function duration(seconds: number): string {
+  const unit = UNITS.find((one) => seconds >= 2 * one.seconds);
+  const value = seconds / (unit?.seconds ?? 1);
+  const digits = value < 10 && !Number.isInteger(value) ? 1 : 0;
+  return t(`duration.${unit?.name ?? 'second'}`, { count: value.toFixed(digits) });
 }
 
 /** The time zone that times are shown in: the reader's own. */

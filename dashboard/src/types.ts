@@ -296,3 +296,119 @@ export interface MeterLive {
     at: string;
   } | null;
 }
+
+export type FleetState = 'online' | 'silent' | 'offline' | 'never';
+
+export interface FleetItem {
+  meter_id: string;
+  wallet_address: string;
+  chain_status: 'active' | 'suspended' | 'rebase';
+  state: FleetState;
+  since: string | null;
+  last_heard_at: string | null;
+  last_reading_at: string | null;
+  version: string | null;
+  outbox_depth: number | null;
+  clock: { synchronised: boolean; offset_ms: number | null } | null;
+  bus: {
+    ok: boolean;
+    failures: number;
+    last_error: string | null;
+    devices: {
+      role: 'grid' | 'production' | 'consumption';
+      unit: number;
+      ok: boolean;
+      failures: number;
+      last_success: string | null;
+      last_error: string | null;
+    }[];
+  } | null;
+  alerts: { code: string; message: string; since: string | null }[];
+  power: {
+    production_watts: number | null;
+    consumption_watts: number | null;
+    grid_watts: number | null;
+    at: string;
+  } | null;
+  holds: number;
+  minted_grid: string;
+  site: { latitude: number; longitude: number } | null;
+}
+
+export interface FleetSummary {
+  time: string;
+  meters: number;
+  states: { online: number; silent: number; offline: number; never: number };
+  problems: { clock: number; bus: number; outbox: number; alerts: number };
+  outbox_readings: number;
+  versions: { version: string; meters: number }[];
+}
+
+export interface SettlementQueue {
+  time: string;
+  queue: { pending: number; covered: number; accepted: number; held: number; review: number };
+  oldest_waiting_seconds: number | null;
+  in_flight: {
+    signature: string;
+    state: 'prepared' | 'confirmed';
+    meters: number;
+    created_at: string;
+    age_seconds: number;
+  }[];
+  in_flight_count: number;
+  failed: { signature: string; error: string | null; created_at: string }[];
+  last_hour: {
+    confirmed: number;
+    failed: number;
+    expired: number;
+    p50_seconds: number | null;
+    p95_seconds: number | null;
+  };
+  paused: boolean | null;
+}
+
+export interface HealthDetails {
+  time: string;
+  database: {
+    version: string;
+    size_bytes: number;
+    connections: number;
+    max_connections: number;
+    oldest_transaction_seconds: number | null;
+    partitions: number;
+    rollup_behind: number;
+  };
+  chain: {
+    cluster: string | null;
+    rpc_ms: number | null;
+    slot: number | null;
+    block_height: number | null;
+    mirror_lag_slots: number | null;
+    mirror_lag_seconds: number | null;
+    queued: number;
+  };
+  broker: { connected: boolean; clients: number | null; url: string };
+  collectors: { id: string; version: string; started_at: string; last_seen: string; roles: string[] }[];
+  audit: { last_at: string | null; ok: boolean | null; differences: number; open: number };
+}
+
+export interface Audit {
+  last: {
+    ok: boolean;
+    checked_at: string;
+    slot: number;
+    difference_count: number;
+    differences: Record<string, unknown>[];
+  } | null;
+  open: {
+    id: string;
+    subject: string;
+    difference: Record<string, unknown>;
+    first_seen: string;
+    last_seen: string;
+    looks: number;
+    confirmed_at: string | null;
+    repair: string | null;
+  }[];
+  rounds: { name: string; rounds: number; finished_at: string | null; error: string | null }[];
+}

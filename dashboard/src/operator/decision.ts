@@ -1,0 +1,24 @@
+import { useState } from 'preact/hooks';
+
+/** Something that a person decided, on its way to the collector. @param done afterwards, whatever came of it */
+export function useDecision(done: () => void): {
+  busy: boolean;
+  error: Error | undefined;
+  run: (work: () => Promise<unknown>) => Promise<void>;
+} {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<Error>();
+  const run = async (work: () => Promise<unknown>) => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      await work();
+    } catch (problem) {
+      setError(problem instanceof Error ? problem : new Error(String(problem)));
+    } finally {
+      setBusy(false);
+      done();
+    }
+  };
+  return { busy, error, run };
+}

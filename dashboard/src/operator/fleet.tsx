@@ -1,0 +1,359 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useState } from 'preact/hooks';
+import type { Page } from '../api.js';
+import { count, power, short, shortAmount, time } from '../format.js';
+import { useAsk, useRegularly } from '../parts/ask.js';
+import { useTopic } from '../parts/follow.js';
+import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
+import { hrefOf } from '../routes.js';
+import { t } from '../text/index.js';
+import type { FleetItem, FleetState, FleetSummary } from '../types.js';
+import { FleetMap } from './map.js';
+import { STATES, StateTag } from './state.js';
+
+const PROBLEMS = ['clock', 'bus', 'outbox', 'alert'] as const;
+type Problems = (typeof PROBLEMS)[number];
+/** What the collector takes as a search. */
+const SEARCHABLE = /^[A-Za-z0-9._-]{1,44}$/;
+const ROWS = 50;
+/** A person types on for about so long. */
+const TYPING_MS = 300;
+
+/** How many are in which state, from the channel; asked for where there is none. */
+function useSummary(): { summary: FleetSummary | undefined; error: Error | undefined; again: () => void } {
+  const asked = useAsk<FleetSummary>('/api/fleet/summary');
+  const news = useTopic({ channel: 'fleet' })?.value;
+  useRegularly(asked.again, news?.problem !== undefined);
+  const told = news?.items[0] as unknown as FleetSummary | undefined;
+  return { summary: told ?? asked.answer, error: told ? undefined : asked.error, again: asked.again };
+}
+
+export function FleetSummaryCard() {
+  const { summary, error, again } = useSummary();
+  return (
+    <Card title={t('fleet.summary')} wide>
+      {error && <Problem error={error} again={again} />}
+      {!summary && !error && <Loading />}
+      {summary && (
+        <>
+          <StatesBar summary={summary} />
+          <ul class="list legend">
+            {STATES.map((state) => (
+              <li key={state}>
+                <a href={hrefOf('operator', 'fleet', `~${state}`)}>
+                  <StateTag state={state} /> <strong>{count(summary.states[state])}</strong>
+                </a>
+              </li>
+            ))}
+          </ul>
+          <ul class="list legend">
+            {PROBLEMS.map((name) => {
+              const meters = summary.problems[name === 'alert' ? 'alerts' : name];
+              return (
+                <li key={name} class={meters === 0 ? 'quiet' : undefined}>
+                  <a href={hrefOf('operator', 'fleet', `~${name}`)}>{t(`fleet.problem.${name}`)}</a>{' '}
+                  <strong>{count(meters)}</strong>
+                </li>
+              );
+            })}
+            <li>
+              {t('fleet.outbox.all')} <strong>{count(summary.outbox_readings)}</strong>
+            </li>
+          </ul>
+          {summary.versions.length > 0 && (
+            <p class="quiet">
+              {t('fleet.versions')}{' '}
+              {summary.versions.map(({ version, meters }) => `${version} (${count(meters)})`).join(', ')}
+            </p>
+          )}
+        </>
+      )}
+    </Card>
+  );
+}
+
+function StatesBar({ summary }: { summary: FleetSummary }) {
+  if (summary.meters === 0) return null;
+  let from = 0;
+  return (
+    <svg class="states" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+      {STATES.map((state) => {
+        const width = (summary.states[state] / summary.meters) * 100;
+        const x = from;
+        from += width;
+        return <rect key={state} class={`state ${state}`} x={x} width={width} height={4} />;
+      })}
+    </svg>
+  );
+}
+
+/** @param rest a meter's id; or a state or problem behind `~`, which no meter's id begins with; or nothing */
+export function FleetView({ rest: [wanted = '~'] }: { rest: readonly string[] }) {
+  if (!wanted.startsWith('~')) return <MeterView meterId={wanted} />;
+  const name = wanted.slice(1);
+  const state = STATES.find((one) => one === name) ?? '';
+  const problem = PROBLEMS.find((one) => one === name) ?? '';
+  return <FleetList key={name} state={state} problem={problem} />;
+}
+
+function FleetList({ state: first, problem: firstProblem }: { state: string; problem: string }) {
+  const [state, setState] = useState(first);
+  const [problem, setProblem] = useState(firstProblem);
+  const [text, setText] = useState('');
+  const [search, setSearch] = useState('');
+  const [cursors, setCursors] = useState<readonly string[]>([]);
+  useEffect(() => {
+    const timer = setTimeout(() => setSearch(text.trim()), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const wrong = search !== '' && !SEARCHABLE.test(search);
+  const query = {
+    state: state === '' ? undefined : state,
+    problem: problem === '' ? undefined : problem,
+    q: search === '' || wrong ? undefined : search,
+  };
+  useEffect(() => setCursors([]), [state, problem, search]);
+  const fleet = useAsk<Page<FleetItem>>('/api/fleet', { ...query, limit: ROWS, cursor: cursors.at(-1) });
+  useRegularly(fleet.again);
+  const next = fleet.answer?.next_cursor ?? undefined;
+  const id = useId();
+  return (
+    <>
+      <FleetSummaryCard />
+      <Card title={t('fleet.map')} note={t('fleet.map.note')} wide>
+        <FleetMap query={query} />
+      </Card>
+      <Card title={t('operator.fleet')} wide>
+        <div class="tools filters">
+          <div class="field">
+            <label for={`${id}-q`}>{t('fleet.search')}</label>
+            <input
+              id={`${id}-q`}
+              type="search"
+              autoComplete="off"
+              value={text}
+              aria-invalid={wrong}
+              aria-describedby={`${id}-flaw`}
+              onInput={(event) => setText(event.currentTarget.value)}
+            />
+          </div>
+          <div class="field">
+            <label for={`${id}-state`}>{t('col.state')}</label>
+            <select
+              id={`${id}-state`}
+              value={state}
+              onChange={(event) => setState(event.currentTarget.value)}
+            >
+              <option value="">{t('filter.all')}</option>
+              {STATES.map((name: FleetState) => (
+                <option key={name} value={name}>
+                  {t(`fleet.${name}`)}
+                </option>
+              ))}
+            </select>
+          </div>
+          <div class="field">
+            <label for={`${id}-problem`}>{t('fleet.problem')}</label>
+            <select
+              id={`${id}-problem`}
+              value={problem}
+              onChange={(event) => setProblem(event.currentTarget.value)}
+            >
+              <option value="">{t('filter.any')}</option>
+              {PROBLEMS.map((name: Problems) => (
+                <option key={name} value={name}>
+                  {t(`fleet.problem.${name}`)}
+                </option>
+              ))}
+            </select>
+          </div>
+        </div>
+        <p id={`${id}-flaw`} class="flaw" role="status">
+          {wrong && t('fleet.search.wrong')}
+        </p>
+        {fleet.error && <Problem error={fleet.error} again={fleet.again} />}
+        {!fleet.answer && fleet.loading && <Loading />}
+        {fleet.answer?.items.length === 0 && <Empty>{t('fleet.none')}</Empty>}
+        {fleet.answer && fleet.answer.items.length > 0 && <FleetTable items={fleet.answer.items} />}
+        <div class="tools">
+          <button
+            type="button"
+            disabled={cursors.length === 0}
+            onClick={() => setCursors(cursors.slice(0, -1))}
+          >
+            {t('page.back')}
+          </button>
+          <button
+            type="button"
+            disabled={next === undefined}
+            onClick={() => next !== undefined && setCursors([...cursors, next])}
+          >
+            {t('page.next')}
+          </button>
+        </div>
+      </Card>
+    </>
+  );
+}
+
+function FleetTable({ items }: { items: readonly FleetItem[] }) {
+  return (
+    <Table
+      label={t('operator.fleet')}
+      rows={items}
+      rowKey={({ meter_id }) => meter_id}
+      columns={[
+        {
+          name: t('col.meter'),
+          cell: (one) => <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>,
+        },
+        { name: t('col.state'), cell: (one) => <StateTag state={one.state} /> },
+        { name: t('col.since'), cell: (one) => (one.since === null ? '–' : time(one.since)) },
+        {
+          name: t('fleet.power'),
+          number: true,
+          cell: (one) => (one.power?.production_watts == null ? '–' : power(one.power.production_watts)),
+        },
+        { name: t('fleet.outbox'), number: true, cell: (one) => one.outbox_depth ?? '–' },
+        { name: t('fleet.clock'), cell: (one) => <ClockCell clock={one.clock} /> },
+        { name: t('fleet.bus'), cell: (one) => <BusCell bus={one.bus} /> },
+        { name: t('fleet.complaints'), number: true, cell: (one) => one.alerts.length },
+        { name: t('fleet.version'), cell: (one) => one.version ?? '–' },
+        {
+          name: t('meter.last'),
+          cell: (one) => (one.last_reading_at === null ? '–' : time(one.last_reading_at)),
+        },
+        { name: t('col.held'), number: true, cell: (one) => one.holds },
+        { name: t('meter.minted'), number: true, cell: (one) => shortAmount(one.minted_grid) },
+      ]}
+    />
+  );
+}
+
+function ClockCell({ clock }: { clock: FleetItem['clock'] }) {
+  if (clock === null) return <>–</>;
+  if (!clock.synchronised) return <span class="tag bad">{t('fleet.clock.bad')}</span>;
+  return <>{clock.offset_ms === null ? t('fleet.clock.good') : `${Math.round(clock.offset_ms)} ms`}</>;
+}
+
+function BusCell({ bus }: { bus: FleetItem['bus'] }) {
+  if (bus === null) return <>–</>;
+  if (bus.ok) return <>{t('fleet.bus.good')}</>;
+  return (
+    <span class="tag bad">
+      {bus.last_error ?? t('fleet.bus.bad')} ({bus.failures})
+    </span>
+  );
+}
+
+/** One meter's gateway in full. */
+function MeterView({ meterId }: { meterId: string }) {
+  const live = useAsk<FleetItem>(`/api/meters/${encodeURIComponent(meterId)}/live`);
+  useRegularly(live.again);
+  const one = live.answer;
+  return (
+    <>
+      <p class="wide">
+        <a href={hrefOf('operator', 'fleet')}>{t('fleet.back')}</a>
+      </p>
+      <Card title={meterId} wide>
+        {live.error && <Problem error={live.error} again={live.again} />}
+        {!one && live.loading && <Loading />}
+        {one && (
+          <dl class="factlist">
+            <Fact name={t('col.state')}>
+              <StateTag state={one.state} />
+            </Fact>
+            <Fact name={t('col.since')}>{one.since === null ? '–' : time(one.since)}</Fact>
+            <Fact name={t('fleet.heard')}>{one.last_heard_at === null ? '–' : time(one.last_heard_at)}</Fact>
+            <Fact name={t('meter.last')}>
+              {one.last_reading_at === null ? '–' : time(one.last_reading_at)}
+            </Fact>
+            <Fact name={t('fleet.version')}>{one.version ?? '–'}</Fact>
+            <Fact name={t('fleet.outbox')}>{one.outbox_depth ?? '–'}</Fact>
+            <Fact name={t('fleet.clock')}>
+              <ClockCell clock={one.clock} />
+            </Fact>
+            <Fact name={t('fleet.bus')}>
+              <BusCell bus={one.bus} />
+            </Fact>
+            <Fact name={t('fleet.wallet')}>
+              <code title={one.wallet_address}>{short(one.wallet_address)}</code>
+            </Fact>
+            <Fact name={t('fleet.chain')}>{t(`meter.${one.chain_status}`)}</Fact>
+            <Fact name={t('meter.minted')}>{`${shortAmount(one.minted_grid)} GRID`}</Fact>
+            <Fact name={t('col.held')}>{one.holds}</Fact>
+            {one.power && (
+              <Fact name={t('fleet.power.at', { time: time(one.power.at) })}>
+                {[
+                  [t('home.produced'), one.power.production_watts],
+                  [t('home.consumed'), one.power.consumption_watts],
+                  [t('fleet.grid'), one.power.grid_watts],
+                ]
+                  .filter(([, watts]) => watts !== null)
+                  .map(([name, watts]) => `${name} ${power(Number(watts))}`)
+                  .join(', ')}
+              </Fact>
+            )}
+            {one.site && (
+              <Fact name={t('fleet.site')}>{`${one.site.latitude}°, ${one.site.longitude}°`}</Fact>
+            )}
+          </dl>
+        )}
+        {one && one.alerts.length > 0 && (
+          <>
+            <h3>{t('fleet.complaints')}</h3>
+            <ul>
+              {one.alerts.map((alert) => (
+                <li key={alert.code}>
+                  <strong>{alert.code}</strong> <span lang="en">{alert.message}</span> (
+                  {time(alert.since ?? '')})
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+        {one?.bus && one.bus.devices.length > 0 && (
+          <>
+            <h3>{t('fleet.devices')}</h3>
+            <Table
+              label={t('fleet.devices')}
+              rows={one.bus.devices}
+              rowKey={({ role, unit }) => `${role}/${unit}`}
+              columns={[
+                { name: t('fleet.role'), cell: (device) => t(`fleet.role.${device.role}`) },
+                { name: t('fleet.unit'), number: true, cell: (device) => device.unit },
+                {
+                  name: t('col.state'),
+                  cell: (device) => (
+                    <span class={device.ok ? 'tag good' : 'tag bad'}>
+                      {t(device.ok ? 'fleet.bus.good' : 'fleet.bus.bad')}
+                    </span>
+                  ),
+                },
+                { name: t('fleet.failures'), number: true, cell: (device) => device.failures },
+                {
+                  name: t('fleet.success'),
+                  cell: (device) => (device.last_success === null ? '–' : time(device.last_success)),
+                },
+                { name: t('fleet.error'), cell: (device) => device.last_error ?? '–' },
+              ]}
+            />
+          </>
+        )}
+        <p class="more">
+          <a href={hrefOf('operator', 'traffic', meterId)}>{t('fleet.traffic', { meter: meterId })}</a>
+        </p>
+      </Card>
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,170 @@
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
+import { time } from '../format.js';
+import type { TrafficFilter } from '../link.js';
+import { useTopic } from '../parts/follow.js';
+import { Card, Empty, Loading, Table } from '../parts/frame.js';
+import { hrefOf } from '../routes.js';
+import { t } from '../text/index.js';
+
+const KINDS = ['reading', 'ack', 'telemetry', 'status', 'command', 'refused'] as const;
+type Kind = (typeof KINDS)[number];
+const OUTCOMES = ['stored', 'refused'] as const;
+/** What the collector takes as the beginning of a meter's id. */
+const METER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
+/** Rows on show: the browser has to draw each. */
+const ROWS = 100;
+const TYPING_MS = 300;
+
+/** A message as the channel tells it. */
+interface Message {
+  readonly key: string;
+  readonly time: string;
+  readonly meter_id: string | null;
+  readonly kind: Kind;
+  readonly topic: string | null;
+  readonly direction: 'in' | 'out';
+  readonly bytes: number | null;
+  readonly summary: string;
+  readonly outcome?: string | null;
+  readonly status?: string | null;
+}
+
+/** What goes over the broker now, as far as the filters let it through. */
+export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] }) {
+  const [kinds, setKinds] = useState<readonly Kind[]>([]);
+  const [outcome, setOutcome] = useState('');
+  const [text, setText] = useState(first);
+  const [meter, setMeter] = useState(first);
+  const [paused, setPaused] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setMeter(text.trim()), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const wrong = meter !== '' && !METER.test(meter);
+  const filter = useMemo<TrafficFilter>(
+    () => ({
+      ...(meter !== '' && !wrong && { meter }),
+      ...(kinds.length > 0 && { kinds }),
+      ...(outcome !== '' && { outcome }),
+    }),
+    [meter, wrong, kinds, outcome],
+  );
+  const news = useTopic({ channel: 'traffic', filter })?.value;
+  const now = (news?.items ?? []) as unknown as Message[];
+  // What stood there when it was stopped stays; what comes meanwhile is only counted.
+  const held = useRef<{ items: Message[]; newest: string | undefined }>({ items: [], newest: undefined });
+  if (!paused) held.current = { items: now.slice(0, ROWS), newest: now[0]?.key };
+  const { items, newest } = held.current;
+  const missed = paused
+    ? Math.max(
+        0,
+        now.findIndex(({ key }) => key === newest),
+      )
+    : 0;
+  const id = useId();
+  return (
+    <Card title={t('traffic.title')} note={t('traffic.note')} wide>
+      <div class="tools filters">
+        <fieldset>
+          <legend>{t('traffic.kinds')}</legend>
+          {KINDS.map((kind) => (
+            <label key={kind} class="choice">
+              <input
+                type="checkbox"
+                checked={kinds.includes(kind)}
+                onChange={(event) =>
+                  setKinds(
+                    event.currentTarget.checked ? [...kinds, kind] : kinds.filter((other) => other !== kind),
+                  )
+                }
+              />
+              {t(`traffic.${kind}`)}
+            </label>
+          ))}
+        </fieldset>
+        <div class="field">
+          <label for={`${id}-meter`}>{t('traffic.meter')}</label>
+          <input
+            id={`${id}-meter`}
+            type="search"
+            autoComplete="off"
+            value={text}
+            aria-invalid={wrong}
+            aria-describedby={`${id}-flaw`}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </div>
+        <div class="field">
+          <label for={`${id}-outcome`}>{t('traffic.outcome')}</label>
+          <select
+            id={`${id}-outcome`}
+            value={outcome}
+            onChange={(event) => setOutcome(event.currentTarget.value)}
+          >
+            <option value="">{t('filter.all')}</option>
+            {OUTCOMES.map((name) => (
+              <option key={name} value={name}>
+                {t(`outcome.${name}`)}
+              </option>
+            ))}
+          </select>
+        </div>
+        <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+          {t(paused ? 'traffic.resume' : 'traffic.pause')}
+        </button>
+        <output class="quiet">{paused && t('traffic.missed', { count: missed })}</output>
+      </div>
+      <p id={`${id}-flaw`} class="flaw" role="status">
+        {wrong && t('fleet.search.wrong')}
+      </p>
+      {news?.problem && <p class="problem">{news.problem}</p>}
+      {!news?.ready && <Loading />}
+      {news?.ready && items.length === 0 && <Empty>{t('traffic.none')}</Empty>}
+      {items.length > 0 && (
+        <Table
+          label={t('traffic.title')}
+          rows={items}
+          rowKey={({ key }) => key}
+          columns={[
+            { name: t('col.time'), cell: (one) => time(one.time, 'clock') },
+            {
+              name: t('traffic.direction'),
+              cell: (one) => t(one.direction === 'out' ? 'traffic.out' : 'traffic.in'),
+            },
+            { name: t('traffic.kind'), cell: (one) => t(`traffic.${one.kind}`) },
+            {
+              name: t('col.meter'),
+              cell: (one) =>
+                one.meter_id === null ? (
+                  '–'
+                ) : (
+                  <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>
+                ),
+            },
+            { name: t('traffic.outcome'), cell: (one) => <OutcomeCell message={one} /> },
+            {
+              name: t('traffic.summary'),
+              cell: (one) => (
+                <span class="words" lang="en">
+                  {one.summary}
+                </span>
+              ),
+            },
+            { name: t('traffic.bytes'), number: true, cell: (one) => one.bytes ?? '–' },
+          ]}
+        />
+      )}
+    </Card>
+  );
+}
+
+function OutcomeCell({ message: { outcome, status } }: { message: Message }) {
+  if (outcome === undefined || outcome === null) return <>–</>;
+  const refused = outcome === 'refused';
+  return (
+    <span class={refused ? 'tag bad' : 'tag good'}>
+      {refused ? t('outcome.refused') : t('outcome.stored')}
+      {status ? ` (${status})` : ''}
+    </span>
+  );
+}

@@ -12,5 +12,6 @@ export * from './process/lock.js';
 export * from './process/ports.js';
 export * from './process/service.js';
 export * from './process/supervisor.js';
+export { supervisorMetrics } from './process/supervisor-page.js';
 export { buildProgram } from './program.js';
 export * from './run-file.js';

@@ -278,7 +278,7 @@ describe('a scenario of a described site', () => {
     });
     expect(simulator.state()[0]).toMatchObject({ import_kwh: '0', export_kwh: '0' });
     const metrics = await (await fetch(`${simulator.controlUrl}/metrics`)).text();
-    expect(metrics).toContain('gtx_simulator_part_power_watts{site="home",part="battery"} -2000');
+    expect(metrics).toContain('gtx_simulator_flow_watts{site="home",part="battery"} -2000');
     await simulator.stop();
     expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')).batteries).toEqual({
       home: { battery: 7.2e12 },

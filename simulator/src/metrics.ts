@@ -52,7 +52,7 @@ export function simulatorMetrics(controls: Pick<Controls, 'state' | 'sites' | 'f
       }),
     },
     {
-      name: 'gtx_simulator_part_power_watts',
+      name: 'gtx_simulator_flow_watts',
       help: 'Power of a part of a described site, positive while it gives.',
       type: 'gauge',
       labels: ['site', 'part'],

@@ -25,17 +25,17 @@ test('tells which components run and how often each was started again', async ()
   };
   expect((await get('/metrics')).text).toContain(
     [
-      'gtx_supervisor_component_up{component="localnet"} 1',
-      'gtx_supervisor_component_up{component="collector"} 1',
-      '# HELP gtx_supervisor_component_restarts_total Times the component ended unasked and was started again.',
-      '# TYPE gtx_supervisor_component_restarts_total counter',
-      'gtx_supervisor_component_restarts_total{component="localnet"} 0',
-      'gtx_supervisor_component_restarts_total{component="collector"} 2',
+      'gtx_supervisor_process_up{component="localnet"} 1',
+      'gtx_supervisor_process_up{component="collector"} 1',
+      '# HELP gtx_supervisor_restarts_total Times the component ended unasked and was started again.',
+      '# TYPE gtx_supervisor_restarts_total counter',
+      'gtx_supervisor_restarts_total{component="localnet"} 0',
+      'gtx_supervisor_restarts_total{component="collector"} 2',
     ].join('\n'),
   );
   expect(await get('/healthz')).toEqual({ status: 200, text: '{"component":"supervisor","status":"ok"}' });
   components = [component('localnet', { state: 'waiting-to-restart' }), component('collector')];
-  expect((await get('/metrics')).text).toContain('gtx_supervisor_component_up{component="localnet"} 0');
+  expect((await get('/metrics')).text).toContain('gtx_supervisor_process_up{component="localnet"} 0');
   expect(await get('/healthz')).toMatchObject({ status: 503, text: expect.stringContaining('["localnet"]') });
   expect(await get('/else')).toMatchObject({ status: 404 });
   expect(await get('/metrics', 'POST')).toMatchObject({ status: 405 });

@@ -21,11 +21,11 @@ export function supervisorMetrics(components: readonly ComponentStatus[]): Metri
     })),
   });
   return [
-    perComponent('gtx_supervisor_component_up', 'gauge', '1 while the component runs and is ready.', (one) =>
+    perComponent('gtx_supervisor_process_up', 'gauge', '1 while the component runs and is ready.', (one) =>
       one.state === 'running' ? 1 : 0,
     ),
     perComponent(
-      'gtx_supervisor_component_restarts_total',
+      'gtx_supervisor_restarts_total',
       'counter',
       'Times the component ended unasked and was started again.',
       (one) => one.restarts,

@@ -38,6 +38,8 @@ export interface BookFigures {
   buys: number;
 }
 
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
 /** The matcher's metrics in a Prometheus registry. */
 export function matchingMetrics(registry: Registry, books: () => BookFigures[]): MatchingObserver {
   const registers = [registry];
@@ -87,14 +89,13 @@ export function matchingMetrics(registry: Registry, books: () => BookFigures[]):
   });
   new Gauge({
     name: 'gtx_collector_market_open_orders',
-    help: 'Open orders in the books by market and side',
-    labelNames: ['market', 'side'] as const,
+    help: 'Open orders in the books of all markets, by side',
+    labelNames: ['side'] as const,
     registers,
     collect() {
-      for (const { market, sells, buys } of books()) {
-        this.set({ market, side: 'sell' }, sells);
-        this.set({ market, side: 'buy' }, buys);
-      }
+      const all = books();
+      this.set({ side: 'sell' }, sum(all.map(({ sells }) => sells)));
+      this.set({ side: 'buy' }, sum(all.map(({ buys }) => buys)));
     },
   });
   return {

@@ -32,8 +32,7 @@ CREATE TABLE fleet (
   telemetry_seen timestamptz,
   production_watts integer,
   consumption_watts integer,
-  grid_watts integer,
-  telemetry jsonb
+  grid_watts integer
 -- Rewritten every few seconds: rows stay in their page as long as no indexed column changes, so the times are in no index.
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 

@@ -16,7 +16,7 @@ import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
 import { ChangeFeed } from './feed/index.js';
-import { FleetView, powerNow } from './fleet/index.js';
+import { FleetIntake, FleetView, fleetMetrics, powerNow } from './fleet/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';

@@ -2,6 +2,7 @@
 import type { Registry } from 'prom-client';
 import { deliveryMetrics } from './alerts/metrics.js';
 import { certificatesMetrics } from './certificates/metrics.js';
+import { fleetMetrics } from './fleet/metrics.js';
 import { relayMetrics, requestMetrics } from './http/metrics.js';
 import { liveMetrics } from './live/metrics.js';
 import { loginMetrics } from './login/metrics.js';
@@ -24,6 +25,7 @@ export function collectorRegistry(): Registry {
   relayMetrics(registry);
   deliveryMetrics(registry, { alerts: nothing, reviews: nothing, due: nothing });
   certificatesMetrics(registry);
+  fleetMetrics(registry, async () => undefined);
   liveMetrics(registry);
   loginMetrics(registry);
   matchingMetrics(registry, () => []);

@@ -12,7 +12,7 @@ export const LIVE_PATH = '/ws';
 /** A client's frame may have this many bytes; a longer one ends the connection (1009). */
 export const MAX_LIVE_REQUEST_BYTES = 16 * 1024;
 
-/** `book`, `trades` and `prices` are for anybody, those of a wallet for its owner, the last three for operators. */
+/** `book`, `trades` and `prices` are for anybody, those of a wallet for its owner, `alerts` and what follows for operators. */
 export const LIVE_CHANNELS = [
   'book',
   'trades',
@@ -21,9 +21,11 @@ export const LIVE_CHANNELS = [
   'orders',
   'balances',
   'settlements',
+  'power',
   'alerts',
   'reviews',
   'traffic',
+  'fleet',
 ] as const;
 export const LiveChannel = z.enum(LIVE_CHANNELS);
 export type LiveChannel = z.infer<typeof LiveChannel>;
@@ -46,6 +48,22 @@ const place = {
   meter_id: meterIdText.optional().meta({ description: 'For `readings`' }),
 };
 
+/** What passes between gateways and collector; `reading` is one that is stored, `refused` whatever is not taken. */
+export const TRAFFIC_KINDS = ['reading', 'ack', 'telemetry', 'status', 'command', 'refused'] as const;
+export const TrafficKind = z.enum(TRAFFIC_KINDS);
+export type TrafficKind = z.infer<typeof TrafficKind>;
+
+/** Which of the traffic is to be told: what fits all that is given. */
+export const TrafficFilter = z.strictObject({
+  meter: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/, 'must be the beginning of a meter id')
+    .optional(),
+  kinds: z.array(TrafficKind).min(1).max(TRAFFIC_KINDS.length).optional(),
+  outcome: z.enum(['stored', 'refused']).optional(),
+});
+export type TrafficFilter = z.infer<typeof TrafficFilter>;
+
 /** How far a client has come: `epoch` and `sequence` of the last frame that it applied. */
 export const LivePosition = z.strictObject({ epoch: z.string().max(64), sequence: z.number().int().min(0) });
 export type LivePosition = z.infer<typeof LivePosition>;
@@ -57,6 +75,7 @@ export const LiveRequest = z.discriminatedUnion('op', [
     channel: LiveChannel,
     ...place,
     last: LivePosition.optional(),
+    filter: TrafficFilter.optional().meta({ description: 'For `traffic`' }),
   }),
   z.strictObject({ id, op: z.literal('unsubscribe'), channel: LiveChannel, ...place }),
   z.strictObject({ id, op: z.literal('auth'), access_token: z.string().min(1).max(128) }),
@@ -157,6 +176,8 @@ export function liveKey(channelName: LiveChannel, item: LiveItem): string {
     alerts: ['id'],
     reviews: ['id'],
     traffic: ['key'],
+    power: ['meter_id'],
+    fleet: ['key'],
   };
   return (keys[channelName] ?? ['id']).map((name) => String(item[name])).join('/');
 }

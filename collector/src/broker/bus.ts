@@ -1,3 +1,5 @@
+import type { TopicKind } from '@gridtokenx/protocol';
+
 /** What the collector needs of MQTT, whether the broker runs in this process or elsewhere. */
 export interface MqttBus {
   start(): Promise<void>;
@@ -24,4 +26,24 @@ export interface MqttHandlers {
   onReading(meterId: string, payload: Uint8Array): Promise<void> | undefined;
   /** The gateway of this meter is there and listens for acknowledgements. */
   onListening(meterId: string): void;
+  /**
+   * A message on `gtx/v1/{meterId}/status` or `.../telemetry`; it may be anything.
+   * @param retained the broker had kept it: it was said before
+   */
+  onNews?(kind: 'status' | 'telemetry', meterId: string, payload: Uint8Array, retained: boolean): void;
+  /** Every message that passes, also those that are refused, for operators who watch. */
+  onTraffic?(message: PassingMessage): void;
+}
+
+/** A message on its way through the broker. */
+export interface PassingMessage {
+  meterId: string;
+  kind: TopicKind;
+  topic: string;
+  /** `in`: from a gateway. */
+  direction: 'in' | 'out';
+  payload: Uint8Array | string;
+  retained: boolean;
+  /** Why it goes no further; it was said to nobody. */
+  refused?: 'forbidden' | 'oversized' | 'waiting';
 }

@@ -6,7 +6,7 @@ import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics.js';
 import { mayPublish, mayReceive, maySubscribe } from './access.js';
-import type { MqttBus, MqttHandlers } from './bus.js';
+import type { MqttBus, MqttHandlers, PassingMessage } from './bus.js';
 import type { TlsSource } from './certificates.js';
 import { LogLimiter } from './log-limiter.js';
 import type { LoginEntry, Logins } from './login.js';
@@ -272,10 +272,12 @@ export class EmbeddedBroker implements MqttBus {
     const target = mayPublish(session, packet.topic);
     if (target === undefined) {
       this.log.warn('publish', { clientId: client.id, topic: packet.topic.slice(0, 100) }, 'publish refused');
+      this.tellRefused(packet, 'forbidden');
       return new GtxError('TOPIC_FORBIDDEN');
     }
     if (target.waiting) {
       this.tryGrant(session as Gateway, target.meterId);
+      this.tellRefused(packet, 'waiting');
       divert(packet);
       return null;
     }
@@ -286,11 +288,21 @@ export class EmbeddedBroker implements MqttBus {
         { meterId: target.meterId, bytes: packet.payload.length },
         'a message is too large',
       );
+      this.tellRefused(packet, 'oversized');
       divert(packet);
       return null;
     }
     if (target.kind === 'reading') packet.retain = false;
     return null;
+  }
+
+  private tellRefused(
+    { topic, payload, retain }: PublishPacket,
+    refused: PassingMessage['refused'] & string,
+  ): void {
+    const target = parseTopic(topic);
+    if (target === undefined) return;
+    this.deps.handlers.onTraffic?.({ ...target, topic, direction: 'in', payload, retained: retain, refused });
   }
 
   /** A meter of the login was not registered when the gateway came: perhaps it is by now. */
@@ -316,16 +328,31 @@ export class EmbeddedBroker implements MqttBus {
     client: Client | null,
     done: (error?: Error | null) => void,
   ): void {
-    const target = client === null ? undefined : parseTopic(packet.topic);
-    if (target?.kind === 'reading') {
-      const wait = this.deps.handlers.onReading(target.meterId, bytesOf(packet.payload));
+    const target = parseTopic(packet.topic);
+    if (target === undefined) {
+      done();
+      return;
+    }
+    const { handlers } = this.deps;
+    const { meterId, kind } = target;
+    handlers.onTraffic?.({
+      ...target,
+      topic: packet.topic,
+      direction: client === null ? 'out' : 'in',
+      payload: packet.payload,
+      retained: false,
+    });
+    if (kind === 'reading') {
+      const wait = client === null ? undefined : handlers.onReading(meterId, bytesOf(packet.payload));
       if (wait !== undefined) {
         void wait.then(() => done());
         return;
       }
-    } else if (target?.kind === 'status') {
-      const session = this.sessions.get(client as Client);
-      if (session?.role === 'gateway') noteStatus(session, target.meterId, packet.payload);
+    } else if (kind === 'status' || kind === 'telemetry') {
+      const session = client === null ? undefined : this.sessions.get(client);
+      if (kind === 'status' && session?.role === 'gateway') noteStatus(session, meterId, packet.payload);
+      // Also what this broker says itself for a gateway that is gone.
+      handlers.onNews?.(kind, meterId, bytesOf(packet.payload), false);
     }
     done();
   }

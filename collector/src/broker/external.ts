@@ -64,10 +64,10 @@ export class ExternalBroker implements MqttBus {
     client.on('connect', () => {
       logger.info({ url }, 'connected to the broker');
       if (this.quiet) return;
-      client.subscribe(this.filters, { qos: 1 }, (error, granted) => {
+      client.subscribe(this.filters, (error, granted) => {
         const refused = granted?.filter((grant) => grant.qos >= 128);
         if (error || (refused && refused.length > 0)) {
-          logger.error({ err: error, refused }, 'the broker refuses the subscription to readings');
+          logger.error({ err: error, refused }, 'the broker refuses a subscription');
         }
       });
     });
@@ -77,14 +77,25 @@ export class ExternalBroker implements MqttBus {
     // stream is read when `done` is called.
     client.handleMessage = (packet, done) => {
       const target = parseTopic(packet.topic);
-      if (target?.kind === 'reading') {
+      if (target === undefined) {
+        done();
+        return;
+      }
+      const { handlers } = this.deps;
+      const { meterId, kind } = target;
+      const { topic, payload, retain: retained } = packet;
+      handlers.onTraffic?.({ ...target, topic, direction: 'in', payload, retained });
+      if (kind === 'reading') {
         this.heardAt = performance.now();
-        const wait = this.deps.handlers.onReading(target.meterId, bytesOf(packet.payload));
+        const wait = handlers.onReading(meterId, bytesOf(payload));
         if (wait === undefined) done();
         else void wait.then(() => done());
         return;
       }
-      if (target?.kind === 'status' && !packet.retain) this.status(target.meterId, packet.payload);
+      if (kind === 'status' && !retained) this.status(meterId, payload);
+      if (kind === 'status' || kind === 'telemetry') {
+        handlers.onNews?.(kind, meterId, bytesOf(payload), retained);
+      }
       done();
     };
   }
@@ -96,7 +107,7 @@ export class ExternalBroker implements MqttBus {
     const begun = performance.now();
     const leftMillis = () => LONGEST_DRAIN_MILLIS - (performance.now() - begun);
     try {
-      await inTime(client.unsubscribeAsync(this.filters), leftMillis());
+      await inTime(client.unsubscribeAsync(Object.keys(this.filters)), leftMillis());
     } catch (error) {
       // The broker has gone too: then nothing more comes from it either.
       this.deps.logger.debug({ err: error }, 'the subscriptions could not be ended');
@@ -118,6 +129,10 @@ export class ExternalBroker implements MqttBus {
     const { client } = this;
     // Not queued for later: by then it is out of date, and gateways ask again.
     if (client === undefined || !client.connected) return Promise.resolve();
+    const target = parseTopic(topic);
+    if (target !== undefined) {
+      this.deps.handlers.onTraffic?.({ ...target, topic, direction: 'out', payload, retained: false });
+    }
     return new Promise((resolve) => {
       client.publish(topic, payload, { qos: 1, retain: options.retain ?? false }, (error) => {
         if (error)
@@ -127,11 +142,20 @@ export class ExternalBroker implements MqttBus {
     });
   }
 
-  /** What is subscribed to: readings, shared with other collectors where there are any, and who is there. */
-  private get filters(): string[] {
+  /**
+   * What is subscribed to, and with which QoS. Readings and live values are divided between the collectors where there are
+   * several; what a gateway says of itself is for all of them. Nothing kept is delivered to a shared subscription
+   * [MQTT-5 4.8.2]: live values of before are in the database.
+   */
+  private get filters(): Record<string, { qos: 0 | 1 }> {
     const { shareGroup } = this.options;
     const share = shareGroup === undefined ? '' : `$share/${shareGroup}/`;
-    return [`${share}${READINGS_FILTER}`, `${TOPIC_ROOT}/+/status`];
+    return {
+      [`${share}${READINGS_FILTER}`]: { qos: 1 },
+      [`${TOPIC_ROOT}/+/status`]: { qos: 1 },
+      // The next one comes in seconds.
+      [`${share}${TOPIC_ROOT}/+/telemetry`]: { qos: 0 },
+    };
   }
 
   private status(meterId: string, payload: string | Buffer): void {

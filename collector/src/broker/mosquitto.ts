@@ -93,6 +93,7 @@ export function mosquittoAcl(gateways: readonly Gateway[]): string {
       `user ${COLLECTOR_LOGIN}`,
       `topic read ${TOPIC_ROOT}/+/reading`,
       `topic read ${TOPIC_ROOT}/+/status`,
+      `topic read ${TOPIC_ROOT}/+/telemetry`,
       `topic write ${TOPIC_ROOT}/+/ack`,
       `topic write ${TOPIC_ROOT}/+/command`,
     ],

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { Sites } from '../watch/sites.js';
-import { type FleetAsked, fleetSummary } from './queries.js';
-import type { FleetSummary } from './schemas.js';
+import { powerNow } from './power.js';
+import { type FleetAsked, fleetSummary, type MeterPower, walletPower } from './queries.js';
+import type { FleetSummary, Power } from './schemas.js';
 import type { FleetRules } from './state.js';
 
 export interface FleetViewDeps {
@@ -50,5 +51,26 @@ export class FleetView {
       });
     }
     return this.counted.summary;
+  }
+
+  /** The figures for metrics, which are read also while the database is away: then those of before stand. */
+  async lastSummary(): Promise<FleetSummary | undefined> {
+    try {
+      return await this.summary();
+    } catch (error) {
+      this.deps.logger.debug({ err: error }, 'the figures of the fleet cannot be read');
+      return undefined;
+    }
+  }
+
+  /** Power of all meters. */
+  networkPower(): Promise<Power> {
+    return powerNow(this.deps.pool, {}, Math.floor(this.deps.now() / 1000));
+  }
+
+  /** Power of each of a wallet's meters. */
+  walletPower(wallet: string, most: number): Promise<MeterPower[]> {
+    const { pool, rules, now } = this.deps;
+    return walletPower(pool, wallet, { rules, nowSeconds: Math.floor(now() / 1000) }, most);
   }
 }

@@ -1,4 +1,6 @@
 export { FleetView, type FleetViewDeps } from './fleet.js';
+export { FleetIntake } from './intake.js';
+export { fleetMetrics } from './metrics.js';
 export { powerNow } from './power.js';
 export { walletPower } from './queries.js';
 export { type FleetRoutesDeps, fleetRoutes } from './routes.js';

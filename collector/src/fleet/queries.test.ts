@@ -45,14 +45,14 @@ beforeAll(async () => {
     // speaks MQTT, of which 5 delivers readings; the others are online.
     `INSERT INTO fleet (meter_id, online, changed_at, heard_at, status_at, status_seen, version, outbox_depth, outbox_waiting,
        clock_synchronised, clock_offset_ms, bus_ok, bus_failures, bus_last_error, bus_devices, alerts, alert_count,
-       telemetry_at, telemetry_seen, production_watts, consumption_watts, grid_watts, telemetry)
+       telemetry_at, telemetry_seen, production_watts, consumption_watts, grid_watts)
      SELECT 'MTR-' || lpad(n::text, 5, '0'), n % 20 NOT IN (1, 3), to_timestamp(${NOW} - 3600), heard, heard, heard,
        CASE WHEN n % 400 = 6 THEN '0.1.0' ELSE '0.2.0' END, CASE WHEN n % 200 = 6 THEN 9 ELSE 0 END, n % 200 = 6,
        n % 500 <> 6, 12.5, n % 500 <> 8, CASE WHEN n % 500 = 8 THEN 4 ELSE 0 END, CASE WHEN n % 500 = 8 THEN 'METER_BUS_ERROR' END,
        '[{"role":"grid","unit":1,"ok":true,"failures":0,"last_success":${NOW - 5}}]',
        CASE WHEN n % 500 = 8 THEN '[{"code":"METER_BUS_ERROR","message":"unit 1 does not answer","since":${NOW - 60}}]'::jsonb ELSE '[]' END,
        CASE WHEN n % 500 = 8 THEN 1 ELSE 0 END,
-       heard, heard, CASE WHEN n % 2 = 0 THEN 3000 END, CASE WHEN n % 2 = 0 THEN 1000 END, CASE WHEN n % 2 = 1 THEN -500 END, '{}'
+       heard, heard, CASE WHEN n % 2 = 0 THEN 3000 END, CASE WHEN n % 2 = 0 THEN 1000 END, CASE WHEN n % 2 = 1 THEN -500 END
      ${fill} CROSS JOIN LATERAL (SELECT to_timestamp(${NOW} - CASE n % 20 WHEN 1 THEN 3600 WHEN 2 THEN 600 ELSE 8 END) AS heard) AS h
      WHERE n % 20 NOT IN (0, 4, 5)`,
     'VACUUM ANALYZE',

@@ -7,6 +7,7 @@ import {
   type LivePosition,
   LiveRequest,
   parseJsonWith,
+  type TrafficFilter,
 } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
@@ -25,7 +26,7 @@ export interface ConnectionDeps {
    * The topic that is asked for.
    * @throws GtxError UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID_BODY; or the database's error
    */
-  topic: (name: TopicName, principal: Principal | undefined) => Promise<Topic>;
+  topic: (name: TopicName, principal: Principal | undefined, filter?: TrafficFilter) => Promise<Topic>;
   limits: LiveLimits;
   metrics: LiveMetrics;
   logger: Logger;
@@ -45,7 +46,7 @@ const REFUSALS_PER_SECOND = 0.1;
 const CLOSE_MILLIS = 2_000;
 
 const PUBLIC: ReadonlySet<string> = new Set(['book', 'trades', 'prices']);
-const OPERATORS: ReadonlySet<string> = new Set(['alerts', 'reviews', 'traffic']);
+const OPERATORS: ReadonlySet<string> = new Set(['alerts', 'reviews', 'traffic', 'fleet']);
 
 /** One client of the WebSocket: its login, its subscriptions, and how far behind it is. */
 export class LiveConnection implements Receiver {
@@ -238,7 +239,7 @@ export class LiveConnection implements Receiver {
     const { login } = this;
     const { channel, market, meter_id } = request;
     const name = { channel, ...(market && { market }), ...(meter_id && { meter_id }) };
-    const topic = await this.deps.topic(name, this.principal());
+    const topic = await this.deps.topic(name, this.principal(), request.filter);
     // Looking a meter up takes a while: the login it was done for may be over.
     if (this.closing) return;
     if (this.login !== login) throw new GtxError('UNAUTHENTICATED', 'the login has ended');

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GtxError, LIVE_CLOSE, MAX_LIVE_REQUEST_BYTES } from '@gridtokenx/protocol';
+import { GtxError, LIVE_CLOSE, MAX_LIVE_REQUEST_BYTES, type TrafficFilter } from '@gridtokenx/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WebSocketServer } from 'ws';
+import type { PassingMessage } from '../broker/bus.js';
 import { assertReadable } from '../http/queries.js';
 import { type HttpContext, serve } from '../http/route.js';
 import type { Principal, Sessions, Sites } from '../login/index.js';
@@ -88,6 +89,11 @@ export class Live {
     this.topics.see(readings);
   }
 
+  /** A message that passes the broker, for operators who watch. */
+  pass(message: PassingMessage): void {
+    this.topics.pass(message);
+  }
+
   /** Puts `/ws` into the application. */
   attach(app: FastifyInstance, context: HttpContext, sites: () => Sites): void {
     app.server.on('upgrade', (request: Upgrading, socket: Duplex, head: Buffer) => {
@@ -155,7 +161,7 @@ export class Live {
           const headers = { ...request.headers, authorization: `Basic ${basic}` };
           return guards.requireOperator({ headers, socket: request.socket });
         },
-        topic: (name, asker) => this.topicOf(name, asker),
+        topic: (name, asker, filter) => this.topicOf(name, asker, filter),
       });
       this.connections.add(connection);
       this.perAddress.set(address, (this.perAddress.get(address) ?? 0) + 1);
@@ -185,7 +191,11 @@ export class Live {
     }
   }
 
-  private async topicOf(name: TopicName, principal: Principal | undefined): Promise<Topic> {
+  private async topicOf(
+    name: TopicName,
+    principal: Principal | undefined,
+    filter: TrafficFilter | undefined,
+  ): Promise<Topic> {
     const { channel, market, meter_id } = name;
     const { topics } = this;
     if (market !== undefined && channel !== 'book' && channel !== 'trades') {
@@ -193,6 +203,7 @@ export class Live {
     }
     if (meter_id !== undefined && channel !== 'readings')
       throw invalid('meter_id', 'is for the channel readings');
+    if (filter !== undefined && channel !== 'traffic') throw invalid('filter', 'is for the channel traffic');
     switch (channel) {
       case 'book':
         if (market === undefined) throw invalid('market', 'is needed for the channel book');
@@ -204,14 +215,20 @@ export class Live {
       case 'alerts':
       case 'reviews':
       case 'traffic':
+      case 'fleet':
         if (principal === undefined) throw new GtxError('UNAUTHENTICATED', 'this channel is for operators');
         if (!principal.roles.includes('operator'))
           throw new GtxError('FORBIDDEN', 'this channel is for operators');
-        return topics.operators(channel);
+        return channel === 'traffic' ? topics.traffic(filter) : topics.operators(channel);
       default: {
         if (principal === undefined)
           throw new GtxError('UNAUTHENTICATED', "send auth with a wallet's access token");
         const { wallet } = principal;
+        if (channel === 'power') {
+          if (wallet === undefined && !principal.roles.includes('operator'))
+            throw new GtxError('FORBIDDEN', "this channel is a wallet's own, or an operator's");
+          return topics.power(wallet);
+        }
         if (meter_id !== undefined) {
           const whose = principal.roles.includes('operator') ? undefined : wallet;
           await assertReadable(this.deps.pool, {

@@ -1,15 +1,17 @@
-import type { LiveItem } from '@gridtokenx/protocol';
+import type { LiveItem, TrafficFilter } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import type { PassingMessage } from '../broker/bus.js';
 import type { Change } from '../feed/index.js';
 import { balancesOf, feedsNow, ordersPage, settlementsPage, tradesPage } from '../http/market-queries.js';
 import { listAlerts, listReviews } from '../review/list.js';
 import { type Books, BookTopic } from './book-topic.js';
-import { LIST_ITEMS, type ListSource, ListTopic, StreamTopic } from './list-topic.js';
+import { LIST_ITEMS, type ListSource, ListTopic } from './list-topic.js';
 import type { LiveMetrics } from './metrics.js';
 import { meterReadings, walletReadings } from './readings.js';
 import type { Seen } from './seen.js';
 import type { Topic, TopicName } from './topic.js';
+import { passingTraffic, seenTraffic, type Traffic, TrafficTopic } from './traffic.js';
 
 export interface TopicsDeps {
   pool: pg.Pool;
@@ -17,6 +19,11 @@ export interface TopicsDeps {
   feed: { onChange(listener: (change: Change) => void): () => void };
   /** The present price guides. */
   guides: () => Promise<readonly object[]> | readonly object[];
+  fleet: {
+    summary(): Promise<object>;
+    networkPower(): Promise<object>;
+    walletPower(wallet: string, most: number): Promise<LiveItem[]>;
+  };
   logger: Logger;
   metrics: LiveMetrics;
   /** Milliseconds since 1970. */
@@ -28,8 +35,8 @@ const QUESTIONS = 2;
 /** How long a list without subscribers is kept up to date: for a client that comes back. */
 const IDLE_MILLIS = 30_000;
 const PRICES_MILLIS = 10_000;
-/** Readings a second in `traffic`. */
-const TRAFFIC_PER_SECOND = 20;
+/** Between two looks at what gateways say of themselves. */
+const FLEET_MILLIS = 2_000;
 
 /** Events that change something of the wallets that they name. */
 const EVENT_CHANNELS: Record<string, readonly string[]> = {
@@ -51,20 +58,17 @@ const METER_OWNERS = `SELECT DISTINCT u.wallet_address AS wallet FROM meters m J
 export class Topics {
   private readonly books = new Map<string, BookTopic>();
   private readonly lists = new Map<string, ListTopic>();
-  private readonly traffic: StreamTopic;
+  /** By filter; one without subscribers is forgotten. */
+  private readonly streams = new Map<string, TrafficTopic>();
   private readonly undo: (() => void)[] = [];
   private sweeper: NodeJS.Timeout | undefined;
   private asking = 0;
   private readonly askers: (() => void)[] = [];
   private readonly lookUps = new Set<Promise<void>>();
   private meters = new Set<string>();
-  private seen: LiveItem[] = [];
-  private seenInSecond = 0;
-  private seenTotal = 0;
+  private passed = 0;
 
-  constructor(private readonly deps: TopicsDeps) {
-    this.traffic = new StreamTopic({ channel: 'traffic' }, deps.metrics);
-  }
+  constructor(private readonly deps: TopicsDeps) {}
 
   start(): void {
     const { books, feed } = this.deps;
@@ -155,27 +159,71 @@ export class Topics {
     return this.list(['meter', meterId, wallet ?? ''], { channel: 'readings', meter_id: meterId }, { load });
   }
 
-  operators(channel: 'alerts' | 'reviews' | 'traffic'): Topic {
-    const { pool } = this.deps;
-    if (channel === 'traffic') return this.traffic;
-    const load =
-      channel === 'alerts'
-        ? async () =>
-            (await listAlerts(pool, { status: 'open', min_severity: 'info', limit: LIST_ITEMS })).items
-        : async () => (await listReviews(pool, { status: 'open', limit: LIST_ITEMS })).items;
-    return this.list([channel], { channel }, { load });
+  operators(channel: 'alerts' | 'reviews' | 'fleet'): Topic {
+    const { pool, fleet, now } = this.deps;
+    const sources: Record<typeof channel, ListSource> = {
+      alerts: {
+        load: async () =>
+          (await listAlerts(pool, { status: 'open', min_severity: 'info', limit: LIST_ITEMS })).items,
+      },
+      reviews: { load: async () => (await listReviews(pool, { status: 'open', limit: LIST_ITEMS })).items },
+      // Gateways fall silent without any news.
+      fleet: {
+        load: async () => [{ key: 'summary', ...(await fleet.summary()) }],
+        changesAt: () => now() + FLEET_MILLIS,
+        shared: true,
+      },
+    };
+    return this.list([channel], { channel }, sources[channel]);
+  }
+
+  /** Power of each of a wallet's meters; of the network, as one item, without a wallet. */
+  power(wallet: string | undefined): Topic {
+    const { fleet, now } = this.deps;
+    const load = () =>
+      wallet === undefined
+        ? fleet.networkPower().then((power) => [{ meter_id: 'network', ...power }])
+        : fleet.walletPower(wallet, LIST_ITEMS);
+    return this.list(
+      ['power', wallet ?? ''],
+      { channel: 'power' },
+      { load, changesAt: () => now() + FLEET_MILLIS },
+    );
+  }
+
+  /** What passes, as far as it fits the filter. */
+  traffic(filter: TrafficFilter = {}): Topic {
+    const { meter, kinds, outcome } = filter;
+    const key = JSON.stringify([meter, kinds && [...new Set(kinds)].toSorted(), outcome]);
+    const known = this.streams.get(key);
+    if (known) return known;
+    const stream = new TrafficTopic(filter, this.deps.metrics);
+    this.streams.set(key, stream);
+    return stream;
   }
 
   /** Readings that ingestion has decided about: some of them are shown to operators. */
   see(readings: readonly Seen[]): void {
-    if (this.traffic.subscriptions.size === 0) return;
-    const time = new Date(this.deps.now()).toISOString();
-    for (const { meterId, sequence, outcome, status, kwh } of readings) {
-      if (this.seenInSecond >= TRAFFIC_PER_SECOND) return;
-      this.seenInSecond += 1;
-      this.seenTotal += 1;
-      const key = String(this.seenTotal);
-      this.seen.unshift({ key, time, meter_id: meterId, sequence, outcome, status, kwh_amount: kwh });
+    if (this.streams.size === 0) return;
+    for (const reading of readings) this.show(seenTraffic(reading));
+  }
+
+  /** Another message; readings are shown once they are decided about. */
+  pass(message: PassingMessage): void {
+    if (this.streams.size === 0) return;
+    if (message.kind === 'reading' && message.refused === undefined) return;
+    this.show(passingTraffic(message));
+  }
+
+  private show(traffic: Traffic): void {
+    let item: LiveItem | undefined;
+    for (const stream of this.streams.values()) {
+      if (!stream.wants(traffic)) continue;
+      if (item === undefined) {
+        this.passed += 1;
+        item = { key: String(this.passed), time: new Date(this.deps.now()).toISOString(), ...traffic.item() };
+      }
+      stream.show(item);
     }
   }
 
@@ -203,9 +251,11 @@ export class Topics {
   }
 
   private sweep(): void {
-    this.seenInSecond = 0;
-    this.traffic.add(this.seen.splice(0));
     const now = performance.now();
+    for (const [key, stream] of this.streams) {
+      stream.flush();
+      if (stream.isIdle(now, IDLE_MILLIS)) this.streams.delete(key);
+    }
     for (const [key, list] of this.lists) {
       if (list.subscriptions.size > 0) list.idleSince = undefined;
       else if (list.idleSince === undefined) list.idleSince = now;

@@ -103,6 +103,7 @@ export const LABELS = new Set([
     'outcome',
     'reason',
     'kind',
+  'problem',
     'severity',
     'channel',
     'error',

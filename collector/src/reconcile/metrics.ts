@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { sharedAnswer } from '../shared-answer.js';
 
 /** What the reconciler tells of itself. */
 export interface ReconcileObserver {
@@ -44,13 +45,14 @@ export function reconcileMetrics(
     help: 'Wallets whose balance was read again because their tokens moved past the programs',
     registers: [registry],
   });
+  const ask = sharedAnswer(state);
   new Gauge({
     name: 'gtx_collector_reconcile_differences',
     help: 'Open differences between chain, database and wallets, by kind',
     labelNames: ['kind'] as const,
     registers: [registry],
     async collect() {
-      const { differences } = await state();
+      const { differences } = await ask();
       this.reset();
       for (const [kind, count] of Object.entries(differences)) this.set({ kind }, count);
     },
@@ -61,7 +63,7 @@ export function reconcileMetrics(
       help,
       registers: [registry],
       async collect() {
-        const seconds = pick(await state());
+        const seconds = pick(await ask());
         if (seconds === undefined) this.remove();
         else this.set(seconds);
       },

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { sharedAnswer } from '../shared-answer.js';
 import type { SettlementObserver } from './engine.js';
 
 export const noSettlementMetrics: SettlementObserver = {
@@ -52,33 +53,41 @@ export function settlementMetrics(registry: Registry, backlog: () => Promise<Bac
     help: 'Runs that ended because the chain did not answer',
     registers: [registry],
   });
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const readings = gauge('gtx_collector_settlement_pending_readings', 'Readings that wait for their mint');
-  const lag = gauge(
+  const ask = sharedAnswer(backlog);
+  const gauge = (name: string, help: string, pick: (now: Backlog) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(pick(await ask()));
+      },
+    });
+  gauge(
+    'gtx_collector_settlement_pending_meters',
+    'Meters with readings that wait for their mint',
+    ({ meters }) => meters,
+  );
+  gauge(
+    'gtx_collector_settlement_pending_readings',
+    'Readings that wait for their mint',
+    ({ readings }) => readings,
+  );
+  gauge(
     'gtx_collector_settlement_lag_seconds',
     'Age of the oldest reading that waits for its mint',
+    ({ lagSeconds }) => lagSeconds,
   );
-  const open = gauge(
+  gauge(
     'gtx_collector_settlement_open_transactions',
     'Settlements whose outcome is unknown yet',
+    ({ openSettlements }) => openSettlements,
   );
-  const reviews = gauge(
+  gauge(
     'gtx_collector_settlement_open_reviews',
     'Open reviews: meters that settle nothing until a person decides',
+    ({ reviews }) => reviews,
   );
-  new Gauge({
-    name: 'gtx_collector_settlement_pending_meters',
-    help: 'Meters with readings that wait for their mint',
-    registers: [registry],
-    async collect() {
-      const now = await backlog();
-      this.set(now.meters);
-      readings.set(now.readings);
-      lag.set(now.lagSeconds);
-      open.set(now.openSettlements);
-      reviews.set(now.reviews);
-    },
-  });
   return {
     prepared: () => settlements.inc({ state: 'prepared' }),
     confirmed: (count) => {

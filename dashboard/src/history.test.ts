@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest';
-import { boundsOf, byDay, columns, PERIODS, step } from './history.js';
-import type { Reading } from './types.js';
-
-const reading = (end: number, produced: bigint, consumed: bigint, surplus: bigint): Reading =>
-  ({
-    interval_end: end,
-    produced_total: String(produced),
-    consumed_total: String(consumed),
-    surplus_total: String(surplus),
-  }) as Reading;
+import { boundsOf, columns, PERIODS, powerCurve, step } from './history.js';
+import type { EnergyBucket } from './types.js';
 
 test('a period holds its day and ends where the next begins', () => {
   for (const period of PERIODS) {
@@ -24,28 +16,40 @@ test('a period holds its day and ends where the next begins', () => {
   expect(step('month', new Date(2026, 0, 31), 1)).toEqual(new Date(2026, 1, 28));
 });
 
-test('intervals are what the totals rise by, whatever the order', () => {
-  const readings = [
-    reading(2700, 4_000_000_000n, 3_000_000_000n, 2_000_000_000n),
-    reading(900, 1_000_000_000n, 1_000_000_000n, 0n),
-    reading(1800, 3_000_000_000n, 1_500_000_000n, 1_500_000_000n),
-  ];
-  expect(columns(readings)).toEqual({
-    ends: [1800, 2700],
-    produced: [2, 1],
-    consumed: [0.5, 1.5],
-    surplus: [1.5, 0.5],
+const bucket = (start: number, kwh: string, readings = 1): EnergyBucket => ({
+  start: new Date(start * 1000).toISOString(),
+  end: new Date((start + 900) * 1000).toISOString(),
+  produced_kwh: kwh,
+  consumed_kwh: '1',
+  surplus_kwh: '0.5',
+  readings,
+});
+
+test('each bucket holds to its end, whatever the order, and what is not known is a gap', () => {
+  const hidden = { ...bucket(2700, '9'), produced_kwh: null, consumed_kwh: null, surplus_kwh: null };
+  const buckets = [bucket(3600, '4'), bucket(900, '3'), bucket(0, '2'), bucket(1800, '0', 0), hidden];
+  expect(columns(buckets)).toEqual({
+    times: [0, 900, 1800, 1801, 3600, 4500],
+    produced: [2, 3, 3, null, 4, 4],
+    consumed: [1, 1, 1, null, 1, 1],
+    surplus: [0.5, 0.5, 0.5, null, 0.5, 0.5],
   });
 });
 
-test('an interval that ends at midnight belongs to the day before', () => {
-  const midnight = Math.floor(new Date(2026, 10, 22).getTime() / 1000);
-  const days = byDay({
-    ends: [midnight, midnight + 900],
-    produced: [1, 2],
-    consumed: [3, 4],
-    surplus: [0, 0],
-  });
-  expect(days.ends).toHaveLength(2);
-  expect(days.produced).toEqual([1, 2]);
+test('power is the mean over each quarter that is over, and power now for the one under way', () => {
+  const buckets = [bucket(0, '2'), bucket(900, '7')];
+  const power = {
+    production_watts: 4000,
+    consumption_watts: 500,
+    surplus_watts: 3500,
+    meters: 3,
+    at: '1970-01-01T00:22:30Z',
+  };
+  const at = (seconds: number) => new Date(seconds * 1000).toISOString();
+  const { times, produced, consumed } = powerCurve(buckets, { time: at(1350), power });
+  expect(times).toEqual([0, 900, 1350]);
+  expect(produced).toEqual([8, 4, 4]);
+  expect(consumed).toEqual([4, 0.5, 0.5]);
+  expect(powerCurve(buckets, { time: at(1350), power: null }).times).toEqual([0, 900]);
+  expect(powerCurve(buckets, { time: at(1800), power }).produced).toEqual([8, 28, 28]);
 });

@@ -1,7 +1,10 @@
-import type { Reading } from './types.js';
+import type { EnergyBucket, Overview } from './types.js';
 
 export const PERIODS = ['day', 'week', 'month'] as const;
 export type Period = (typeof PERIODS)[number];
+
+/** How finely each period is drawn; the collector adds up. */
+export const STEPS = { day: 'quarter', week: 'hour', month: 'day' } as const satisfies Record<Period, string>;
 
 /** The local midnights that a period around a day begins and ends with. Weeks begin on Monday. */
 export function boundsOf(period: Period, day: Date): { from: Date; to: Date } {
@@ -30,53 +33,85 @@ export function step(period: Period, day: Date, by: 1 | -1): Date {
   return next;
 }
 
-/** Columns of a chart: Unix seconds and kWh in the interval that ends then. For drawing only: floats. */
+/** A time as the interface takes it: ISO 8601 with whole seconds. */
+export const iso = (date: Date): string => date.toISOString().replace(/\.\d+/, '');
+
+const unix = (text: string): number => Math.floor(Date.parse(text) / 1000);
+
+/** Columns of a chart, for drawing only: floats. A value holds from its time to the next one; `null` is a gap. */
 export interface Columns {
-  readonly ends: number[];
-  readonly produced: number[];
-  readonly consumed: number[];
-  readonly surplus: number[];
+  readonly times: number[];
+  readonly produced: (number | null)[];
+  readonly consumed: (number | null)[];
+  readonly surplus: (number | null)[];
 }
 
-const NKWH = 1e9;
+const HOUR_SECONDS = 3600;
+const QUARTER_SECONDS = 900;
+
+/** Energy per bucket as steps: kWh in each. */
+export function columns(buckets: readonly EnergyBucket[]): Columns {
+  return steps(filled(buckets, ({ kwh }) => kwh));
+}
 
 /**
- * What each reading adds to the one before. The oldest only serves as the base of the second.
- * @param readings of one meter, in any order
+ * Quarters of an hour as steps of their mean power in kW. A quarter under way has only some of its readings: until it is over,
+ * power now stands for it.
  */
-export function columns(readings: readonly Reading[]): Columns {
-  const sorted = [...readings].sort((a, b) => a.interval_end - b.interval_end);
-  const result: Columns = { ends: [], produced: [], consumed: [], surplus: [] };
-  for (const [index, reading] of sorted.entries()) {
-    const before = sorted[index - 1];
-    if (!before) continue;
-    const rise = (now: string, then: string) => Number(BigInt(now) - BigInt(then)) / NKWH;
-    result.ends.push(reading.interval_end);
-    result.produced.push(rise(reading.produced_total, before.produced_total));
-    result.consumed.push(rise(reading.consumed_total, before.consumed_total));
-    result.surplus.push(rise(reading.surplus_total, before.surplus_total));
-  }
-  return result;
+export function powerCurve(
+  buckets: readonly EnergyBucket[],
+  { time, power }: Pick<Overview, 'time' | 'power'>,
+): Columns {
+  const now = unix(time);
+  const quarter = now - (now % QUARTER_SECONDS);
+  const over = filled(buckets, ({ kwh, start, end }) => (kwh * HOUR_SECONDS) / (end - start)).filter(
+    ({ end }) => end <= now,
+  );
+  if (power === null || now === quarter) return steps(over);
+  const watts = [power.production_watts, power.consumption_watts, power.surplus_watts] as const;
+  const [produced, consumed, surplus] = watts.map((value) => value / 1000) as [number, number, number];
+  return steps([...over, { start: quarter, end: now, values: [produced, consumed, surplus] }]);
 }
 
-/** The columns of one day each, by the reader's own midnight. */
-export function byDay({ ends, produced, consumed, surplus }: Columns): Columns {
-  const days = new Map<number, [number, number, number]>();
-  for (const [index, end] of ends.entries()) {
-    // An interval that ends at midnight belongs to the day before.
-    const at = new Date((end - 1) * 1000);
-    const day = Math.floor(new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime() / 1000);
-    const sums = days.get(day) ?? [0, 0, 0];
-    sums[0] += produced[index] ?? 0;
-    sums[1] += consumed[index] ?? 0;
-    sums[2] += surplus[index] ?? 0;
-    days.set(day, sums);
-  }
-  const sorted = [...days].sort(([a], [b]) => a - b);
-  return {
-    ends: sorted.map(([day]) => day),
-    produced: sorted.map(([, [value]]) => value),
-    consumed: sorted.map(([, [, value]]) => value),
-    surplus: sorted.map(([, [, , value]]) => value),
+interface Step {
+  readonly start: number;
+  readonly end: number;
+  readonly values: readonly [produced: number, consumed: number, surplus: number];
+}
+
+/** Buckets of which something is known, the oldest first. */
+function filled(
+  buckets: readonly EnergyBucket[],
+  worth: (of: { kwh: number; start: number; end: number }) => number,
+): Step[] {
+  return buckets
+    .flatMap(({ start: from, end: to, produced_kwh, consumed_kwh, surplus_kwh, readings }) => {
+      // Without a reading, or of so few homes that it is theirs alone: not known here.
+      if (readings === 0 || produced_kwh === null || consumed_kwh === null || surplus_kwh === null) return [];
+      const [start, end] = [unix(from), unix(to)];
+      const value = (kwh: string) => worth({ kwh: Number(kwh), start, end });
+      return [
+        { start, end, values: [value(produced_kwh), value(consumed_kwh), value(surplus_kwh)] as const },
+      ];
+    })
+    .sort((a, b) => a.start - b.start);
+}
+
+function steps(parts: readonly Step[]): Columns {
+  const result: Columns = { times: [], produced: [], consumed: [], surplus: [] };
+  const put = (time: number, values: Step['values'] | undefined) => {
+    result.times.push(time);
+    result.produced.push(values?.[0] ?? null);
+    result.consumed.push(values?.[1] ?? null);
+    result.surplus.push(values?.[2] ?? null);
   };
+  for (const [index, { start, end, values }] of parts.entries()) {
+    put(start, values);
+    const next = parts[index + 1];
+    if (next?.start === end) continue;
+    // The last value is drawn up to its end; then nothing is known.
+    put(end, values);
+    if (next) put(end + 1, undefined);
+  }
+  return result;
 }

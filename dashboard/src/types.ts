@@ -266,7 +266,11 @@ export interface EnergyBucket {
   consumed_kwh: string | null;
   surplus_kwh: string | null;
   readings: number;
-  meters: number;
+}
+
+export interface Energy {
+  items: EnergyBucket[];
+  counted: boolean;
 }
 
 export interface Power {

@@ -109,6 +109,11 @@ const ANSWERS: Record<string, Schema> = {
   Alert: itemOf('get /api/alerts'),
   CollectorStatus: answerOf('get /api/status'),
   Health: answerOf('get /healthz'),
+  MeterLive: answerOf('get /api/meters/{meter_id}/live'),
+  Power: answerOf('get /api/power'),
+  EnergyBucket: itemOf('get /api/energy'),
+  Energy: answerOf('get /api/energy'),
+  Overview: answerOf('get /api/overview'),
 };
 
 test('every shape of the page is compared', () => {

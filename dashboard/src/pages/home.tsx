@@ -1,77 +1,128 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ask, type Page } from '../api.js';
-import { download } from '../download.js';
-import { amount, short, shortAmount, time, zone } from '../format.js';
-import { boundsOf, byDay, columns, PERIODS, type Period, step } from '../history.js';
-import { useAsk } from '../parts/ask.js';
-import { Chart } from '../parts/chart.js';
+import { useEffect } from 'preact/hooks';
+import type { Page } from '../api.js';
+import { amount, short, shortAmount, time } from '../format.js';
+import { History } from '../home/history.js';
+import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
-import { Proof } from '../parts/proof.js';
+import { Gateway, GatewayTag } from '../parts/gateway.js';
+import { PowerFigures } from '../parts/power.js';
 import { WalletPanel } from '../parts/wallet.js';
 import { hrefOf } from '../routes.js';
 import { wallet } from '../session.js';
-import { language, t } from '../text/index.js';
-import type { Balances, Certificate, Meter, Reading, Settlement } from '../types.js';
-import { sum } from '../units.js';
-
-/** A page of readings, and at most a month and a day of quarter hours. */
-const READINGS_PAGE = 500;
-const MOST_READINGS = 3_100;
-const SHOWN = 200;
+import { t } from '../text/index.js';
+import type { Balances, Certificate, Meter, MeterLive, Power, Settlement } from '../types.js';
 
 export function HomePage({ rest }: { rest: readonly string[] }) {
   const owner = wallet.value;
-  const meters = useAsk<Page<Meter>>(owner === undefined ? undefined : '/api/meters', { limit: 100 });
-  if (owner === undefined) {
-    return (
-      <>
-        <h1>{t('nav.home')}</h1>
-        <Card title={t('home.login')}>
-          <WalletPanel />
-        </Card>
-      </>
-    );
-  }
-  const items = meters.answer?.items ?? [];
-  const meter = items.find(({ meter_id }) => meter_id === rest[0]) ?? items[0];
   return (
     <>
       <h1>{t('nav.home')}</h1>
+      {owner === undefined ? <Stranger /> : <Home key={owner} owner={owner} asked={rest[0]} />}
+    </>
+  );
+}
+
+/** Not logged in: what there would be to see, and how to get there. */
+function Stranger() {
+  return (
+    <div class="cards two">
+      <Card title={t('home.login')} note={t('home.login.note')}>
+        <WalletPanel />
+      </Card>
+      <Card title={t('home.what')}>
+        <ul>
+          <li>{t('home.what.power')}</li>
+          <li>{t('home.what.energy')}</li>
+          <li>{t('home.what.tokens')}</li>
+          <li>{t('home.what.gateway')}</li>
+        </ul>
+        <p class="quiet">{t('home.what.private')}</p>
+      </Card>
+    </div>
+  );
+}
+
+function Home({ owner, asked }: { owner: string; asked: string | undefined }) {
+  const meters = useAsk<Page<Meter>>('/api/meters', { limit: 100 });
+  const news = useTopic({ channel: 'readings' })?.value;
+  useNews(news?.items, meters.again);
+  const items = meters.answer?.items ?? [];
+  const meter = items.find(({ meter_id }) => meter_id === asked) ?? items[0];
+  return (
+    <>
       {meters.error && <Problem error={meters.error} again={meters.again} />}
       {!meters.answer && meters.loading && <Loading />}
       <div class="cards two">
-        <BalanceCard owner={owner} />
-        {meters.answer && items.length === 0 && (
-          <Card title={t('home.meters')}>
-            <Empty>{t('home.none')}</Empty>
+        {meters.answer && items.length === 0 && <NoMeterCard owner={owner} />}
+        {meter && <PowerCard owner={owner} meters={items.length} />}
+        {meter && <MetersCard meters={items} shown={meter} />}
+        <div class="column">
+          <BalanceCard owner={owner} />
+          <Card title={t('home.wallet')}>
+            <WalletPanel />
           </Card>
-        )}
+        </div>
         {meter && (
           <>
-            <MetersCard meters={items} shown={meter} refresh={meters.again} />
-            <HistoryCard key={meter.meter_id} meter={meter} />
+            <History key={meter.meter_id} meter={meter} />
             <SettlementsCard owner={owner} />
             <CertificatesCard owner={owner} />
           </>
         )}
-        <Card title={t('home.wallet')}>
-          <WalletPanel />
-        </Card>
       </div>
     </>
+  );
+}
+
+/** Logged in, and nothing there yet: what to do next. */
+function NoMeterCard({ owner }: { owner: string }) {
+  return (
+    <Card title={t('home.none.title')} wide>
+      <p>{t('home.none')}</p>
+      <ol class="next">
+        <li>{t('home.none.gateway')}</li>
+        <li>
+          {t('home.none.wallet')} <code class="long">{owner}</code>
+        </li>
+        <li>{t('home.none.register')}</li>
+        <li>{t('home.none.wait')}</li>
+      </ol>
+    </Card>
+  );
+}
+
+function PowerCard({ owner, meters }: { owner: string; meters: number }) {
+  const power = useAsk<Power>('/api/power', { wallet: owner });
+  const news = useTopic({ channel: 'power' })?.value;
+  useRegularly(power.again);
+  useNews(news?.items, power.again, 1_000);
+  const { answer } = power;
+  const heard = answer !== undefined && answer.meters > 0;
+  return (
+    <Card title={t('home.power')} wide>
+      {power.error && <Problem error={power.error} again={power.again} />}
+      <PowerFigures power={heard ? answer : undefined} {...(heard && { at: answer.at })} />
+      {heard && answer.at !== null && (
+        <p class="note">{t('home.power.at', { time: time(answer.at, 'clock') })}</p>
+      )}
+      {answer && !heard && <Empty>{t('home.power.none')}</Empty>}
+      {heard && answer.silent > 0 && (
+        <p class="note">{t('home.power.silent', { silent: answer.silent, all: meters })}</p>
+      )}
+    </Card>
   );
 }
 
 function BalanceCard({ owner }: { owner: string }) {
   const balances = useAsk<Balances>(`/api/balances/${owner}`);
   const news = useTopic({ channel: 'balances' })?.value;
-  const { again } = balances;
-  useEffect(again, [news?.items, again]);
+  useNews(news?.items, balances.again);
   return (
     <Card title={t('home.balances')}>
-      {balances.error && <Problem error={balances.error} again={again} />}
-      {balances.answer?.balances.length === 0 && <Empty />}
+      {balances.error && <Problem error={balances.error} again={balances.again} />}
+      {!balances.answer && balances.loading && <Loading />}
+      {balances.answer?.balances.length === 0 && <Empty>{t('home.balances.none')}</Empty>}
       <div class="figures">
         {balances.answer?.balances.map(({ mint, symbol, total, escrowed }) => (
           <Figure
@@ -86,234 +137,54 @@ function BalanceCard({ owner }: { owner: string }) {
   );
 }
 
-function MetersCard({
-  meters,
-  shown,
-  refresh,
-}: {
-  meters: readonly Meter[];
-  shown: Meter;
-  refresh: () => void;
-}) {
-  const news = useTopic({ channel: 'readings' })?.value;
-  useEffect(refresh, [news?.items, refresh]);
+function MetersCard({ meters, shown }: { meters: readonly Meter[]; shown: Meter }) {
   return (
     <Card title={t('home.meters')}>
-      <ul class="list">
+      <ul class="list meters">
         {meters.map((meter) => (
-          <li key={meter.meter_id}>
-            <a
-              href={hrefOf('home', meter.meter_id)}
-              aria-current={meter.meter_id === shown.meter_id ? 'true' : undefined}
-            >
-              {meter.meter_id}
-            </a>{' '}
-            <span class={meter.status === 'active' ? 'tag good' : 'tag warn'}>
-              {t(`meter.${meter.status}`)}
-            </span>
-            {meter.holds > 0 && <span class="tag warn">{t('meter.held', { count: meter.holds })}</span>}
-            {!meter.user_verified && <span class="tag warn">{t('meter.unverified')}</span>}
-            <div class="figures">
-              <Figure name={t('meter.surplus')} value={shortAmount(meter.surplus_kwh)} unit="kWh" />
-              <Figure name={t('meter.minted')} value={shortAmount(meter.minted_grid)} unit="GRID" />
-              <Figure
-                name={t('meter.last')}
-                value={meter.last_reading_at === null ? '–' : time(meter.last_reading_at)}
-              />
-            </div>
-          </li>
+          <MeterLine key={meter.meter_id} meter={meter} shown={meter.meter_id === shown.meter_id} />
         ))}
       </ul>
     </Card>
   );
 }
 
-interface History {
-  readonly readings: readonly Reading[];
-  readonly cut: boolean;
-}
-
-/** All readings of a time, newest first, with the one before it as the base of the first interval. */
-async function readHistory(meterId: string, from: Date, to: Date, signal: AbortSignal): Promise<History> {
-  const path = `/api/meters/${encodeURIComponent(meterId)}/readings`;
-  const readings: Reading[] = [];
-  let cursor: string | undefined;
-  do {
-    const page: Page<Reading> = await ask(path, {
-      query: {
-        from: from.toISOString().replace(/\.\d+/, ''),
-        to: to.toISOString().replace(/\.\d+/, ''),
-        limit: READINGS_PAGE,
-        cursor,
-      },
-      signal,
-    });
-    readings.push(...page.items);
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined && readings.length < MOST_READINGS);
-  const before: Page<Reading> = await ask(path, {
-    query: { to: from.toISOString().replace(/\.\d+/, ''), limit: 1 },
-    signal,
-  });
-  return { readings: [...readings, ...before.items], cut: cursor !== undefined };
-}
-
-function HistoryCard({ meter }: { meter: Meter }) {
-  const [period, setPeriod] = useState<Period>('day');
-  const [day, setDay] = useState(() => new Date());
-  const [history, setHistory] = useState<History>();
-  const [error, setError] = useState<Error>();
-  const [saving, setSaving] = useState(false);
-  const news = useTopic({ channel: 'readings', meterId: meter.meter_id })?.value;
-  const { from, to } = useMemo(() => boundsOf(period, day), [period, day]);
-  useEffect(() => {
-    const abort = new AbortController();
-    readHistory(meter.meter_id, from, to, abort.signal).then(
-      (found) => {
-        setHistory(found);
-        setError(undefined);
-      },
-      (problem: Error) => {
-        if (!abort.signal.aborted) setError(problem);
-      },
-    );
-    return () => abort.abort();
-  }, [meter.meter_id, from, to, news?.items]);
-  const inPeriod =
-    history?.readings.filter(({ interval_end }) => interval_end * 1000 >= from.getTime()) ?? [];
-  const plotted = useMemo(() => {
-    const all = columns(history?.readings ?? []);
-    return period === 'day' ? all : byDay(all);
-  }, [history, period]);
-  const title = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
-    dateStyle: 'long',
-  }).format(from);
-  const save = async () => {
-    setSaving(true);
-    try {
-      const iso = (date: Date) => date.toISOString().replace(/\.\d+/, '');
-      await download(
-        `/api/meters/${encodeURIComponent(meter.meter_id)}/readings.csv?from=${iso(from)}&to=${iso(to)}`,
-        `${meter.meter_id}-${iso(from).slice(0, 10)}-${period}.csv`,
-      );
-    } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
-    } finally {
-      setSaving(false);
-    }
-  };
+/** A meter with its gateway. Of many meters only the shown one's gateway is told in full. */
+function MeterLine({ meter, shown }: { meter: Meter; shown: boolean }) {
+  const live = useAsk<MeterLive>(`/api/meters/${encodeURIComponent(meter.meter_id)}/live`);
+  useRegularly(live.again);
+  useEffect(live.again, [meter.last_sequence, live.again]);
   return (
-    <Card title={t('home.history', { meter: meter.meter_id })} note={t('home.zone', { zone: zone() })} wide>
-      <div class="tools">
-        <button type="button" aria-label={t('home.earlier')} onClick={() => setDay(step(period, day, -1))}>
-          ‹
-        </button>
-        <strong>{title}</strong>
-        <button
-          type="button"
-          aria-label={t('home.later')}
-          disabled={to.getTime() > Date.now()}
-          onClick={() => setDay(step(period, day, 1))}
-        >
-          ›
-        </button>
-        {PERIODS.map((name) => (
-          <button key={name} type="button" aria-pressed={period === name} onClick={() => setPeriod(name)}>
-            {t(`period.${name}`)}
-          </button>
-        ))}
-        <button type="button" disabled={saving} onClick={save}>
-          {t('home.csv')}
-        </button>
+    <li class="meter">
+      <a href={hrefOf('home', meter.meter_id)} aria-current={shown ? 'true' : undefined}>
+        {meter.meter_id}
+      </a>{' '}
+      {live.answer && <GatewayTag state={live.answer.state} />}
+      {meter.status !== 'active' && <span class="tag warn">{t(`meter.${meter.status}`)}</span>}
+      {meter.holds > 0 && <span class="tag warn">{t('meter.held', { count: meter.holds })}</span>}
+      {!meter.user_verified && <span class="tag warn">{t('meter.unverified')}</span>}
+      <div class="figures">
+        <Figure name={t('meter.surplus')} value={shortAmount(meter.surplus_kwh)} unit="kWh" />
+        <Figure name={t('meter.minted')} value={shortAmount(meter.minted_grid)} unit="GRID" />
+        <Figure
+          name={t('meter.last')}
+          value={meter.last_reading_at === null ? '–' : time(meter.last_reading_at)}
+        />
       </div>
-      {error && <Problem error={error} />}
-      {!history && !error && <Loading />}
-      {history && inPeriod.length === 0 && <Empty>{t('home.empty')}</Empty>}
-      {history?.cut && <p class="note">{t('home.cut', { count: history.readings.length })}</p>}
-      {inPeriod.length > 0 && (
-        <>
-          <div class="figures">
-            <Figure
-              name={t('home.surplus')}
-              value={shortAmount(sum(inPeriod.map(({ kwh_amount }) => kwh_amount)))}
-              unit="kWh"
-            />
-            <Figure name={t('home.readings')} value={String(inPeriod.length)} />
-          </div>
-          <Chart
-            label={t('home.chart', { meter: meter.meter_id, day: title })}
-            unit="kWh"
-            times={plotted.ends}
-            series={[
-              {
-                name: t('home.produced'),
-                color: 'produced',
-                values: plotted.produced,
-                bars: period !== 'day',
-              },
-              { name: t('home.consumed'), color: 'sell', values: plotted.consumed },
-              { name: t('home.surplus'), color: 'brand', values: plotted.surplus },
-            ]}
-          />
-          <Table
-            label={t('home.readings')}
-            rows={inPeriod.slice(0, SHOWN)}
-            rowKey={({ id }) => id}
-            columns={[
-              { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp) },
-              { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
-              { name: 'kWh', number: true, cell: (reading) => amount(reading.kwh_amount) },
-              { name: t('col.state'), cell: (reading) => t(readingState(reading.status)) },
-              { name: t('col.proof'), cell: (reading) => <Proof reading={reading} /> },
-              {
-                name: t('col.mint'),
-                cell: (reading) =>
-                  reading.mint_tx_signature === null ? (
-                    '–'
-                  ) : (
-                    <a href={hrefOf('live', reading.mint_tx_signature)}>
-                      <code>{short(reading.mint_tx_signature)}</code>
-                    </a>
-                  ),
-              },
-            ]}
-          />
-          {inPeriod.length > SHOWN && <p class="note">{t('home.more', { count: SHOWN })}</p>}
-        </>
-      )}
-    </Card>
+      {shown && live.error && <Problem error={live.error} again={live.again} />}
+      {shown && live.answer && <Gateway live={live.answer} />}
+    </li>
   );
-}
-
-/** What an owner needs to know of a reading's status; the steps in between are settlement's own. */
-export function readingState(status: string) {
-  switch (status) {
-    case 'minted':
-      return 'reading.minted';
-    case 'held':
-    case 'chain_held':
-    case 'review':
-      return 'reading.held';
-    case 'written_off':
-      return 'reading.written_off';
-    case 'nothing_to_settle':
-    case 'covered':
-    case 'superseded':
-      return 'reading.covered';
-    default:
-      return 'reading.pending';
-  }
 }
 
 function SettlementsCard({ owner }: { owner: string }) {
   const settlements = useAsk<Page<Settlement>>('/api/settlements', { wallet: owner, limit: 25 });
   const news = useTopic({ channel: 'settlements' })?.value;
-  const { again } = settlements;
-  useEffect(again, [news?.items, again]);
+  useNews(news?.items, settlements.again);
   return (
-    <Card title={t('home.settlements')} wide>
-      {settlements.error && <Problem error={settlements.error} again={again} />}
-      {settlements.answer?.items.length === 0 && <Empty />}
+    <Card title={t('home.settlements')} note={t('home.settlements.note')} wide>
+      {settlements.error && <Problem error={settlements.error} again={settlements.again} />}
+      {settlements.answer?.items.length === 0 && <Empty>{t('home.settlements.none')}</Empty>}
       {settlements.answer && settlements.answer.items.length > 0 && (
         <Table
           label={t('home.settlements')}
@@ -342,9 +213,9 @@ function SettlementsCard({ owner }: { owner: string }) {
 function CertificatesCard({ owner }: { owner: string }) {
   const certificates = useAsk<Page<Certificate>>('/api/certificates', { holder: owner, limit: 25 });
   return (
-    <Card title={t('home.certificates')} note={t('home.certificates.note')}>
+    <Card title={t('home.certificates')} note={t('home.certificates.note')} wide>
       {certificates.error && <Problem error={certificates.error} again={certificates.again} />}
-      {certificates.answer?.items.length === 0 && <Empty />}
+      {certificates.answer?.items.length === 0 && <Empty>{t('home.certificates.none')}</Empty>}
       {certificates.answer && certificates.answer.items.length > 0 && (
         <Table
           label={t('home.certificates')}

@@ -1,80 +1,174 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
-import { amount, short, time } from '../format.js';
-import { useAsk, useRegularly } from '../parts/ask.js';
-import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
+import { count, short, shortAmount, time, zone } from '../format.js';
+import { boundsOf, iso, powerCurve } from '../history.js';
+import { useAsk, useNews, useRegularly } from '../parts/ask.js';
+import { Chart } from '../parts/chart.js';
+import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
+import { Pipeline } from '../parts/pipeline.js';
+import { PowerFigures } from '../parts/power.js';
 import { hrefOf } from '../routes.js';
-import { wallet } from '../session.js';
-import { t } from '../text/index.js';
-import type { ChainEvent, Health, Settlement, TransactionState } from '../types.js';
-import { decimal } from '../units.js';
+import { language, t } from '../text/index.js';
+import type { ChainEvent, Energy, Health, Overview } from '../types.js';
+import { TransactionView } from './transaction.js';
+
+/** The day's curve is of quarters of an hour: nothing is gained by asking for it at every reading. */
+const CURVE_EVERY_MS = 20_000;
+const LOOK_EVERY_MS = 2_000;
 
 export function LivePage({ rest: [signature] }: { rest: readonly string[] }) {
-  if (signature !== undefined) return <TransactionView signature={signature} />;
+  return signature === undefined ? <Overall /> : <TransactionView key={signature} signature={signature} />;
+}
+
+/** The local day that it is, also after midnight. */
+function useToday(): { from: Date; to: Date } {
+  const [today, setToday] = useState(() => boundsOf('day', new Date()));
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (Date.now() >= today.to.getTime()) setToday(boundsOf('day', new Date()));
+    }, 10_000);
+    return () => clearInterval(timer);
+  }, [today]);
+  return today;
+}
+
+function Overall() {
+  const today = useToday();
+  const asked = useAsk<Overview>('/api/overview', { since: iso(today.from) });
+  useRegularly(asked.again, true, LOOK_EVERY_MS);
+  const overview = asked.answer;
   return (
     <>
-      <h1>{t('live.title')}</h1>
-      <div class="cards two">
-        <HealthCard />
-        <MintsCard />
-        <ActivityCard />
-      </div>
+      <h1>{t('nav.live')}</h1>
+      {asked.error && <Problem error={asked.error} again={asked.again} />}
+      {!overview && asked.loading && <Loading />}
+      {overview && (
+        <div class="cards live">
+          <PowerCard overview={overview} today={today} />
+          <GridCard overview={overview} />
+          <PipelineCard overview={overview} />
+          <MintsCard mints={overview.mints} />
+          <ActivityCard />
+          <HealthCard />
+        </div>
+      )}
     </>
   );
 }
 
-function HealthCard() {
-  const health = useAsk<Health>('/healthz');
-  useRegularly(health.again);
+function PowerCard({ overview, today }: { overview: Overview; today: { from: Date; to: Date } }) {
+  const { power, power_hidden: hidden } = overview;
   return (
-    <Card title={t('live.health')} wide>
-      {health.error && <Problem error={health.error} again={health.again} />}
-      {health.answer && (
-        <ul class="list parts">
-          {(['broker', 'database', 'chain'] as const).map((part) => {
-            const up = health.answer?.checks[part] === 'ok';
-            return (
-              <li key={part}>
-                {t(`part.${part}`)}{' '}
-                <span class={up ? 'tag good' : 'tag bad'}>{t(up ? 'part.up' : 'part.down')}</span>
-              </li>
-            );
-          })}
-        </ul>
+    <Card
+      title={t('power.now')}
+      place="power"
+      {...(hidden === null && { note: t('power.note', { zone: zone() }) })}
+    >
+      {hidden !== null ? (
+        <Empty>{t('power.hidden')}</Empty>
+      ) : (
+        <>
+          <PowerFigures power={power ?? undefined} {...(power && { meters: power.meters, at: power.at })} />
+          {!power && <Empty>{t('power.none')}</Empty>}
+          <DayCurve overview={overview} today={today} />
+        </>
       )}
     </Card>
   );
 }
 
-/** An amount in base units, as events of the chain have it. */
-const units = (value: unknown): string => (typeof value === 'string' ? amount(decimal(BigInt(value))) : '–');
-
-function MintsCard() {
-  const mints = useAsk<Page<ChainEvent>>('/api/events', { name: 'ProductionMinted', limit: 25 });
-  useRegularly(mints.again);
+/** Mean power over each quarter of an hour of today; over the one under way, power now. */
+function DayCurve({ overview, today }: { overview: Overview; today: { from: Date; to: Date } }) {
+  const energy = useAsk<Energy>('/api/energy', {
+    from: iso(today.from),
+    to: iso(today.to),
+    step: 'quarter',
+    zone: zone(),
+  });
+  useNews(overview.today.readings, energy.again, CURVE_EVERY_MS);
+  const { times, produced, consumed } = powerCurve(energy.answer?.items ?? [], overview);
+  const day = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
+    dateStyle: 'long',
+  }).format(today.from);
   return (
-    <Card title={t('live.mints')} note={t('live.mints.note')}>
-      {mints.error && <Problem error={mints.error} again={mints.again} />}
-      {!mints.answer && mints.loading && <Loading />}
-      {mints.answer?.items.length === 0 && <Empty />}
-      {mints.answer && mints.answer.items.length > 0 && (
+    <>
+      {energy.error && <Problem error={energy.error} again={energy.again} />}
+      <Chart
+        label={t('power.curve', { day })}
+        unit="kW"
+        digits={2}
+        from={today.from.getTime() / 1000}
+        to={today.to.getTime() / 1000}
+        times={times}
+        series={[
+          { name: t('power.produced'), color: 'produced', values: produced, shape: 'steps', filled: true },
+          { name: t('power.consumed'), color: 'sell', values: consumed, shape: 'steps' },
+        ]}
+      />
+    </>
+  );
+}
+
+function GridCard({ overview: { today, total } }: { overview: Overview }) {
+  return (
+    <Card title={t('grid.title')} note={t('grid.note')} place="grid">
+      <div class="figures big">
+        <Figure name={t('grid.today')} value={shortAmount(today.minted_grid)} unit="GRID" tone="surplus" />
+        <Figure name={t('grid.total')} value={shortAmount(total.minted_grid)} unit="GRID" tone="surplus" />
+      </div>
+      <div class="figures">
+        {today.produced_kwh !== null && (
+          <Figure name={t('grid.produced')} value={shortAmount(today.produced_kwh)} unit="kWh" />
+        )}
+        {today.consumed_kwh !== null && (
+          <Figure name={t('grid.consumed')} value={shortAmount(today.consumed_kwh)} unit="kWh" />
+        )}
+        {today.surplus_kwh !== null && (
+          <Figure name={t('grid.surplus')} value={shortAmount(today.surplus_kwh)} unit="kWh" />
+        )}
+        <Figure name={t('grid.readings')} value={count(today.readings)} />
+        <Figure name={t('grid.readings.all')} value={count(total.readings)} />
+        <Figure name={t('grid.meters')} value={count(total.meters)} />
+        <Figure name={t('grid.users')} value={count(total.users)} />
+      </div>
+    </Card>
+  );
+}
+
+function PipelineCard({ overview }: { overview: Overview }) {
+  return (
+    <Card title={t('pipeline.title')} note={t('pipeline.note')} place="path">
+      <Pipeline stages={overview.pipeline} />
+    </Card>
+  );
+}
+
+function MintsCard({ mints }: { mints: Overview['mints'] }) {
+  return (
+    <Card title={t('live.mints')} note={t('live.mints.note')} place="mints">
+      {mints.length === 0 ? (
+        <Empty>{t('live.mints.none')}</Empty>
+      ) : (
         <Table
           label={t('live.mints')}
-          rows={mints.answer.items}
-          rowKey={(one) => `${one.signature}/${one.event_index}`}
+          rows={mints}
+          rowKey={(one) => one.signature}
           columns={[
             { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'clock')) },
-            { name: 'GRID', number: true, cell: (one) => units(one.data.amount) },
+            { name: 'GRID', number: true, cell: (one) => shortAmount(one.amount, 4) },
+            { name: t('col.meters'), number: true, cell: (one) => count(one.meters) },
             {
               name: t('col.transaction'),
               cell: (one) => (
-                <a href={hrefOf('live', one.signature)}>
+                <a href={hrefOf('live', one.signature)} aria-label={t('live.open', { amount: one.amount })}>
                   <code>{short(one.signature)}</code>
                 </a>
               ),
             },
-            { name: t('col.state'), cell: (one) => t(one.finalized ? 'chain.final' : 'chain.confirmed') },
+            {
+              name: t('col.state'),
+              cell: (one) => t(one.state === 'finalized' ? 'chain.final' : 'chain.confirmed'),
+            },
           ]}
         />
       )}
@@ -83,10 +177,10 @@ function MintsCard() {
 }
 
 function ActivityCard() {
-  const events = useAsk<Page<ChainEvent>>('/api/events', { limit: 50 });
+  const events = useAsk<Page<ChainEvent>>('/api/events', { limit: 25 });
   useRegularly(events.again);
   return (
-    <Card title={t('live.activity')} note={t('live.activity.note')}>
+    <Card title={t('live.activity')} note={t('live.activity.note')} place="activity">
       {events.error && <Problem error={events.error} again={events.again} />}
       {events.answer?.items.length === 0 && <Empty />}
       {events.answer && events.answer.items.length > 0 && (
@@ -112,75 +206,25 @@ function ActivityCard() {
   );
 }
 
-function TransactionView({ signature }: { signature: string }) {
-  const state = useAsk<TransactionState>(`/api/transactions/${encodeURIComponent(signature)}`);
-  const events = useAsk<Page<ChainEvent>>('/api/events', { signature, limit: 100 });
-  const settlements = useAsk<Page<Settlement>>(wallet.value === undefined ? undefined : '/api/settlements', {
-    wallet: wallet.value,
-    limit: 100,
-  });
-  const own = settlements.answer?.items.filter((one) => one.signature === signature) ?? [];
-  const news = useTopic({ channel: 'trades' });
-  useEffect(events.again, [news?.value, events.again]);
+function HealthCard() {
+  const health = useAsk<Health>('/healthz');
+  useRegularly(health.again);
   return (
-    <>
-      <p>
-        <a href={hrefOf('live')}>{t('live.back')}</a>
-      </p>
-      <h1>{t('live.transaction')}</h1>
-      <p>
-        <code class="long">{signature}</code>
-      </p>
-      <div class="cards">
-        <Card title={t('live.result')}>
-          {state.error && <Problem error={state.error} again={state.again} />}
-          {state.answer && (
-            <p>
-              <span
-                class={
-                  state.answer.state === 'confirmed' || state.answer.state === 'finalized'
-                    ? 'tag good'
-                    : 'tag warn'
-                }
-              >
-                {t(`transaction.${state.answer.state}`)}
-              </span>
-            </p>
-          )}
-          {state.answer?.error && <Problem error={new Error(state.answer.error.message)} />}
-        </Card>
-        {own.length > 0 && (
-          <Card title={t('live.own')}>
-            <ul class="list">
-              {own.map((one) => (
-                <li key={`${one.id}/${one.meter_id}`}>
-                  <a href={hrefOf('home', one.meter_id)}>{one.meter_id}</a>:{' '}
-                  {one.minted === null ? '–' : `${amount(one.minted)} GRID`}
-                </li>
-              ))}
-            </ul>
-          </Card>
-        )}
-        <Card title={t('live.events')} wide>
-          {events.error && <Problem error={events.error} again={events.again} />}
-          {events.answer?.items.length === 0 && <Empty>{t('live.events.none')}</Empty>}
-          {events.answer?.items.map((one) => (
-            <details key={one.event_index} open={events.answer?.items.length === 1}>
-              <summary>{one.name}</summary>
-              <dl>
-                {Object.entries(one.data).map(([name, value]) => (
-                  <div key={name}>
-                    <dt>{name}</dt>
-                    <dd>
-                      <code class="long">{typeof value === 'string' ? value : JSON.stringify(value)}</code>
-                    </dd>
-                  </div>
-                ))}
-              </dl>
-            </details>
-          ))}
-        </Card>
-      </div>
-    </>
+    <Card title={t('live.health')} place="health">
+      {health.error && <Problem error={health.error} again={health.again} />}
+      {health.answer && (
+        <ul class="list parts">
+          {(['broker', 'database', 'chain'] as const).map((part) => {
+            const up = health.answer?.checks[part] === 'ok';
+            return (
+              <li key={part}>
+                {t(`part.${part}`)}{' '}
+                <span class={up ? 'tag good' : 'tag bad'}>{t(up ? 'part.up' : 'part.down')}</span>
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </Card>
   );
 }

@@ -7,8 +7,11 @@ export interface Series {
   readonly name: string;
   /** A custom property of the style sheet, without its dashes. */
   readonly color: string;
-  readonly values: readonly number[];
-  readonly bars?: boolean;
+  /** `null`: unknown then, a gap. */
+  readonly values: readonly (number | null)[];
+  /** `steps`: the value holds from its time to the next one. */
+  readonly shape?: 'line' | 'steps';
+  readonly filled?: boolean;
 }
 
 const HEIGHT = 240;
@@ -27,7 +30,7 @@ function colorOf(name: string, within: HTMLElement): string {
 }
 
 /** The same color with little of it. */
-const faint = (color: string): string => color.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.3)');
+const faint = (color: string): string => color.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.22)');
 
 /** A plot over time. What it shows is also said in words by the figures or the table beside it. */
 export function Chart({
@@ -35,17 +38,29 @@ export function Chart({
   unit,
   times,
   series,
+  from,
+  to,
+  height = HEIGHT,
+  digits = 3,
 }: {
   label: string;
   unit: string;
   times: readonly number[];
   series: readonly Series[];
+  /** Unix seconds that the time axis begins and ends with; as far as there are values unless given. */
+  from?: number;
+  to?: number;
+  /** Pixels where text has its usual size, without the legend; on a wall it grows with the text. */
+  height?: number;
+  /** Behind the point, in the legend. */
+  digits?: number;
 }) {
   const holder = useRef<HTMLDivElement>(null);
   const key = JSON.stringify([
     unit,
     language.value,
-    series.map(({ name, color, bars }) => [name, color, bars]),
+    series.map(({ name, color, shape, filled }) => [name, color, shape, filled]),
+    [from, to, height],
   ]);
   const plot = useRef<uPlot | undefined>(undefined);
   const [dark, setDark] = useState(DARK.matches);
@@ -62,8 +77,13 @@ export function Chart({
     const element = holder.current;
     if (!element) return;
     const ink = colorOf('quiet', element);
+    const scale = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const font = `${Math.round(12 * scale)}px system-ui, "Noto Sans Thai", sans-serif`;
+    const tall = Math.round(height * scale);
     const axis = {
       stroke: ink,
+      font,
+      labelFont: font,
       grid: { stroke: colorOf('line', element), width: 1 },
       ticks: { stroke: colorOf('line', element) },
     };
@@ -74,13 +94,16 @@ export function Chart({
     const made = new uPlot(
       {
         width: Math.max(element.clientWidth, 200),
-        height: HEIGHT,
+        height: tall,
         cursor: { drag: { x: false, y: false } },
-        scales: { y: { range: (_plot, min, max) => [Math.min(0, min), max > 0 ? max * 1.05 : 1] } },
+        scales: {
+          ...(from !== undefined && to !== undefined && { x: { range: [from, to] as [number, number] } }),
+          y: { range: (_plot, min, max) => [Math.min(0, min), max > 0 ? max * 1.05 : 1] },
+        },
         axes: [
           {
             ...axis,
-            space: 80,
+            space: 80 * scale,
             values: (_plot, splits, _axis, _space, step) =>
               splits.map((at) =>
                 stamp(
@@ -95,7 +118,7 @@ export function Chart({
                 ),
               ),
           },
-          { ...axis, size: 60, label: unit, labelSize: 20, stroke: ink },
+          { ...axis, size: 60 * scale, label: unit, labelSize: 20 * scale },
         ],
         series: [
           {
@@ -103,17 +126,15 @@ export function Chart({
             value: (_plot: uPlot, at: number | null) =>
               at === null || at === undefined ? '–' : stamp(at, { dateStyle: 'medium', timeStyle: 'medium' }),
           },
-          ...series.map(({ name, color, bars }) => ({
+          ...series.map(({ name, color, shape, filled }) => ({
             label: name,
             stroke: colorOf(color, element),
             width: 2,
             points: { show: false },
             value: (_plot: uPlot, value: number | null) =>
-              value === null || value === undefined ? '–' : `${value.toFixed(3)} ${unit}`,
-            ...(bars && {
-              fill: faint(colorOf(color, element)),
-              ...(uPlot.paths.bars && { paths: uPlot.paths.bars({ size: [0.8, 60] }) }),
-            }),
+              value === null || value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`,
+            ...(filled && { fill: faint(colorOf(color, element)) }),
+            ...(shape === 'steps' && uPlot.paths.stepped && { paths: uPlot.paths.stepped({ align: 1 }) }),
           })),
         ],
       },
@@ -122,7 +143,7 @@ export function Chart({
     );
     plot.current = made;
     const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height: HEIGHT });
+      if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height: tall });
     });
     observer.observe(element);
     return () => {

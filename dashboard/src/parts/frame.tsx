@@ -9,15 +9,18 @@ export function Card({
   note,
   children,
   wide,
+  place,
 }: {
   title: string;
   note?: string;
   children: ComponentChildren;
   wide?: boolean;
+  /** Its place on a page that is laid out by areas. */
+  place?: string;
 }) {
   const id = useId();
   return (
-    <section class={wide ? 'card wide' : 'card'} aria-labelledby={id}>
+    <section class={['card', wide && 'wide', place].filter(Boolean).join(' ')} aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
       {note && <p class="note">{note}</p>}
       {children}

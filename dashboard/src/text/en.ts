@@ -547,6 +547,7 @@ export const en = {
   'duration.minute': '{count} min',
   'duration.hour': '{count} h',
   'duration.day': '{count} d',
+  'home.counting': 'Readings from before are still being added up: the figures will rise.',
 } as const satisfies Record<string, string>;
 
 export type Texts = Record<keyof typeof en, string>;

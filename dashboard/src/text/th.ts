@@ -526,5 +526,5 @@ export const th: Texts = {
   'duration.minute': '{count} นาที',
   'duration.hour': '{count} ชั่วโมง',
   'duration.day': '{count} วัน',
-  'live.title': 'จากมิเตอร์สู่โทเคน',
+  'home.counting': 'กำลังรวมค่าที่อ่านก่อนหน้า ตัวเลขจะเพิ่มขึ้น',
 };

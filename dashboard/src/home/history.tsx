@@ -1,0 +1,228 @@
+import { useMemo, useRef, useState } from 'preact/hooks';
+import type { Page } from '../api.js';
+import { download } from '../download.js';
+import { amount, count, short, shortAmount, time, zone } from '../format.js';
+import { boundsOf, columns, iso, PERIODS, type Period, STEPS, step } from '../history.js';
+import { useAsk, useNews } from '../parts/ask.js';
+import { Chart } from '../parts/chart.js';
+import { useTopic } from '../parts/follow.js';
+import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
+import { Proof } from '../parts/proof.js';
+import { hrefOf } from '../routes.js';
+import { language, t } from '../text/index.js';
+import type { Energy as EnergyAnswer, Meter, Reading } from '../types.js';
+import { sum } from '../units.js';
+
+const ROWS = 25;
+
+/** A meter's energy by day, week or month: drawn from sums that the collector makes, and its readings a page at a time. */
+export function History({ meter }: { meter: Meter }) {
+  const [period, setPeriod] = useState<Period>('day');
+  const [day, setDay] = useState(() => new Date());
+  const [saving, setSaving] = useState(false);
+  const [unsaved, setUnsaved] = useState<Error>();
+  const { from, to } = useMemo(() => boundsOf(period, day), [period, day]);
+  const path = `/api/meters/${encodeURIComponent(meter.meter_id)}`;
+  const title = titleOf(period, from, to);
+  const save = async () => {
+    setSaving(true);
+    setUnsaved(undefined);
+    try {
+      await download(
+        `${path}/readings.csv?from=${iso(from)}&to=${iso(to)}`,
+        `${meter.meter_id}-${iso(from).slice(0, 10)}-${period}.csv`,
+      );
+    } catch (problem) {
+      setUnsaved(problem instanceof Error ? problem : new Error(String(problem)));
+    } finally {
+      setSaving(false);
+    }
+  };
+  return (
+    <Card title={t('home.history', { meter: meter.meter_id })} note={t('home.zone', { zone: zone() })} wide>
+      <div class="tools">
+        <div class="group">
+          <button type="button" aria-label={t('home.earlier')} onClick={() => setDay(step(period, day, -1))}>
+            ‹
+          </button>
+          <strong aria-live="polite">{title}</strong>
+          <button
+            type="button"
+            aria-label={t('home.later')}
+            disabled={to.getTime() > Date.now()}
+            onClick={() => setDay(step(period, day, 1))}
+          >
+            ›
+          </button>
+        </div>
+        <div class="group">
+          {PERIODS.map((name) => (
+            <button key={name} type="button" aria-pressed={period === name} onClick={() => setPeriod(name)}>
+              {t(`period.${name}`)}
+            </button>
+          ))}
+        </div>
+        <button type="button" disabled={saving} onClick={save}>
+          {t('home.csv')}
+        </button>
+      </div>
+      {unsaved && <Problem error={unsaved} />}
+      <Energy meter={meter} path={path} period={period} from={from} to={to} title={title} />
+      <Readings key={`${iso(from)}/${period}`} meter={meter} path={path} from={from} to={to} />
+    </Card>
+  );
+}
+
+function titleOf(period: Period, from: Date, to: Date): string {
+  const of = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', options);
+  if (period === 'month') return of({ month: 'long', year: 'numeric' }).format(from);
+  if (period === 'day') return of({ dateStyle: 'long' }).format(from);
+  return of({ day: 'numeric', month: 'short', year: 'numeric' }).formatRange(
+    from,
+    new Date(to.getTime() - 1),
+  );
+}
+
+interface Span {
+  readonly meter: Meter;
+  readonly path: string;
+  readonly from: Date;
+  readonly to: Date;
+}
+
+function Energy({ meter, path, period, from, to, title }: Span & { period: Period; title: string }) {
+  const energy = useAsk<EnergyAnswer>(`${path}/energy`, {
+    from: iso(from),
+    to: iso(to),
+    step: STEPS[period],
+    zone: zone(),
+  });
+  useNews(meter.last_sequence, energy.again);
+  const items = energy.answer?.items;
+  const plotted = useMemo(() => columns(items ?? []), [items]);
+  const total = (of: 'produced_kwh' | 'consumed_kwh' | 'surplus_kwh') =>
+    shortAmount(sum((items ?? []).map((bucket) => bucket[of] ?? '0')));
+  const measured = (items ?? []).reduce((all, { readings }) => all + readings, 0);
+  return (
+    <>
+      {energy.error && <Problem error={energy.error} again={energy.again} />}
+      {!items && energy.loading && <Loading />}
+      {items && (
+        <div class="figures">
+          <Figure name={t('home.produced')} value={total('produced_kwh')} unit="kWh" tone="produced" />
+          <Figure name={t('home.consumed')} value={total('consumed_kwh')} unit="kWh" tone="consumed" />
+          <Figure name={t('home.surplus')} value={total('surplus_kwh')} unit="kWh" tone="surplus" />
+          <Figure name={t('home.readings')} value={count(measured)} />
+        </div>
+      )}
+      {energy.answer?.counted === false && <p class="note">{t('home.counting')}</p>}
+      {items && measured === 0 && <Empty>{t('home.empty')}</Empty>}
+      {items && measured > 0 && (
+        <Chart
+          label={t('home.chart', { meter: meter.meter_id, day: title })}
+          unit={t(`home.unit.${STEPS[period]}`)}
+          from={from.getTime() / 1000}
+          to={to.getTime() / 1000}
+          times={plotted.times}
+          series={[
+            {
+              name: t('home.produced'),
+              color: 'produced',
+              values: plotted.produced,
+              shape: 'steps',
+              filled: true,
+            },
+            { name: t('home.consumed'), color: 'sell', values: plotted.consumed, shape: 'steps' },
+            { name: t('home.surplus'), color: 'brand', values: plotted.surplus, shape: 'steps' },
+          ]}
+        />
+      )}
+    </>
+  );
+}
+
+/** A page of readings, the newest first; the first page goes on by itself. */
+function Readings({ meter, path, from, to }: Span) {
+  const [cursors, setCursors] = useState<readonly (string | undefined)[]>([undefined]);
+  const readings = useAsk<Page<Reading>>(`${path}/readings`, {
+    from: iso(from),
+    to: iso(to),
+    limit: ROWS,
+    cursor: cursors.at(-1),
+  });
+  const news = useTopic({ channel: 'readings', meterId: meter.meter_id })?.value;
+  useNews(cursors.length === 1 ? news?.items : undefined, readings.again, 1_000);
+  // The page before stays on show until the next one is there.
+  const shown = useRef<Page<Reading> | undefined>(undefined);
+  if (readings.answer) shown.current = readings.answer;
+  const { items = [], next_cursor: next = null } = shown.current ?? {};
+  return (
+    <>
+      {readings.error && <Problem error={readings.error} again={readings.again} />}
+      {items.length > 0 && (
+        <Table
+          label={t('home.readings')}
+          rows={items}
+          rowKey={({ id }) => id}
+          columns={[
+            { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp) },
+            { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
+            { name: 'kWh', number: true, cell: (reading) => amount(reading.kwh_amount) },
+            { name: t('col.state'), cell: (reading) => t(readingState(reading.status)) },
+            { name: t('col.proof'), cell: (reading) => <Proof reading={reading} /> },
+            {
+              name: t('col.mint'),
+              cell: (reading) =>
+                reading.mint_tx_signature === null ? (
+                  '–'
+                ) : (
+                  <a href={hrefOf('live', reading.mint_tx_signature)}>
+                    <code>{short(reading.mint_tx_signature)}</code>
+                  </a>
+                ),
+            },
+          ]}
+        />
+      )}
+      {(next !== null || cursors.length > 1) && (
+        <div class="tools pages">
+          <button
+            type="button"
+            disabled={cursors.length === 1}
+            onClick={() => setCursors(cursors.slice(0, -1))}
+          >
+            {t('home.newer')}
+          </button>
+          <button
+            type="button"
+            disabled={next === null}
+            onClick={() => next !== null && setCursors([...cursors, next])}
+          >
+            {t('home.older')}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+/** What an owner needs to know of a reading's status; the steps in between are settlement's own. */
+export function readingState(status: string) {
+  switch (status) {
+    case 'minted':
+      return 'reading.minted';
+    case 'held':
+    case 'chain_held':
+    case 'review':
+      return 'reading.held';
+    case 'written_off':
+      return 'reading.written_off';
+    case 'nothing_to_settle':
+    case 'covered':
+    case 'superseded':
+      return 'reading.covered';
+    default:
+      return 'reading.pending';
+  }
+}

@@ -103,7 +103,7 @@ export const LABELS = new Set([
     'outcome',
     'reason',
     'kind',
-  'problem',
+    'problem',
     'severity',
     'channel',
     'error',

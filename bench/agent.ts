@@ -1,6 +1,8 @@
 /** What the gateway needs: memory, processor time, writes and start of `gtx agent run` at four meters, sampled each second. */
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { writeKeypairFile } from '@gridtokenx/chain';
 import { createPool } from '@gridtokenx/collector';
 import { encodeBase58, GtxError } from '@gridtokenx/protocol';
@@ -32,6 +34,8 @@ export async function measureAgent(
   stack: Stack,
   { quick, say }: { quick: boolean; say: (text: string) => void },
 ): Promise<Figure[]> {
+  // As users have it: `npm start` and the packages pack the gateway, `tsc -b` alone does not.
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/pack-gateway.mjs', import.meta.url))]);
   say(`registering ${METERS} meters on the chain`);
   const fleet = await registerFleet(stack.connection(), stack.registrar, { prefix: 'AGENT', count: METERS });
   const collector = await stack.startCollector({ settlement: 'interval', settlementSeconds: 60 });

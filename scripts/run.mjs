@@ -42,6 +42,7 @@ if (!installed) {
   writeFileSync(stampFile, stamp);
 }
 run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], 'Building');
+run(process.execPath, [join(root, 'scripts/pack-gateway.mjs')], 'Packing the gateway');
 run(
   process.execPath,
   [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'dashboard', '--logLevel', 'warn'],

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { isGatewayCommand, LEAN_NODE_OPTIONS } from './lean-options.js';
+import { isGatewayCommand, isGatewayRun, LEAN_NODE_OPTIONS } from './lean-options.js';
 
 describe('a gateway’s process', () => {
   it('is known by its command line, wherever the options stand', () => {
@@ -21,6 +21,15 @@ describe('a gateway’s process', () => {
       '--help',
     ]) {
       expect(isGatewayCommand(line.split(' ')), line).toBe(false);
+    }
+  });
+
+  it('is told from its tools’, which run once', () => {
+    for (const line of ['agent run', '--data-dir x agent run', '--json agent run --config x']) {
+      expect(isGatewayRun(line.split(' ')), line).toBe(true);
+    }
+    for (const line of ['agent', 'agent doctor', 'agent --help run', '--data-dir agent run', 'collector']) {
+      expect(isGatewayRun(line.split(' ')), line).toBe(false);
     }
   });
 

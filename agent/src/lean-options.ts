@@ -4,17 +4,28 @@
  */
 export const LEAN_NODE_OPTIONS: readonly string[] = ['--lite-mode', '--max-semi-space-size=1'];
 
-/**
- * Whether a `gtx` command line runs a gateway.
- * @param args after `gtx`; options may stand before the command
- */
-export function isGatewayCommand(args: readonly string[]): boolean {
+/** The words of a `gtx` command line from its command on; options may stand before it. */
+function commandWords(args: readonly string[]): readonly string[] {
   for (let at = 0; at < args.length; at++) {
     const one = args[at] as string;
-    if (one === 'agent') return true;
+    if (!one.startsWith('-')) return args.slice(at);
     // `--data-dir x` has a value of its own, `--data-dir=x` and `--json` have none that follows.
     if (one === '--data-dir') at++;
-    else if (!one.startsWith('-')) return false;
   }
-  return false;
+  return [];
+}
+
+/**
+ * Whether a `gtx` command line is one of a gateway's.
+ * @param args after `gtx`
+ */
+export const isGatewayCommand = (args: readonly string[]): boolean => commandWords(args)[0] === 'agent';
+
+/**
+ * Whether it runs a gateway, for years.
+ * @param args after `gtx`
+ */
+export function isGatewayRun(args: readonly string[]): boolean {
+  const [group, command] = commandWords(args);
+  return group === 'agent' && command === 'run';
 }

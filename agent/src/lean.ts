@@ -8,4 +8,4 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
-for (const flag of ['--optimize-for-size', '--no-opt', '--max-lazy']) setFlagsFromString(flag);
+for (const flag of ['--optimize-for-size', '--no-opt']) setFlagsFromString(flag);

@@ -7,7 +7,12 @@ if (!existsSync(main)) {
   process.stderr.write('gtx is not built yet. Run "npm run build" in the checkout (or just "npm start").\n');
   process.exit(2);
 }
+const dist = new URL('../dist/', import.meta.url);
+const args = process.argv.slice(2);
+const { isGatewayCommand, isGatewayRun } = await import('@gridtokenx/agent/lean-options');
 // A gateway has little memory: its limits hold for code that is loaded afterwards, so they come before everything.
-const { isGatewayCommand } = await import('@gridtokenx/agent/lean-options');
-if (isGatewayCommand(process.argv.slice(2))) await import('@gridtokenx/agent/lean');
-await import(main.href);
+if (isGatewayCommand(args)) await import('@gridtokenx/agent/lean');
+if (isGatewayRun(args)) {
+  const { packedGateway } = await import(new URL('packed-gateway.js', dist).href);
+  await import((packedGateway(dist) ?? new URL('gateway.js', dist)).href);
+} else await import(main.href);

@@ -1,14 +1,4 @@
 import { runCommandLine } from './command-line.js';
+import { mainProcess } from './process/main-process.js';
 
-// Whoever read our output has seen enough (`gtx … | head`): not an error of ours. A service listens for itself, and
-// goes on.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  if (process.stdout.listenerCount('error') === 1) process.exit(0);
-});
-
-const code = await runCommandLine(process.argv.slice(2));
-// What was printed goes out; then nothing that was forgotten open keeps the command from ending.
-await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
-process.exit(code);
+await mainProcess((args) => runCommandLine(args));

@@ -109,6 +109,7 @@ const library = join(stage, 'usr/lib/gridtokenx');
 
 say('> Building TypeScript');
 run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], { cwd: root });
+run(process.execPath, [join(root, 'scripts/pack-gateway.mjs')]);
 
 say(`> Node ${runtime.version} for ${arch}`);
 const node = unpackRuntime();

@@ -16,7 +16,7 @@ import { ExternalBroker } from './broker/external.js';
 import { Logins } from './broker/login.js';
 import type { CollectorConfig } from './config.js';
 import { ChangeFeed } from './feed/index.js';
-import { FleetIntake, FleetView, fleetMetrics, powerNow } from './fleet/index.js';
+import { FleetIntake, FleetView, FleetWatch, fleetMetrics, powerNow } from './fleet/index.js';
 import { Deliveries } from './http/deliveries.js';
 import type { Health } from './http/schemas.js';
 import { HttpServer } from './http/server.js';
@@ -323,6 +323,17 @@ async function assemble(
   stops.push(() => fleetIntake.stop());
   await bus.start();
   stops.push(() => bus.quiesce());
+  const fleetWatch = new FleetWatch({
+    pool,
+    alerts,
+    logger,
+    now,
+    rules: fleetRules,
+    config: { alertSeconds: config.fleetAlertSeconds },
+    connected: () => bus.connected,
+  });
+  fleetWatch.start();
+  stops.push(() => fleetWatch.stop());
   const collectors = new Collectors({
     pool,
     logger,

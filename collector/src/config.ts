@@ -314,6 +314,11 @@ export const SETTINGS = {
     schema: seconds(3, 86_400).default(180),
     doc: 'A gateway that was not heard for so long counts as silent: three times `status_seconds` of the gateways.',
   },
+  fleetAlertSeconds: {
+    env: 'GTX_FLEET_ALERT_SECONDS',
+    schema: seconds(0, 31 * 86_400).default(3_600),
+    doc: 'A gateway that was not heard for so long, and of which no reading came, is an alert (`gateway_silent`); at least three times GTX_INTERVAL_SECONDS. 0: none.',
+  },
   publicPowerMeters: {
     env: 'GTX_PUBLIC_POWER_METERS',
     schema: z.coerce.number().int().min(1).max(1_000_000).default(5),

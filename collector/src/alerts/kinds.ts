@@ -9,6 +9,10 @@ export const ALERT_KINDS = {
   reading_held: 'A reading is above the limit and waits for review.',
   implausible_production: 'A meter says that it produced what is not likely.',
   sites_file_invalid: 'The file that says where meters are cannot be used.',
+  // Gateways.
+  gateway_silent: 'A gateway was not heard for long.',
+  gateway_bus: 'A gateway reports that a measuring device does not answer.',
+  gateway_clock: 'A gateway reports that its clock is not synchronised.',
   // Settlement and certificates.
   settlement_failed: 'The chain refused a reading or a mint ten times.',
   settlement_dropped: 'A fork took a confirmed settlement back.',

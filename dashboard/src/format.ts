@@ -16,6 +16,10 @@ export function shortAmount(text: string, digits = 3): string {
   return amount(cut === '' ? whole : `${whole}.${cut}`);
 }
 
+/** As much of an amount as a reader at a distance wants: fewer digits behind the point, the more there are before it. */
+export const roughAmount = (text: string): string =>
+  shortAmount(text, Math.max(0, 4 - Math.min(3, text.split('.')[0]?.length ?? 0)));
+
 /** Watts as a figure and its unit. */
 export function powerParts(watts: number): { value: string; unit: string } {
   const absolute = Math.abs(watts);
@@ -50,16 +54,22 @@ export function duration(seconds: number): string {
 /** The time zone that times are shown in: the reader's own. */
 export const zone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** A time of the interface (ISO 8601) in the reader's language and zone, with the zone's name. */
-export function time(iso: string | number, style: 'full' | 'clock' = 'full'): string {
+/**
+ * A time of the interface (ISO 8601) in the reader's language and zone.
+ * @param style `clock`: without the date. Without the zone, where that stands beside it: `bare`, without the date too, and
+ *   `dated`, without the year
+ */
+export function time(iso: string | number, style: 'full' | 'clock' | 'bare' | 'dated' = 'full'): string {
   const date = new Date(typeof iso === 'number' ? iso * 1000 : iso);
   if (Number.isNaN(date.getTime())) return String(iso);
   const text = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
-    ...(style === 'full' && { year: 'numeric', month: 'short', day: '2-digit' }),
+    ...(style === 'full' && { year: 'numeric' }),
+    ...((style === 'full' || style === 'dated') && { month: 'short', day: '2-digit' }),
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
   }).format(date);
+  if (style === 'bare' || style === 'dated') return text;
   // Asked for together, Thai spells the hours and minutes out in words.
   const zoneName = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
     .formatToParts(date)

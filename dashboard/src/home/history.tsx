@@ -166,7 +166,7 @@ function Readings({ meter, path, from, to }: Span) {
           rows={items}
           rowKey={({ id }) => id}
           columns={[
-            { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp) },
+            { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp, 'dated') },
             { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
             { name: 'kWh', number: true, cell: (reading) => amount(reading.kwh_amount) },
             { name: t('col.state'), cell: (reading) => t(readingState(reading.status)) },

@@ -169,6 +169,7 @@ function MeterLine({ meter, shown }: { meter: Meter; shown: boolean }) {
         <Figure
           name={t('meter.last')}
           value={meter.last_reading_at === null ? '–' : time(meter.last_reading_at)}
+          words
         />
       </div>
       {shown && live.error && <Problem error={live.error} again={live.again} />}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
-import { count, short, shortAmount, time, zone } from '../format.js';
+import { count, roughAmount, short, shortAmount, time, zone } from '../format.js';
 import { boundsOf, iso, powerCurve } from '../history.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
@@ -97,6 +97,7 @@ function DayCurve({ overview, today }: { overview: Overview; today: { from: Date
         label={t('power.curve', { day })}
         unit="kW"
         digits={2}
+        height={280}
         from={today.from.getTime() / 1000}
         to={today.to.getTime() / 1000}
         times={times}
@@ -113,8 +114,8 @@ function GridCard({ overview: { today, total } }: { overview: Overview }) {
   return (
     <Card title={t('grid.title')} note={t('grid.note')} place="grid">
       <div class="figures big">
-        <Figure name={t('grid.today')} value={shortAmount(today.minted_grid)} unit="GRID" tone="surplus" />
-        <Figure name={t('grid.total')} value={shortAmount(total.minted_grid)} unit="GRID" tone="surplus" />
+        <Figure name={t('grid.today')} value={roughAmount(today.minted_grid)} unit="GRID" tone="surplus" />
+        <Figure name={t('grid.total')} value={roughAmount(total.minted_grid)} unit="GRID" tone="surplus" />
       </div>
       <div class="figures">
         {today.produced_kwh !== null && (
@@ -145,7 +146,11 @@ function PipelineCard({ overview }: { overview: Overview }) {
 
 function MintsCard({ mints }: { mints: Overview['mints'] }) {
   return (
-    <Card title={t('live.mints')} note={t('live.mints.note')} place="mints">
+    <Card
+      title={t('live.mints')}
+      note={`${t('live.mints.note')} ${t('home.zone', { zone: zone() })}`}
+      place="mints"
+    >
       {mints.length === 0 ? (
         <Empty>{t('live.mints.none')}</Empty>
       ) : (
@@ -154,9 +159,8 @@ function MintsCard({ mints }: { mints: Overview['mints'] }) {
           rows={mints}
           rowKey={(one) => one.signature}
           columns={[
-            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'clock')) },
+            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
             { name: 'GRID', number: true, cell: (one) => shortAmount(one.amount, 4) },
-            { name: t('col.meters'), number: true, cell: (one) => count(one.meters) },
             {
               name: t('col.transaction'),
               cell: (one) => (
@@ -169,6 +173,7 @@ function MintsCard({ mints }: { mints: Overview['mints'] }) {
               name: t('col.state'),
               cell: (one) => t(one.state === 'finalized' ? 'chain.final' : 'chain.confirmed'),
             },
+            { name: t('col.meters'), number: true, cell: (one) => count(one.meters) },
           ]}
         />
       )}
@@ -189,7 +194,7 @@ function ActivityCard() {
           rows={events.answer.items}
           rowKey={(one) => `${one.signature}/${one.event_index}`}
           columns={[
-            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'clock')) },
+            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
             { name: t('col.event'), cell: (one) => one.name },
             {
               name: t('col.transaction'),

@@ -60,7 +60,7 @@ function ResultCard({ found }: { found: TransactionState }) {
         {mints.length > 0 && (
           <Figure name={t('meter.minted')} value={amount(decimal(minted))} unit="GRID" tone="surplus" />
         )}
-        {at && <Figure name={t('col.time')} value={time(at)} />}
+        {at && <Figure name={t('col.time')} value={time(at)} words />}
         {found.slot !== null && <Figure name={t('proof.slot')} value={amount(String(found.slot))} />}
       </div>
     </Card>

@@ -70,14 +70,17 @@ export function Figure({
   value,
   unit,
   tone,
+  words,
 }: {
   name: string;
   value: string;
   unit?: string | undefined;
   tone?: Tone;
+  /** It is no number: shown as text is. */
+  words?: boolean;
 }) {
   return (
-    <div class={tone === undefined ? 'figure' : `figure ${tone}`}>
+    <div class={['figure', tone, words && 'words'].filter(Boolean).join(' ')}>
       <span class="name">{name}</span>
       <span class="value">
         {value}

@@ -33,7 +33,7 @@ export function PowerFigures({
         })}
       </div>
       {power && meters !== undefined && (
-        <p class="note">
+        <p class="note kept">
           {t(meters === 1 ? 'power.one' : 'power.of', { count: count(meters) })}
           {at && `, ${time(at, 'clock')}`}
         </p>

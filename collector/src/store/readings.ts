@@ -412,7 +412,8 @@ async function insertReadings(client: pg.ClientBase, rows: readonly NewRow[]): P
 
 /**
  * A reading that arrives after a later one takes its part of the surplus out of the next one's, which had it until then:
- * each has what it added to the one before, and together they are the register.
+ * each has what it added to the one before, and together they are the register. For whoever has added up that one already
+ * (`Rollup`) it is written down which came late.
  */
 async function shareWithFollowers(
   client: pg.ClientBase,
@@ -420,10 +421,13 @@ async function shareWithFollowers(
 ): Promise<void> {
   if (late.length === 0) return;
   await client.query(
-    `WITH shared AS (
-       UPDATE meter_readings r SET amount_nkwh = r.surplus_total - n.surplus_total
-       FROM unnest($1::text[], $2::numeric[], $3::numeric[]) AS n (meter_id, sequence, surplus_total)
-       CROSS JOIN LATERAL (
+    `WITH late AS (
+       SELECT * FROM unnest($1::text[], $2::numeric[], $3::numeric[]) AS n (meter_id, sequence, surplus_total)
+     ), noted AS (
+       INSERT INTO energy_late (meter_id, sequence) SELECT meter_id, sequence FROM late ON CONFLICT DO NOTHING
+     ), shared AS (
+       UPDATE meter_readings r SET amount_nkwh = greatest(0, r.surplus_total - n.surplus_total)
+       FROM late n CROSS JOIN LATERAL (
          SELECT reading_id, reading_timestamp FROM reading_keys k
          WHERE k.meter_id = n.meter_id AND k.sequence > n.sequence ORDER BY k.sequence LIMIT 1) AS next
        WHERE r.id = next.reading_id AND r.reading_timestamp = next.reading_timestamp

@@ -487,6 +487,43 @@ export async function releaseVote(targets: Targets, options: Signer & { id: bigi
   };
 }
 
+/** Gives a proposal up: a draft, or one whose voting has not ended. Only whoever proposed it can. */
+export async function cancel(targets: Targets, options: Signer & { id: bigint }): Promise<Result> {
+  const { id } = options;
+  const { connection, wallet, payer } = signing(targets, options);
+  const before = await proposalOf(connection, id);
+  if (!before.proposer.equals(wallet.publicKey))
+    throw new GtxError(
+      'FORBIDDEN',
+      `proposal ${id} is ${before.proposer.toBase58()}'s: nobody else can give it up`,
+    );
+  const phase = proposalPhase(before, await chainTime(connection));
+  let signature: string | undefined;
+  if (phase === 'draft' || phase === 'voting')
+    ({ signature } = await sendAndConfirm(connection, {
+      payer,
+      signers: [wallet],
+      instructions: [instructions.cancelProposal({ proposer: wallet.publicKey, id })],
+    }));
+  else if (phase !== 'cancelled')
+    throw new GtxError(
+      'CONFLICT',
+      `proposal ${id} is ${phase}: only a draft or a running vote can be given up`,
+    );
+  const proposal = await proposalOf(connection, id);
+  const now = await chainTime(connection);
+  return {
+    json: {
+      changed: signature !== undefined,
+      ...proposalJson(proposal, now),
+      ...(signature === undefined ? {} : { signature }),
+    },
+    text: [proposalText(proposal, now), ...(signature === undefined ? [] : [transaction(signature)])].join(
+      '\n',
+    ),
+  };
+}
+
 export async function finalise(
   targets: Targets,
   options: { id: bigint; payerKey: string | undefined },

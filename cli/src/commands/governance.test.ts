@@ -189,6 +189,28 @@ it('goes on with a draft that was interrupted, and carries any instruction', asy
   expect(await market()).toMatchObject({ paused: true, feeBps: 30 });
 });
 
+it('gives a proposal up, and only its own, and only while it is voted on', async () => {
+  const layout = dataLayout(folder);
+  const file = actions({ do: 'set-market-fee', fee_bps: 40 });
+  const made = await good('propose', '--title', 'Never mind', '--actions', file);
+  const id = ['--id', made.id];
+  await good('vote', ...id, '--choice', 'yes');
+  // A proposal holds what its proposer has deposited.
+  expect(await refused('withdraw', '--amount', '1')).toBe('CONFLICT');
+  expect(await refused('cancel', ...id, '--keypair', keyPath(layout, 'registrar'))).toBe('FORBIDDEN');
+  expect(await good('cancel', ...id)).toMatchObject({ changed: true, phase: 'cancelled', yes: '500' });
+  expect(await good('cancel', ...id)).toMatchObject({ changed: false, phase: 'cancelled' });
+  expect(await refused('vote', ...id, '--choice', 'no')).toBe('CONFLICT');
+  await passTo(made.voting_ends_at);
+  expect(await good('finalize', ...id)).toMatchObject({ changed: false, phase: 'cancelled' });
+  expect(await refused('execute', ...id)).toBe('CONFLICT');
+  // Executed before: too late.
+  expect(await refused('cancel', '--id', '2')).toBe('CONFLICT');
+  await good('release-vote', ...id);
+  await good('release-vote', '--id', '2');
+  expect(await good('withdraw', '--amount', '1')).toMatchObject({ deposited: '499' });
+});
+
 it('takes no actions that it does not know', async () => {
   for (const wrong of [{ do: 'mint' }, { do: 'set-market-fee', fee_bps: '25' }, {}])
     expect(await refused('propose', '--title', 'x', '--actions', actions(wrong))).toBe('CONFIG_INVALID');

@@ -195,6 +195,19 @@ const release: CommandDefinition<Signing & { id: bigint }> = {
     run(context, flags, (actions, targets) => actions.releaseVote(targets, { ...signing(flags), id })),
 };
 
+const cancel: CommandDefinition<Signing & { id: bigint }> = {
+  name: 'cancel',
+  summary: 'Give up a proposal of this wallet that is a draft or still voted on.',
+  description:
+    'Only whoever proposed it can. The deposit that it held is free again; who has voted frees theirs with gtx governance release-vote. Repeating it changes nothing.',
+  options: [proposalId(), ...signer()],
+  examples: [
+    { command: 'gtx governance cancel --id 1', shows: 'Proposal 1: Fee (cancelled), and its votes.' },
+  ],
+  action: ({ id, ...flags }, context) =>
+    run(context, flags, (actions, targets) => actions.cancel(targets, { ...signing(flags), id })),
+};
+
 const finalize: CommandDefinition<{ rpc?: string; id: bigint; payerKey?: string }> = {
   name: 'finalize',
   summary: 'Say whether a proposal has passed, once its voting has ended.',
@@ -248,6 +261,7 @@ export function addGovernanceCommands(program: Command, environment: ProgramEnvi
   addCommand(group, propose, environment);
   addCommand(group, vote, environment);
   addCommand(group, release, environment);
+  addCommand(group, cancel, environment);
   addCommand(group, finalize, environment);
   addCommand(group, execute, environment);
   addCommand(group, list, environment);

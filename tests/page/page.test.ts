@@ -156,7 +156,6 @@ describe.skipIf(!hasChromium())('the page', () => {
     await offered.waitFor();
     expect(await offered.innerText()).toMatch(/^3\s+10$/);
     await takePicture(buyer.page, 'market-offer');
-    await takeDocumentedPicture(buyer.page, 'market');
 
     await order(buyer.page, 'Buy', '10', '3');
     for (const { page } of [seller, buyer]) {
@@ -196,9 +195,10 @@ describe.skipIf(!hasChromium())('the page', () => {
     const accept = held.getByRole('button', { name: 'Accept' });
     await accept.waitFor();
     await takePicture(page, 'operator-review');
-    await takeDocumentedPicture(page, 'operator');
-    page.once('dialog', (dialog) => void dialog.accept('seen on site'));
     await accept.click();
+    const dialog = page.getByRole('dialog', { name: 'Accept: MTR-002/1' });
+    await dialog.getByLabel('Why').fill('seen on site');
+    await dialog.getByRole('button', { name: 'Accept' }).click();
     await accept.waitFor({ state: 'detached' });
     const [review] = await system.query<{ status: string; resolution_note: string }>(
       `SELECT status, resolution_note FROM reviews WHERE subject = 'MTR-002/1'`,

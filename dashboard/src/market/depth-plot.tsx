@@ -8,7 +8,9 @@ import { depthOf, rangeOf, type Step, ticksOf } from './depth.js';
 const HEIGHT = 200;
 const LEFT = 52;
 const BOTTOM = 26;
-const TOP = 12;
+const TOP = 18;
+/** Room for the unit at the end of the axis. */
+const UNIT = 75;
 
 /** How much energy is wanted and offered up to each price. The tables beside it say the same in figures. */
 export function DepthPlot({ bids, asks }: { bids: readonly LiveLevel[]; asks: readonly LiveLevel[] }) {
@@ -66,7 +68,7 @@ function Drawing({
   };
   return (
     <>
-      {ticksOf(0, most * 1.05, 3).map((tick) => (
+      {ticksOf(0, most * 1.05, 4).map((tick) => (
         <g key={`y${tick}`}>
           <line class="grid" x1={LEFT} x2={right} y1={y(tick)} y2={y(tick)} />
           <text class="tick" x={LEFT - 6} y={y(tick) + 4} text-anchor="end">
@@ -74,17 +76,19 @@ function Drawing({
           </text>
         </g>
       ))}
-      {ticksOf(low, high, Math.max(2, Math.floor(width / 110))).map((tick) => (
-        <text key={`x${tick}`} class="tick" x={x(tick)} y={HEIGHT - 8} text-anchor="middle">
-          {tick}
-        </text>
-      ))}
+      {ticksOf(low, high, Math.max(2, Math.floor(width / 80)))
+        .filter((tick) => x(tick) < right - UNIT)
+        .map((tick) => (
+          <text key={`x${tick}`} class="tick" x={x(tick)} y={HEIGHT - 8} text-anchor="middle">
+            {tick}
+          </text>
+        ))}
       <path class="area buy" d={area(wanted, LEFT)} />
       <path class="area sell" d={area(offered, right)} />
       <text class="tick" x={6} y={TOP} text-anchor="start">
         GRID
       </text>
-      <text class="tick" x={right} y={floor - 6} text-anchor="end">
+      <text class="tick" x={right} y={HEIGHT - 8} text-anchor="end">
         GRX/kWh
       </text>
     </>

@@ -65,7 +65,7 @@ function Drawing({ trades, width }: { trades: readonly Trade[]; width: number })
       height={HEIGHT}
       viewBox={`0 0 ${width} ${HEIGHT}`}
     >
-      {ticksOf(cheap, dear, 3).map((tick) => (
+      {ticksOf(cheap, dear, 4).map((tick) => (
         <g key={`y${tick}`}>
           <line class="grid" x1={LEFT} x2={right} y1={y(tick)} y2={y(tick)} />
           <text class="tick" x={LEFT - 6} y={y(tick) + 4} text-anchor="end">

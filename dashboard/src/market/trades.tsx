@@ -20,7 +20,7 @@ export function TradesCard({ market }: { market: Market }) {
       {!news?.ready && <Loading />}
       {news?.ready && trades.length === 0 && <Empty>{t('market.trades.none')}</Empty>}
       {trades.length > 0 && (
-        <div class="sides">
+        <>
           <TradesPlot trades={trades} />
           <Table
             label={t('market.trades')}
@@ -38,7 +38,7 @@ export function TradesCard({ market }: { market: Market }) {
               { name: t('col.buyer'), cell: (trade) => <Who address={trade.buyer} /> },
             ]}
           />
-        </div>
+        </>
       )}
     </Card>
   );

@@ -60,18 +60,22 @@ function MarketView({ market }: { market: Market }) {
   const { again } = orders;
   useEffect(again, [news?.items, again]);
   return (
-    <div class="cards market">
-      <PriceCard market={market} />
-      <TradeCard market={market} draft={draft} write={write} own={orders.answer?.items ?? []} />
-      <BookCard
-        market={market}
-        take={(side, price) => {
-          write({ ...draft, side, price });
-          document.getElementById('field-GRID')?.focus();
-        }}
-      />
-      {owner !== undefined && <OrdersCard orders={orders} />}
-      <TradesCard market={market} />
+    <div class="market">
+      <div class="stack">
+        <TradeCard market={market} draft={draft} write={write} own={orders.answer?.items ?? []} />
+        <PriceCard market={market} />
+      </div>
+      <div class="stack">
+        <BookCard
+          market={market}
+          take={(side, price) => {
+            write({ ...draft, side, price });
+            document.getElementById('field-GRID')?.focus();
+          }}
+        />
+        {owner !== undefined && <OrdersCard orders={orders} />}
+        <TradesCard market={market} />
+      </div>
     </div>
   );
 }

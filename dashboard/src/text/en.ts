@@ -55,7 +55,7 @@ export const en = {
   'market.expired': 'It came too late for the chain and had no effect. Try again.',
   'market.mine': 'My orders',
   'market.cancel': 'Cancel order {id}',
-  'market.escrowed': 'free; {amount} in orders',
+  'market.escrowed': 'Free; {amount} in orders',
   'form.decimal': 'Write a number with at most 9 decimals, like 10 or 2.5.',
   'form.zero': 'It must be above 0.',
   'form.step': 'It must be a multiple of {step}: {near}.',
@@ -253,8 +253,7 @@ export const en = {
     'More is wanted than offered ({demand} to {supply} kWh lately, {percent}): that raises it.',
   'market.guide.down':
     'More is offered than wanted ({supply} to {demand} kWh lately, {percent}): that lowers it.',
-  'market.guide.even':
-    'As much is offered as wanted ({supply} to {demand} kWh lately): that leaves it as it is.',
+  'market.guide.even': 'Lately {supply} kWh were offered and {demand} kWh wanted: too little difference to move it.',
   'market.tariff.usual': 'This time of the day counts like any other.',
   'market.tariff.up': 'Energy is worth {percent} more at this time of the day.',
   'market.tariff.down': 'Energy is worth {percent} less at this time of the day.',

@@ -246,7 +246,7 @@ export const th: Texts = {
   'market.guide.none': 'ขณะนี้ไม่มีราคาแนะนำ ต้องมีราคาอ้างอิงที่ใช้ได้ และคำนวณช่วงเวลาละครั้ง',
   'market.guide.up': 'มีผู้ต้องการมากกว่าผู้เสนอ ({demand} ต่อ {supply} kWh, {percent}) ราคาแนะนำจึงสูงขึ้น',
   'market.guide.down': 'มีผู้เสนอมากกว่าผู้ต้องการ ({supply} ต่อ {demand} kWh, {percent}) ราคาแนะนำจึงต่ำลง',
-  'market.guide.even': 'ผู้เสนอและผู้ต้องการเท่ากัน ({supply} ต่อ {demand} kWh) ราคาแนะนำจึงคงเดิม',
+  'market.guide.even': 'ช่วงนี้เสนอขาย {supply} kWh และต้องการ {demand} kWh ต่างกันน้อยเกินกว่าจะเปลี่ยนราคา',
   'market.tariff.usual': 'ช่วงเวลานี้คิดตามปกติ',
   'market.tariff.up': 'พลังงานในช่วงเวลานี้มีค่ามากขึ้น {percent}',
   'market.tariff.down': 'พลังงานในช่วงเวลานี้มีค่าน้อยลง {percent}',

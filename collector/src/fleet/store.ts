@@ -17,6 +17,25 @@ function newer(n: string, kind: 'status' | 'telemetry', always: string): string 
         OR ${n}.${seen} > f.${seen} + interval '${ORDER.lateSeconds} seconds'))`;
 }
 
+/** Whether a status says anything that is not stored: another collector may have been there a moment ago. */
+function unknown(n: string): string {
+  const said = (row: string) =>
+    [
+      'online',
+      'status_at',
+      'version',
+      'outbox_depth',
+      'clock_synchronised',
+      'bus_ok',
+      'bus_failures',
+      'alert_count',
+    ]
+      .map((column) => `${row}.${column}`)
+      .join(', ');
+  return `CASE WHEN ${n}.online THEN (${said('f')}) IS DISTINCT FROM (${said(n)})
+    ELSE (f.online, f.status_at) IS DISTINCT FROM (${n}.online, ${n}.status_at) END`;
+}
+
 /* Every collector hears every status: the one that comes second finds it there, and writes nothing. Rows are locked in the order
  * of their ids, so that collectors wait for each other and not in a circle. */
 const STATUS_SQL = `
@@ -36,11 +55,7 @@ SELECT n.* FROM (
   JOIN meters m ON m.meter_id = j.meter_id
 ) AS n LEFT JOIN fleet f ON f.meter_id = n.meter_id
 WHERE ${newer('n', 'status', 'NOT n.online')}
-  AND CASE WHEN n.online
-    THEN (f.online, f.status_at, f.version, f.outbox_depth, f.clock_synchronised, f.bus_ok, f.bus_failures, f.alert_count)
-      IS DISTINCT FROM
-      (n.online, n.status_at, n.version, n.outbox_depth, n.clock_synchronised, n.bus_ok, n.bus_failures, n.alert_count)
-    ELSE (f.online, f.status_at) IS DISTINCT FROM (n.online, n.status_at) END
+  AND ${unknown('n')}
 ORDER BY n.meter_id
 ON CONFLICT (meter_id) DO UPDATE SET
   online = excluded.online,
@@ -67,7 +82,7 @@ ON CONFLICT (meter_id) DO UPDATE SET
   ]
     .map((column) => `${column} = CASE WHEN excluded.online THEN excluded.${column} ELSE f.${column} END`)
     .join(',\n  ')}
-WHERE ${newer('excluded', 'status', 'NOT excluded.online')}`;
+WHERE ${newer('excluded', 'status', 'NOT excluded.online')} AND ${unknown('excluded')}`;
 
 const TELEMETRY_SQL = `
 INSERT INTO fleet AS f (meter_id, heard_at, telemetry_at, telemetry_seen, production_watts, consumption_watts, grid_watts)

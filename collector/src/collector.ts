@@ -5,7 +5,7 @@ import { GtxError, MAX_READING_AGE_SECONDS } from '@gridtokenx/protocol';
 import type { Connection } from '@solana/web3.js';
 import type pg from 'pg';
 import type { Logger } from 'pino';
-import { AlertDelivery, alertChannels } from './alerts/index.js';
+import { AlertDelivery, AlertPruning, alertChannels } from './alerts/index.js';
 import { Alerts } from './alerts.js';
 import { Acks } from './broker/acks.js';
 import type { MqttBus, MqttHandlers } from './broker/bus.js';
@@ -167,6 +167,9 @@ async function assemble(
   });
   alertDelivery.start();
   stops.push(() => alertDelivery.stop());
+  const alertPruning = new AlertPruning({ pool, logger, keepDays: config.alertKeepDays });
+  alertPruning.start();
+  stops.push(() => alertPruning.stop());
   const reviews = new Reviews({
     pool,
     effects: { match_failed: matchEffects, audit_difference: differenceEffects },

@@ -230,6 +230,11 @@ export const SETTINGS = {
     doc: 'Its password, at least 8 characters.',
     secret: true,
   },
+  alertKeepDays: {
+    env: 'GTX_ALERT_KEEP_DAYS',
+    schema: z.coerce.number().int().min(7).max(36_500).default(365),
+    doc: 'How many days an alert is kept after its end, with what was told of it. Open alerts are always kept.',
+  },
   alertLogSeverity: {
     env: 'GTX_ALERT_LOG_SEVERITY',
     schema: severity.default('info'),

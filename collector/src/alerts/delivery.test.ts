@@ -16,6 +16,7 @@ import { AlertDelivery } from './delivery.js';
 import { EmailChannel, type EmailOptions } from './email.js';
 import { LogChannel } from './log.js';
 import type { AlertChannel, Notice } from './notice.js';
+import { AlertPruning } from './pruning.js';
 import { WebhookChannel } from './webhook.js';
 
 const logger = pino({ level: process.env.GTX_TEST_LOG ?? 'silent' });
@@ -554,6 +555,44 @@ describe('mail', () => {
     await pass(1);
     await sender.run(channel);
     expect(mails).toHaveLength(1);
+  });
+});
+
+describe('pruning', () => {
+  const keys = async () =>
+    (await pool.query('SELECT dedupe_key FROM alerts ORDER BY dedupe_key')).rows.map((row) => row.dedupe_key);
+
+  it('removes what has been over for longer than it is kept, with its notices, and nothing that is open', async () => {
+    const channel = new LogChannel(logger, 'info');
+    for (const key of ['long over', 'just over', 'open for years']) await raise(key);
+    await delivery(channel).run(channel);
+    for (const key of ['long over', 'just over']) await alerts.resolve('fee_payer', key);
+    await pool.query(
+      `UPDATE alerts SET first_seen = now() - interval '3 years', last_seen = now() - interval '2 years'`,
+    );
+    await pool.query(
+      `UPDATE alerts SET resolved_at = now() - CASE dedupe_key WHEN 'long over' THEN interval '31 days' ELSE interval '29 days' END
+       WHERE resolved_at IS NOT NULL`,
+    );
+    expect((await pool.query('SELECT count(*)::int AS n FROM alert_notices')).rows[0].n).toBe(3);
+    const pruning = new AlertPruning({ pool, logger, keepDays: 30 });
+    expect(await pruning.prune()).toBe(1);
+    expect(await keys()).toEqual(['just over', 'open for years']);
+    expect((await pool.query('SELECT count(*)::int AS n FROM alert_notices')).rows[0].n).toBe(2);
+    expect(await pruning.prune()).toBe(0);
+  });
+
+  it('removes any number, when it starts', async () => {
+    await pool.query(
+      `INSERT INTO alerts (kind, dedupe_key, severity, message, resolved_at)
+       SELECT 'fee_payer', 'a' || i, 'info', 'over', now() - interval '400 days' FROM generate_series(1, 2500) i`,
+    );
+    await raise('open');
+    const pruning = new AlertPruning({ pool, logger, keepDays: 365 });
+    pruning.start();
+    await until(async () => (await keys()).length === 1, 'only the open one is left');
+    expect(await keys()).toEqual(['open']);
+    await pruning.stop();
   });
 });
 

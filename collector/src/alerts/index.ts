@@ -1,3 +1,4 @@
 export { alertChannels } from './channels.js';
 export { AlertDelivery, type AlertDeliveryDeps } from './delivery.js';
+export { AlertPruning, type AlertPruningDeps } from './pruning.js';
 export { webhookSignature } from './webhook.js';

@@ -219,12 +219,21 @@ async function assemble(
     metrics: fleetMetrics(metrics.registry, () => fleet.lastSummary()),
     silentSeconds: config.fleetSilentSeconds,
   });
+  // Before ingestion is there nobody asks.
+  const overview = new Overview({
+    pool: asking,
+    now,
+    power: (nowSeconds) => powerNow(asking, {}, nowSeconds),
+    queued: () => ingest.queued,
+    leastMeters: config.publicPowerMeters,
+  });
   const live = new Live({
     pool: asking,
     feed: changes,
     books,
     guides,
     fleet,
+    overview,
     sessions,
     logger,
     now,
@@ -352,13 +361,6 @@ async function assemble(
   });
   await collectors.start();
   stops.push(() => collectors.stop());
-  const overview = new Overview({
-    pool: asking,
-    now,
-    power: (nowSeconds) => powerNow(asking, {}, nowSeconds),
-    queued: () => ingest.queued,
-    leastMeters: config.publicPowerMeters,
-  });
 
   const http = new HttpServer({
     sessions,

@@ -12,11 +12,12 @@ export const LIVE_PATH = '/ws';
 /** A client's frame may have this many bytes; a longer one ends the connection (1009). */
 export const MAX_LIVE_REQUEST_BYTES = 16 * 1024;
 
-/** `book`, `trades` and `prices` are for anybody, those of a wallet for its owner, `alerts` and what follows for operators. */
+/** `book`, `trades`, `prices` and `overview` are for anybody, those of a wallet for its owner, `alerts` and what follows for operators. */
 export const LIVE_CHANNELS = [
   'book',
   'trades',
   'prices',
+  'overview',
   'readings',
   'orders',
   'balances',
@@ -176,6 +177,7 @@ export function liveKey(channelName: LiveChannel, item: LiveItem): string {
     alerts: ['id'],
     reviews: ['id'],
     traffic: ['key'],
+    overview: ['key'],
     power: ['meter_id'],
     fleet: ['key'],
   };

@@ -42,6 +42,7 @@ async function start(limits: Partial<LiveLimits> = {}): Promise<World> {
     feed: { onChange: () => () => {} },
     books,
     guides: () => [],
+    overview: { news: async () => ({}) },
     fleet: { summary: async () => ({}), networkPower: async () => ({}), walletPower: async () => [] },
     sessions: {
       authenticate: async (token) => ({

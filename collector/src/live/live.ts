@@ -212,6 +212,8 @@ export class Live {
         return topics.trades(market);
       case 'prices':
         return topics.prices();
+      case 'overview':
+        return topics.overview();
       case 'alerts':
       case 'reviews':
       case 'traffic':

@@ -24,6 +24,8 @@ export interface TopicsDeps {
     networkPower(): Promise<object>;
     walletPower(wallet: string, most: number): Promise<LiveItem[]>;
   };
+  /** The network as everybody may see it; the same object while nothing has changed. */
+  overview: { news(): Promise<object> };
   logger: Logger;
   metrics: LiveMetrics;
   /** Milliseconds since 1970. */
@@ -37,6 +39,9 @@ const IDLE_MILLIS = 30_000;
 const PRICES_MILLIS = 10_000;
 /** Between two looks at what gateways say of themselves. */
 const FLEET_MILLIS = 2_000;
+
+/** Between two looks at the network as a whole. */
+const OVERVIEW_MILLIS = 2_000;
 
 /** Events that change something of the wallets that they name. */
 const EVENT_CHANNELS: Record<string, readonly string[]> = {
@@ -130,6 +135,20 @@ export class Topics {
       ['prices'],
       { channel: 'prices' },
       { load, changesAt: () => now() + PRICES_MILLIS, shared: true },
+    );
+  }
+
+  /** The network at one glance, as one item. */
+  overview(): Topic {
+    const { overview, now } = this.deps;
+    return this.list(
+      ['overview'],
+      { channel: 'overview' },
+      {
+        load: async () => [{ key: 'network', ...(await overview.news()) }],
+        changesAt: () => now() + OVERVIEW_MILLIS,
+        shared: true,
+      },
     );
   }
 

@@ -80,6 +80,8 @@ export class Overview {
   private readonly backlog = new Remembered<number>(SLOW_MILLIS);
   private readonly energies = new Remembered<Omit<EnergyAnswer, 'counted'>>(SLOW_MILLIS);
 
+  private told: { text: string; answer: OverviewAnswer } | undefined;
+
   constructor(private readonly deps: OverviewDeps) {}
 
   /**
@@ -103,6 +105,15 @@ export class Overview {
       today: { since: formatTimestamp(begin), ...today },
       ...common,
     };
+  }
+
+  /** What everybody may see, with UTC's today; the same object while nothing but the time has changed. */
+  async news(): Promise<OverviewAnswer> {
+    const next = await this.now({ operator: false });
+    const { time, ...rest } = next;
+    const text = JSON.stringify(rest);
+    if (this.told === undefined || this.told.text !== text) this.told = { text, answer: next };
+    return this.told.answer;
   }
 
   /** Energy of the network by parts of time. */

@@ -4,6 +4,8 @@ import { type Keypair, SystemProgram } from '@solana/web3.js';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { planPairs } from '../market/index.js';
+import { undoTransaction } from '../mirror/apply.js';
+import { inTransaction } from '../mirror/transaction.js';
 import { Reviews } from '../review/reviews.js';
 import { noMatchingMetrics } from './metrics.js';
 import { matchEffects } from './store.js';
@@ -227,6 +229,34 @@ describe('matching', { timeout: 240_000 }, () => {
     await pause(false);
     await matchAll(collector);
     expect(await remaining(sell)).toBeUndefined();
+  });
+
+  it('finds out anew what became of a match that a fork took back', async () => {
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    await world.order(seller, 'sell', 1, 3);
+    await world.order(buyer, 'buy', 1, 3);
+    const collector = await world.collector();
+    await matchAll(collector);
+    const rows = async () =>
+      (
+        await world.pool.query(
+          `SELECT t.signature, t.state, t.slot, t.closed_at IS NULL AS open, p.skipped
+           FROM matching_transactions t JOIN matching_pairs p ON p.transaction_id = t.id`,
+        )
+      ).rows;
+    const confirmed = await rows();
+    expect(confirmed).toMatchObject([{ state: 'confirmed', open: false }]);
+    const { signature } = confirmed[0];
+    await world.pool.query(`UPDATE matching_pairs SET skipped = 'as if the chain had passed over it'`);
+    await inTransaction(world.pool, (client) => undoTransaction(client, signature));
+    expect(await rows()).toEqual([{ signature, state: 'prepared', slot: null, open: true, skipped: null }]);
+    // The chain has it after all: it is confirmed again, once, and nothing is matched a second time.
+    await matchAll(collector);
+    expect(await rows()).toEqual(confirmed);
+    const { rows: trades } = await world.pool.query('SELECT signature FROM trades WHERE signature = $1', [
+      signature,
+    ]);
+    expect(trades).toHaveLength(1);
   });
 
   it('does not match what may be younger than an order that is not applied yet', async () => {

@@ -717,6 +717,17 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
      WHERE signature = $1 AND state <> 'prepared'`,
     [signature],
   );
+  // The matcher finds out anew what became of its transaction; pairs that were passed over may trade this time.
+  const { rows: matching } = await client.query<{ id: string }>(
+    `UPDATE matching_transactions SET state = 'prepared', slot = NULL, error = NULL, closed_at = NULL
+     WHERE signature = $1 AND state = 'confirmed' RETURNING id`,
+    [signature],
+  );
+  if (matching.length > 0) {
+    await client.query('UPDATE matching_pairs SET skipped = NULL WHERE transaction_id = $1', [
+      matching[0]?.id,
+    ]);
+  }
   await reconcileReadings(client, meterIds);
   await notifyChange(client, { kind: 'readings', meterIds });
   return meterIds;

@@ -140,7 +140,11 @@ describe.runIf(mosquittoWanted()).each(['password', 'certificate'] as const)('Mo
 
   test('a gateway speaks for its own meters only', async () => {
     const collector = await connect(loginOf('_collector'));
-    await collector.subscribeAsync(['gtx/v1/+/reading', 'gtx/v1/+/status'], { qos: 1 });
+    const kinds = ['reading', 'status', 'telemetry'] as const;
+    await collector.subscribeAsync(
+      kinds.map((kind) => `gtx/v1/+/${kind}`),
+      { qos: 1 },
+    );
     const one = await connect(loginOf('MTR-1'));
     const two = await connect(loginOf('MTR-2'));
     for (const kind of ['reading', 'telemetry', 'status'] as const) {
@@ -158,9 +162,11 @@ describe.runIf(mosquittoWanted()).each(['password', 'certificate'] as const)('Mo
     expect(collector.heard.map((line) => line.split(' ')[0]).sort()).toEqual([
       'gtx/v1/MTR-1/reading',
       'gtx/v1/MTR-1/status',
+      'gtx/v1/MTR-1/telemetry',
       'gtx/v1/MTR-2/reading',
       'gtx/v1/MTR-3/reading',
       'gtx/v1/MTR-3/status',
+      'gtx/v1/MTR-3/telemetry',
     ]);
   });
 

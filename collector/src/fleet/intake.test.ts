@@ -178,14 +178,19 @@ describe('an older word does not replace a newer one', () => {
     const slow = collector({ flushMillis: 3_600_000 });
     slow.take('status', id(6), status({ outbox_depth: 50 }), false);
     slow.take('telemetry', id(6), telemetry(6, 50), false);
+    // Of this one's clock nothing can be told: it stands.
+    slow.take('status', id(16), status({ time: 7, outbox_depth: 50 }), false);
     now += 30;
     const quick = collector();
-    quick.take('status', id(6), status({ outbox_depth: 2 }), false);
+    for (const n of [6, 16])
+      quick.take('status', id(n), status({ time: n === 6 ? now : 7, outbox_depth: 2 }), false);
     quick.take('telemetry', id(6), telemetry(6, 2), false);
+    await becomes(16, { outbox_depth: 2 });
     await becomes(6, { outbox_depth: 2, power: { grid_watts: 2 } });
     now += 200;
     await slow.stop();
     expect(await live(6)).toMatchObject({ outbox_depth: 2, power: { grid_watts: 2 } });
+    expect(await live(16)).toMatchObject({ outbox_depth: 2 });
   });
 
   test('but the broker’s last word counts when the collector starts again', async () => {

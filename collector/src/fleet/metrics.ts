@@ -9,23 +9,12 @@ export interface FleetMetrics {
   writeFailures: Counter<'reason'>;
 }
 
-/** @param summary the figures when they are asked for; undefined while they cannot be told */
+/** @param summary the figures, counted once for all who ask at a time; undefined while they cannot be told */
 export function fleetMetrics(
   registry: Registry,
   summary: () => Promise<FleetSummary | undefined>,
 ): FleetMetrics {
   const registers = [registry];
-  const problems = new Gauge({
-    name: 'gtx_collector_fleet_problem_meters',
-    help: 'Meters by the problem that their gateway reported last (clock, bus, outbox, alerts)',
-    labelNames: ['problem'],
-    registers,
-  });
-  const outbox = new Gauge({
-    name: 'gtx_collector_fleet_outbox_readings',
-    help: 'Readings that gateways said they still have to deliver',
-    registers,
-  });
   new Gauge({
     name: 'gtx_collector_fleet_meters',
     help: 'Meters by the state of their gateway (online, silent, offline, never)',
@@ -35,8 +24,26 @@ export function fleetMetrics(
       const figures = await summary();
       if (figures === undefined) return;
       for (const [state, meters] of Object.entries(figures.states)) this.set({ state }, meters);
-      for (const [problem, meters] of Object.entries(figures.problems)) problems.set({ problem }, meters);
-      outbox.set(figures.outbox_readings);
+    },
+  });
+  new Gauge({
+    name: 'gtx_collector_fleet_problem_meters',
+    help: 'Meters by the problem that their gateway reported last (clock, bus, outbox, alerts)',
+    labelNames: ['problem'],
+    registers,
+    async collect() {
+      const figures = await summary();
+      if (figures === undefined) return;
+      for (const [problem, meters] of Object.entries(figures.problems)) this.set({ problem }, meters);
+    },
+  });
+  new Gauge({
+    name: 'gtx_collector_fleet_outbox_readings',
+    help: 'Readings that gateways said they still have to deliver',
+    registers,
+    async collect() {
+      const figures = await summary();
+      if (figures !== undefined) this.set(figures.outbox_readings);
     },
   });
   return {

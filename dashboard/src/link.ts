@@ -48,6 +48,8 @@ const PRIVATE: ReadonlySet<LiveChannel> = new Set([
   'alerts',
   'reviews',
   'traffic',
+  'power',
+  'fleet',
 ]);
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000;

@@ -4,6 +4,7 @@ import { count, roughAmount, short, shortAmount, time, zone } from '../format.js
 import { boundsOf, iso, powerCurve } from '../history.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
+import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
 import { Pipeline } from '../parts/pipeline.js';
 import { PowerFigures } from '../parts/power.js';
@@ -14,7 +15,9 @@ import { TransactionView } from './transaction.js';
 
 /** The day's curve is of quarters of an hour: nothing is gained by asking for it at every reading. */
 const CURVE_EVERY_MS = 20_000;
-const LOOK_EVERY_MS = 2_000;
+/** The sums of the reader's own day; all else is told by itself. */
+const TODAY_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 15_000;
 
 export function LivePage({ rest: [signature] }: { rest: readonly string[] }) {
   return signature === undefined ? <Overall /> : <TransactionView key={signature} signature={signature} />;
@@ -32,11 +35,28 @@ function useToday(): { from: Date; to: Date } {
   return today;
 }
 
+/** What is told by itself, newer than what was asked for; sums of the reader's own day are only in the latter. */
+function newest(asked: Overview | undefined, told: Partial<Overview> | undefined): Overview | undefined {
+  if (!asked || told?.time === undefined || Date.parse(told.time) <= Date.parse(asked.time)) return asked;
+  return {
+    ...asked,
+    time: told.time,
+    // To somebody who may see more than everybody, the channel for everybody tells nothing about power.
+    ...(told.power && { power: told.power, power_hidden: null }),
+    ...(told.pipeline && { pipeline: told.pipeline }),
+    ...(told.mints && { mints: told.mints }),
+    ...(told.total && { total: told.total }),
+  };
+}
+
 function Overall() {
   const today = useToday();
   const asked = useAsk<Overview>('/api/overview', { since: iso(today.from) });
+  // Where no news come there may be none, or no connection.
   useRegularly(asked.again, true, LOOK_EVERY_MS);
-  const overview = asked.answer;
+  const news = useTopic({ channel: 'overview' })?.value.items[0] as Partial<Overview> | undefined;
+  useNews(news?.total?.readings, asked.again, TODAY_EVERY_MS);
+  const overview = newest(asked.answer, news);
   return (
     <>
       <h1>{t('nav.live')}</h1>
@@ -164,7 +184,7 @@ function MintsCard({ mints }: { mints: Overview['mints'] }) {
             {
               name: t('col.transaction'),
               cell: (one) => (
-                <a href={hrefOf('live', one.signature)} aria-label={t('live.open', { amount: one.amount })}>
+                <a href={hrefOf('live', one.signature)}>
                   <code>{short(one.signature)}</code>
                 </a>
               ),

@@ -328,7 +328,6 @@ export const en = {
   'pipeline.lag.why':
     'From the end of a reading’s interval until it came here: half of them within the first figure, nearly all (95 of 100) within the second.',
   'live.mints.none': 'No token has been minted yet. It happens with the first surplus of a home.',
-  'live.open': 'Transaction that minted {amount} GRID',
   'col.meters': 'Meters',
   'proof.title': 'Readings that it brought to the chain',
   'proof.note':

@@ -1,3 +1,5 @@
+import { request } from 'node:https';
+import { rootCertificates } from 'node:tls';
 import { GtxError, isErrorCode } from '@gridtokenx/protocol';
 import { z } from 'zod';
 import { operatorLogin, type Targets } from './targets.js';
@@ -19,8 +21,15 @@ export class OperatorApi {
   private readonly login: { username: string; password: string } | undefined;
   private readonly base: URL;
 
-  /** @throws GtxError CONFIG_INVALID when the login would travel unencrypted */
-  constructor(targets: Pick<Targets, 'httpUrl' | 'layout'>, env: NodeJS.ProcessEnv) {
+  /**
+   * @param ca PEM of an authority that the collector's certificate is trusted by, besides the public ones
+   * @throws GtxError CONFIG_INVALID when the login would travel unencrypted
+   */
+  constructor(
+    targets: Pick<Targets, 'httpUrl' | 'layout'>,
+    env: NodeJS.ProcessEnv,
+    private readonly ca?: string,
+  ) {
     this.base = new URL(targets.httpUrl);
     this.login = operatorLogin(targets.layout, env);
     if (this.login !== undefined && this.base.protocol !== 'https:' && !isLoopback(this.base.hostname)) {
@@ -28,12 +37,23 @@ export class OperatorApi {
     }
   }
 
-  get<T>(path: string, query: Record<string, string | undefined>, schema: z.ZodType<T>): Promise<T> {
+  /** Whether there is a login; without one only what is public is answered. */
+  get hasLogin(): boolean {
+    return this.login !== undefined;
+  }
+
+  /** @param alsoGood statuses above 299 that are answers too */
+  get<T>(
+    path: string,
+    query: Record<string, string | undefined>,
+    schema: z.ZodType<T>,
+    alsoGood: readonly number[] = [],
+  ): Promise<T> {
     const url = new URL(path, this.base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, value);
     }
-    return this.ask(url, { method: 'GET' }, schema);
+    return this.ask(url, { method: 'GET' }, schema, alsoGood);
   }
 
   post<T>(path: string, body: object, schema: z.ZodType<T>): Promise<T> {
@@ -50,20 +70,15 @@ export class OperatorApi {
     url: URL,
     init: { method: string; headers?: Record<string, string>; body?: string },
     schema: z.ZodType<T>,
+    alsoGood: readonly number[] = [],
   ): Promise<T> {
     const { login } = this;
     const basic = login && Buffer.from(`${login.username}:${login.password}`).toString('base64');
-    let response: Response;
+    const headers = { ...init.headers, ...(basic && { authorization: `Basic ${basic}` }) };
+    let status: number;
     let text: string;
     try {
-      response = await fetch(url, {
-        ...init,
-        headers: { ...init.headers, ...(basic && { authorization: `Basic ${basic}` }) },
-        // The login is for the collector that was named.
-        redirect: 'error',
-        signal: AbortSignal.timeout(PATIENCE_MS),
-      });
-      text = await response.text();
+      ({ status, text } = await this.send(url, { ...init, headers }));
     } catch (error) {
       const reason = (error as { cause?: { message?: string } }).cause?.message || (error as Error).message;
       throw new GtxError(
@@ -72,12 +87,12 @@ export class OperatorApi {
       );
     }
     const answer = parsed(text);
-    if (!response.ok) {
+    if ((status < 200 || status > 299) && !alsoGood.includes(status)) {
       const refusal = ErrorAnswer.safeParse(answer);
       if (!refusal.success || !isErrorCode(refusal.data.error.code)) {
         throw new GtxError(
           'COLLECTOR_UNAVAILABLE',
-          `${url.origin} answered HTTP ${response.status} without an error code`,
+          `${url.origin} answered HTTP ${status} without an error code`,
         );
       }
       const { code, message, details } = refusal.data.error;
@@ -87,6 +102,41 @@ export class OperatorApi {
     if (result.success) return result.data;
     throw new GtxError('COLLECTOR_UNAVAILABLE', `${url.origin} gave an answer that is not the collector’s`);
   }
+
+  private async send(
+    url: URL,
+    init: { method: string; headers: Record<string, string>; body?: string },
+  ): Promise<{ status: number; text: string }> {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    if (this.ca !== undefined && url.protocol === 'https:') {
+      return await httpsRequest(url, init, [this.ca, ...rootCertificates], signal);
+    }
+    // The login is for the collector that was named.
+    const response = await fetch(url, { ...init, redirect: 'error', signal });
+    return { status: response.status, text: await response.text() };
+  }
+}
+
+/** fetch knows no authority of one's own before Node.js 22. Follows no redirection. */
+function httpsRequest(
+  url: URL,
+  { method, headers, body }: { method: string; headers: Record<string, string>; body?: string },
+  ca: string[],
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, headers, ca, signal }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
 }
 
 function parsed(text: string): unknown {

@@ -14,12 +14,17 @@ export interface Streams {
   err(text: string): void;
   /** True when stdout is a terminal that can be redrawn. */
   readonly isTty: boolean;
+  /** How wide the terminal is now; undefined where it is none. */
+  readonly columns?: number | undefined;
 }
 
 export const processStreams: Streams = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isTty: process.stdout.isTTY === true && process.env.TERM !== 'dumb',
+  get columns() {
+    return process.stdout.columns;
+  },
 };
 
 /** How a command speaks: results on stdout (text, or one JSON value), progress and complaints on stderr. */
@@ -34,6 +39,11 @@ export class Output {
 
   get isTty(): boolean {
     return this.#streams.isTty && !this.json;
+  }
+
+  /** Columns of the terminal; as many as anything needs where it is none. */
+  get columns(): number {
+    return this.#streams.columns || Number.POSITIVE_INFINITY;
   }
 
   /** The command's result: `value` with --json (one line), otherwise the text. */

@@ -15,6 +15,15 @@ const envelope = (payload: unknown) => ({
 });
 
 describe('the broker’s traffic in words', () => {
+  it('moves nobody’s cursor', () => {
+    const evil = describeMessage(
+      'gtx/v1/x/reading',
+      Buffer.from('\u001b[2J\u001b]0;title\u0007\r\nnext\u202e'),
+      at,
+    );
+    expect(evil.text).toMatch(/^03:04:05 {2}x {16}not understood, \d+ bytes: ·\[2J·\]0;title···next·$/);
+  });
+
   it('readings', () => {
     const body = {
       meter_id: 'MTR-1',

@@ -8,22 +8,45 @@ import {
   Telemetry,
   type TopicKind,
 } from '@gridtokenx/protocol';
+import { type Palette, palette } from './colours.js';
 import type { Json } from './output.js';
 import { watts } from './up/view.js';
+
+export interface DescribedMessage {
+  readonly json: Json;
+  readonly text: string;
+  /** The parts of `text`. */
+  readonly parts: {
+    readonly time: string;
+    readonly who: string;
+    readonly what: string;
+    readonly kind: TopicKind | undefined;
+    readonly understood: boolean;
+    readonly retained: boolean;
+  };
+}
 
 /** One message for a person and for a program. What cannot be understood is shown as it is, shortened. */
 export function describeMessage(
   topic: string,
   payload: Uint8Array,
   { retained, atMs }: { retained: boolean; atMs: number },
-): { json: Json; text: string } {
+): DescribedMessage {
   const parsed = parseTopic(topic);
   const raw = Buffer.from(payload).toString('utf8');
   const value = parseJson(raw);
   const time = new Date(atMs).toISOString();
   const what = parsed === undefined ? undefined : DESCRIBE[parsed.kind](value);
-  const text = what ?? `not understood, ${payload.length} bytes: ${raw.slice(0, 120)}`;
+  const parts = {
+    time: time.slice(11, 19),
+    who: printable(parsed?.meterId ?? topic).padEnd(16),
+    what: printable(what ?? `not understood, ${payload.length} bytes: ${raw.slice(0, 120)}`),
+    kind: parsed?.kind,
+    understood: what !== undefined,
+    retained,
+  };
   return {
+    parts,
     json: {
       time,
       topic,
@@ -33,8 +56,27 @@ export function describeMessage(
       understood: what !== undefined,
       payload: (value as Json | undefined) ?? raw.slice(0, 4_096),
     },
-    text: `${time.slice(11, 19)}  ${(parsed?.meterId ?? topic).padEnd(16)}  ${text}${retained ? '  (retained)' : ''}`,
+    text: paintedMessage({ parts }, palette(false)),
   };
+}
+
+/** Without what would move a terminal's cursor or worse: whoever may publish chooses these texts. */
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '·');
+
+/** The message's line. Readings and what became of them stand out; what repeats itself is faint. */
+export function paintedMessage({ parts }: Pick<DescribedMessage, 'parts'>, paint: Palette): string {
+  const { time, who, what, kind, understood, retained } = parts;
+  const troubled = /\b(refused|NOT synchronised|offline|alert)\b/.test(what);
+  const painted = !understood
+    ? paint.bad(what)
+    : troubled
+      ? paint.doubtful(what)
+      : kind === 'reading'
+        ? paint.good(what)
+        : kind === 'ack' || kind === 'command'
+          ? paint.fact(what)
+          : what;
+  return `${paint.faint(time)}  ${paint.strong(who)}  ${painted}${retained ? paint.faint('  (retained)') : ''}`;
 }
 
 const DESCRIBE: Record<TopicKind, (value: unknown) => string | undefined> = {

@@ -1,6 +1,6 @@
-import { instructions } from '@gridtokenx/chain';
+import { chainTime, escrowAddress, instructions, setUpFeed } from '@gridtokenx/chain';
 import { createCloseAccountInstruction, createSetAuthorityInstruction } from '@solana/spl-token';
-import { type Keypair, SystemProgram } from '@solana/web3.js';
+import { Keypair, PublicKey, SystemProgram } from '@solana/web3.js';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { planPairs } from '../market/index.js';
@@ -229,6 +229,110 @@ describe('matching', { timeout: 240_000 }, () => {
     await pause(false);
     await matchAll(collector);
     expect(await remaining(sell)).toBeUndefined();
+  });
+
+  it('trades within the band around the price of the feed, and not at all while that is stale', async () => {
+    const { authority, connection, marketKey: market } = world;
+    const publisher = Keypair.generate();
+    const symbol = 'GRX/GRID';
+    const { feed } = await setUpFeed(connection, {
+      authority,
+      guardian: world.guardian.publicKey,
+      symbol,
+      settings: {
+        maxAgeSeconds: 300,
+        guardSeconds: 300,
+        maxDeviationBps: 5_000,
+        minPublishers: 1,
+        overridePublishers: 0,
+      },
+      publishers: [publisher.publicKey],
+      firstPrice: { publisher, price: units(3) },
+    });
+    const band = (bandBps: number) =>
+      world.send(
+        [
+          instructions.setMarketBand({
+            admin: authority.publicKey,
+            market,
+            feed: bandBps === 0 ? PublicKey.default : feed,
+            bandBps,
+          }),
+        ],
+        [authority],
+      );
+    const waits: string[] = [];
+    const metrics = { ...noMatchingMetrics, waiting: (reason: string) => void waits.push(reason) };
+    const [seller, buyer] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grx: 100 })]);
+    try {
+      // 2.7 to 3.3: only the second ask can trade, although the first buyer would pay more.
+      await band(1_000);
+      const outside = await world.order(seller, 'sell', 1, 5);
+      const inside = await world.order(seller, 'sell', 1, 3.2);
+      await world.order(buyer, 'buy', 2, 6);
+      const collector = await world.collector({ metrics });
+      await matchAll(collector);
+      expect(await trades()).toEqual([{ price: 3.2, amount: 1, skipped: null, state: 'confirmed' }]);
+      expect(await remaining(inside)).toBeUndefined();
+      expect(await remaining(outside)).toBe(units(1));
+      expect(await collector.matching.round()).toBe('idle');
+      // A band that reaches 5 again; but nobody knows the price any more.
+      world.pass(301);
+      await band(9_000);
+      await world.follow(collector.books);
+      expect(await collector.matching.round()).toBe('later');
+      expect(waits).toContain('FeedStale');
+      expect(await remaining(outside)).toBe(units(1));
+      const observedAt = await chainTime(connection);
+      await world.send(
+        [
+          instructions.submitPrice({
+            publisher: publisher.publicKey,
+            symbol,
+            price: units(3),
+            observedAt,
+          }),
+        ],
+        [publisher],
+      );
+      await matchAll(collector);
+      expect((await trades()).map(({ price }) => price)).toEqual([3.2, 5]);
+      expect(await remaining(outside)).toBeUndefined();
+      // None of this counted against a pair.
+      expect((await world.pool.query('SELECT * FROM matching_refusals')).rows).toEqual([]);
+    } finally {
+      await band(0);
+    }
+  });
+
+  it('does without orders whose account is frozen, and takes them up when it is thawed', async () => {
+    const [frozen, fine] = await Promise.all([world.trader({ grid: 5 }), world.trader({ grid: 5 })]);
+    const [stuck, buyer] = await Promise.all([world.trader({ grx: 100 }), world.trader({ grx: 100 })]);
+    const waits: string[] = [];
+    const metrics = { ...noMatchingMetrics, waiting: (reason: string) => void waits.push(reason) };
+    const cannotReceive = await world.order(frozen, 'sell', 1, 2);
+    const sells = await world.order(fine, 'sell', 1, 3);
+    // The best bid: its GRX lie in an escrow that is frozen.
+    const cannotPay = await world.order(stuck, 'buy', 1, 5);
+    const pays = await world.order(buyer, 'buy', 1, 4);
+    const accounts = [world.quoteAccount(frozen.publicKey), escrowAddress(cannotPay.address)];
+    for (const account of accounts) await world.freeze(account, true);
+    const collector = await world.collector({ metrics });
+    await matchAll(collector);
+    expect(await trades()).toEqual([{ price: 3, amount: 1, skipped: null, state: 'confirmed' }]);
+    expect(await Promise.all([cannotReceive, sells, cannotPay, pays].map(remaining))).toEqual([
+      units(1),
+      undefined,
+      units(1),
+      undefined,
+    ]);
+    expect(new Set(waits)).toEqual(new Set(['ReceiverUnusable', 'EscrowUnusable']));
+    expect((await world.pool.query('SELECT * FROM matching_refusals')).rows).toEqual([]);
+    for (const account of accounts) await world.freeze(account, false);
+    world.pass(60);
+    await matchAll(collector);
+    expect((await trades()).at(-1)).toMatchObject({ price: 2, amount: 1 });
+    expect(await Promise.all([cannotReceive, cannotPay].map(remaining))).toEqual([undefined, undefined]);
   });
 
   it('finds out anew what became of a match that a fork took back', async () => {

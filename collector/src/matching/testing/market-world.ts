@@ -15,13 +15,17 @@ import {
   quoteTokenAccount,
   Side,
   setUpMarket,
-  setUpMint,
   type TradingMarket,
   type TradingOrder,
 } from '@gridtokenx/chain';
 import {
   createAssociatedTokenAccountIdempotentInstruction,
+  createFreezeAccountInstruction,
+  createInitializeMint2Instruction,
+  createThawAccountInstruction,
   createTransferCheckedInstruction,
+  MINT_SIZE,
+  TOKEN_PROGRAM_ID,
 } from '@solana/spl-token';
 import { type Connection, Keypair, PublicKey, SystemProgram } from '@solana/web3.js';
 import { ChangeFeed } from '../../feed/index.js';
@@ -64,7 +68,20 @@ export class MarketWorld extends World {
   async startMarket(kwh = 100): Promise<void> {
     await this.start();
     const { connection, authority } = this;
-    await setUpMint(connection, { payer: authority, mint: this.grx, authority: authority.publicKey });
+    // As setUpMint makes it, but with somebody who can freeze accounts: such a mint may be anybody's quote token.
+    await this.send(
+      [
+        SystemProgram.createAccount({
+          fromPubkey: authority.publicKey,
+          newAccountPubkey: this.grx.publicKey,
+          lamports: await connection.getMinimumBalanceForRentExemption(MINT_SIZE),
+          space: MINT_SIZE,
+          programId: TOKEN_PROGRAM_ID,
+        }),
+        createInitializeMint2Instruction(this.grx.publicKey, 9, authority.publicKey, authority.publicKey),
+      ],
+      [authority, this.grx],
+    );
     const mint = await fetchQuoteMint(connection, this.grx.publicKey);
     if (!mint) throw new Error('there is no GRX');
     this.mint = mint;
@@ -184,6 +201,13 @@ export class MarketWorld extends World {
 
   quoteAccount(wallet: PublicKey): PublicKey {
     return quoteTokenAccount(this.grx.publicKey, this.account.quoteTokenProgram, wallet);
+  }
+
+  /** Freezes an account of GRX, or thaws it. */
+  async freeze(account: PublicKey, frozen: boolean): Promise<void> {
+    const { publicKey } = this.authority;
+    const make = frozen ? createFreezeAccountInstruction : createThawAccountInstruction;
+    await this.send([make(account, this.grx.publicKey, publicKey)], [this.authority]);
   }
 
   async openQuoteAccount(wallet: Keypair): Promise<void> {

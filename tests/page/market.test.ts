@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  expectHoldings,
   newPerson,
   type Person,
   persist,
@@ -194,6 +195,37 @@ describe.skipIf(!hasChromium())('the market', () => {
     // The browser itself tells of refusals.
     expect(market.complaints.filter((text) => !/status of 4(09|22)/.test(text))).toEqual([]);
     market.complaints.length = 0;
+  }, 240_000);
+
+  test('two people in two browsers trade: what one offers the other sees at once', async () => {
+    await told(terminal, 'cancel-order', '--order-id', '1', '--keypair', buyer.keyFile);
+    const [offering, buying] = [await openWindow(browser), await openWindow(browser)];
+    for (const [{ page }, person] of [
+      [offering, seller],
+      [buying, buyer],
+    ] as const) {
+      await show(page, url, 'market');
+      await enterWithKey(page, person.keyFile);
+    }
+    await buying.page.getByText('Nobody offers or wants energy right now.').waitFor();
+    await makeOrder(offering.page, { side: 'Sell', amount: '10', price: '3.2' });
+    const offered = buying.page.locator('table.levels.sell tbody tr').first();
+    await offered.waitFor();
+    expect(await offered.innerText()).toMatch(/^3\.2\s+10$/);
+    await makeOrder(buying.page, { side: 'Buy', amount: '10', price: '3.2' });
+    for (const { page } of [offering, buying]) {
+      const trade = page.getByRole('region', { name: 'Trades' }).locator('tbody tr').first();
+      await waitFor('both see the trade', async () =>
+        /^3\.2 10$/.test((await trade.locator('td').allInnerTexts()).slice(1, 3).join(' ')),
+      );
+      await mine(page).getByText('filled').first().waitFor();
+    }
+    await expectHoldings(terminal, seller, { grid: '49', grx: '235' });
+    await expectHoldings(terminal, buyer, { grid: '11', grx: '165' });
+    for (const window of [offering, buying]) {
+      expect(window.complaints).toEqual([]);
+      await window.close();
+    }
   }, 240_000);
 
   test('looks well to everybody: sizes, colors, languages', async () => {

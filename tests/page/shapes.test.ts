@@ -114,6 +114,11 @@ const ANSWERS: Record<string, Schema> = {
   EnergyBucket: itemOf('get /api/energy'),
   Energy: answerOf('get /api/energy'),
   Overview: answerOf('get /api/overview'),
+  FleetItem: itemOf('get /api/fleet'),
+  FleetSummary: answerOf('get /api/fleet/summary'),
+  SettlementQueue: answerOf('get /api/settlement'),
+  HealthDetails: answerOf('get /api/health'),
+  Audit: answerOf('get /api/audit'),
 };
 
 test('every shape of the page is compared', () => {

@@ -8,6 +8,7 @@ import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
 import { t } from '../text/index.js';
 import type { Alert } from '../types.js';
 import { useDecision } from './decision.js';
+import { Kind, kindInWords } from './kind.js';
 
 /** What needs somebody, the worst first, and who looks after it. */
 export function AlertsCard() {
@@ -20,7 +21,7 @@ export function AlertsCard() {
   const { ask: askReason, dialog } = useReason();
   const acknowledge = async (alert: Alert) => {
     const reason = await askReason({
-      title: `${t('operator.ack')}: ${alert.kind} ${alert.key}`,
+      title: `${t('operator.ack')}: ${kindInWords(alert.kind)} ${alert.key}`,
       note: t('operator.ack.why'),
       go: t('operator.ack'),
     });
@@ -43,7 +44,7 @@ export function AlertsCard() {
               name: t('col.severity'),
               cell: (one) => <span class={`tag ${one.severity}`}>{t(`severity.${one.severity}`)}</span>,
             },
-            { name: t('col.what'), cell: (one) => `${one.kind} ${one.key}` },
+            { name: t('col.what'), cell: (one) => <Kind kind={one.kind} of={one.key} /> },
             {
               name: t('col.message'),
               cell: (one) => (

@@ -3,7 +3,6 @@ import { ask, type Page } from '../api.js';
 import { count } from '../format.js';
 import { Empty, Loading, Problem } from '../parts/frame.js';
 import { useWidth } from '../parts/width.js';
-import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 import type { FleetItem } from '../types.js';
 import { type Place, projectionOf } from './projection.js';
@@ -106,12 +105,10 @@ function Drawing({ meters, width }: { meters: Found['meters']; width: number }) 
         {sorted.map((one) => {
           const { x, y } = at(one.site);
           return (
-            <a key={one.meter_id} href={hrefOf('operator', 'fleet', one.meter_id)} tabIndex={-1}>
-              <g transform={`translate(${x.toFixed(1)},${y.toFixed(1)})`}>
-                <title>{`${one.meter_id}: ${t(`fleet.${one.state}`)}`}</title>
-                <StateShape state={one.state} size={size} />
-              </g>
-            </a>
+            <g key={one.meter_id} transform={`translate(${x.toFixed(1)},${y.toFixed(1)})`}>
+              <title>{`${one.meter_id}: ${t(`fleet.${one.state}`)}`}</title>
+              <StateShape state={one.state} size={size} />
+            </g>
           );
         })}
         <g transform={`translate(${MARGIN},${HEIGHT - 14})`}>

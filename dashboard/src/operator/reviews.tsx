@@ -9,6 +9,7 @@ import { signer } from '../session.js';
 import { t } from '../text/index.js';
 import type { Review, Submitted } from '../types.js';
 import { useDecision } from './decision.js';
+import { Kind } from './kind.js';
 
 type Action = 'retry' | 'accept' | 'dismiss';
 type Decision = 'release' | 'write_off';
@@ -64,7 +65,7 @@ export function ReviewsCard() {
           rows={items}
           rowKey={({ id }) => id}
           columns={[
-            { name: t('col.what'), cell: (one) => one.kind },
+            { name: t('col.what'), cell: (one) => <Kind kind={one.kind} /> },
             { name: t('col.about'), cell: (one) => one.subject },
             { name: 'kWh', number: true, cell: (one) => amount(one.amount_kwh) },
             {

@@ -17,11 +17,13 @@ export interface FleetViewDeps {
 }
 
 const SUMMARY_MILLIS = 2_000;
+/** Counting very many meters takes a while: it takes up no more than this part of the database's time. */
+const SUMMARY_SHARE = 0.1;
 
-/** What is asked about the fleet: the figures are counted once for all who ask within two seconds. */
+/** What is asked about the fleet: the figures are counted once for all who ask within two seconds, or longer where that takes long. */
 export class FleetView {
   private readonly sites: Sites;
-  private counted: { at: number; summary: Promise<FleetSummary> } | undefined;
+  private counted: { until: number; summary: Promise<FleetSummary> } | undefined;
 
   constructor(private readonly deps: FleetViewDeps) {
     this.sites = new Sites(deps.sitesFile);
@@ -40,15 +42,20 @@ export class FleetView {
 
   summary(): Promise<FleetSummary> {
     const { pool, rules, now } = this.deps;
-    const at = performance.now();
-    if (this.counted === undefined || at - this.counted.at >= SUMMARY_MILLIS) {
+    const begun = performance.now();
+    if (this.counted === undefined || begun >= this.counted.until) {
       const summary = fleetSummary(pool, rules, Math.floor(now() / 1000));
-      const counted = { at, summary };
+      const counted = { until: Number.POSITIVE_INFINITY, summary };
       this.counted = counted;
-      // A failure is told to those who asked, and not remembered.
-      summary.catch(() => {
-        if (this.counted === counted) this.counted = undefined;
-      });
+      summary.then(
+        () => {
+          counted.until = begun + Math.max(SUMMARY_MILLIS, (performance.now() - begun) / SUMMARY_SHARE);
+        },
+        () => {
+          // A failure is told to those who asked, and not remembered.
+          if (this.counted === counted) this.counted = undefined;
+        },
+      );
     }
     return this.counted.summary;
   }

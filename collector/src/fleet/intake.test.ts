@@ -360,6 +360,34 @@ test('while the database is away nothing is lost but what was overtaken', async 
   await becomes(70, { outbox_depth: 7, power: { grid_watts: 6 } });
 }, 120_000);
 
+test('what came while a write failed is not replaced by what had failed', async () => {
+  const intake = collector();
+  intake.take('status', id(71), status({ outbox_depth: 1 }), false);
+  await becomes(71, { outbox_depth: 1 });
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT FROM fleet WHERE meter_id = $1 FOR UPDATE', [id(71)]);
+    now += 60;
+    intake.take('status', id(71), status({ outbox_depth: 2 }), false);
+    const waiting = async () =>
+      (
+        await pool.query<{ pid: number }>(
+          "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO fleet%'",
+        )
+      ).rows[0]?.pid;
+    const pid = await until(waiting, 'the write waits for the row');
+    now += 60;
+    intake.take('status', id(71), status({ outbox_depth: 3 }), false);
+    await client.query('SELECT pg_terminate_backend($1)', [pid]);
+    await until(async () => (await intake.metrics.writeFailures.get()).values.length > 0, 'the failure');
+  } finally {
+    await client.query('COMMIT');
+    client.release();
+  }
+  await becomes(71, { outbox_depth: 3 });
+});
+
 describe('alerts', () => {
   const openAlerts = async () =>
     (

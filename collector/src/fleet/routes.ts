@@ -10,7 +10,7 @@ export interface FleetRoutesDeps {
   pool: pg.Pool;
   /** What questions are asked with, at this moment. */
   asked: () => Promise<FleetAsked>;
-  /** At most two seconds old. */
+  /** Some seconds old at most. */
   summary: () => Promise<FleetSummary>;
 }
 

@@ -134,7 +134,8 @@ export const getFleetSummary = route({
   path: '/api/fleet/summary',
   tag,
   summary: 'Gateways in figures',
-  description: 'How many meters are in which state and have which problem. At most two seconds old.',
+  description:
+    'How many meters are in which state and have which problem. Two seconds old at most; with very many meters, some more.',
   access: 'operator',
   limit: 'read',
   answers: { 200: { description: 'The figures.', schema: FleetSummary } },

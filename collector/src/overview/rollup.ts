@@ -17,8 +17,11 @@ export interface RollupDeps {
 
 /** Of several collectors one adds up at a time: the key of their lock in the database. */
 const LOCK = 'gtx_rollup';
-const FEWEST_READINGS = 1_000;
+const FIRST_READINGS = 10_000;
+const FEWEST_READINGS = 2_000;
 const MOST_READINGS = 50_000;
+/** Readings of one meter in a step: those of many meters that came at the same time lie together in the table. */
+const OF_EACH_METER = 20;
 /** Meters with late readings that are looked at in one step. */
 const LATE_METERS = 200;
 /** News that come close together are added up together. */
@@ -132,7 +135,7 @@ const COUNT_LATE = `WITH late AS MATERIALIZED (
 export class Rollup {
   private readonly stepMillis: number;
   private readonly pollMillis: number;
-  private stepReadings = FEWEST_READINGS;
+  private stepReadings = FIRST_READINGS;
   /** Meters of which readings were stored. */
   private news = new Set<string>();
   private lookAtAll = true;
@@ -290,21 +293,19 @@ export class Rollup {
   /** Counts what is above the counted readings of these meters. @returns false when another collector is at it */
   private async countFresh(meterIds: readonly string[]): Promise<boolean> {
     let rest = [...new Set(meterIds)];
-    // Many meters at a time and a few readings of each: those lie together in the table, in the order in which they came.
     while (rest.length > 0 && !this.stopping) {
-      const some = rest.slice(0, Math.ceil(this.stepReadings / 5));
-      const ofEach = Math.max(5, Math.floor(this.stepReadings / some.length));
+      const some = rest.slice(0, this.stepReadings / OF_EACH_METER);
       const began = performance.now();
       let counted = { readings: 0, most: 0 };
       const did = await this.locked(async (client) => {
-        const { rows } = await client.query<typeof counted>(COUNT_FRESH, [some, ofEach]);
+        const { rows } = await client.query<typeof counted>(COUNT_FRESH, [some, OF_EACH_METER]);
         counted = rows[0] ?? counted;
       });
       if (!did) return false;
       const tookMillis = performance.now() - began;
       this.deps.metrics.counted(counted.readings, tookMillis / 1000);
       rest = rest.slice(some.length);
-      if (counted.most >= ofEach) rest.push(...(await this.stillBehind(some)));
+      if (counted.most >= OF_EACH_METER) rest.push(...(await this.stillBehind(some)));
       await this.adapt(counted.readings, tookMillis, rest.length > 0);
     }
     return true;

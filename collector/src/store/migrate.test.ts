@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
@@ -37,5 +37,13 @@ test('a reading lands in the partition of its month, which is made at need', asy
      JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'meter_readings'::regclass`,
   );
   expect(rows.map((row) => row.name)).toEqual(['meter_readings_2026_02']);
+  await pool.end();
+});
+
+test('may take longer than the statements of a pool', async () => {
+  const url = await postgres.createDatabase('slow');
+  // No migration is that fast.
+  const pool = new pg.Pool({ connectionString: url, max: 1, statement_timeout: 1, query_timeout: 1 });
+  expect(await migrate(pool, logger)).toHaveLength((await migrationFiles()).length);
   await pool.end();
 });

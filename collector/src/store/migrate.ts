@@ -1,22 +1,38 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Logger } from 'pino';
+
+/** A table that is in use is waited for so long; longer, and whoever reads it would keep ingestion waiting as well. */
+const LOCK_MILLIS = 600_000;
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
  * Brings the schema up to date with the plain SQL files in `migrations/`.
  * Collectors that start together wait for each other on an advisory lock; all pending files run in one
- * transaction. Returns the names of the files that were applied.
+ * transaction. Returns the names of the files that were applied. It has a connection of its own: one of the pool's gives
+ * up on statements that take longer than half a minute, as adding something to a table of many millions of rows may.
  *
  * @param schema another schema than the database's own; it is made when it is not there. The pool's connections have it
  *   as their search path.
  */
 export async function migrate(pool: pg.Pool, logger: Logger, schema?: string): Promise<string[]> {
-  const client = await pool.connect();
+  const client = new pg.Client({
+    ...pool.options,
+    statement_timeout: false,
+    query_timeout: 0,
+    lock_timeout: LOCK_MILLIS,
+    idle_in_transaction_session_timeout: 0,
+    application_name: 'gtx-migrate',
+  });
+  // What breaks is told by the statement that is under way.
+  client.on('error', (error) =>
+    logger.debug({ reason: error.message }, 'the connection for migrations broke'),
+  );
   try {
+    await client.connect();
     const applied = await runner({
       dbClient: client,
       dir: MIGRATIONS_FOLDER,
@@ -37,7 +53,7 @@ export async function migrate(pool: pg.Pool, logger: Logger, schema?: string): P
     });
     return applied.map((migration) => migration.name);
   } finally {
-    client.release();
+    await client.end().catch(() => undefined);
   }
 }
 

@@ -70,6 +70,8 @@ export interface CollectorEnvironment {
   readonly ackKey: string;
   readonly settlement: 'interval' | 'realtime';
   readonly intervalSeconds: number;
+  /** Nothing has a value: the chain is this data folder's own. */
+  readonly demo: boolean;
   readonly operatorUsername: string;
   readonly operatorPasswordFile: string;
   /** Settings that the user gave to `gtx up` by the environment and that only the collector knows. */
@@ -99,6 +101,9 @@ export const collectorComponent = (layout: DataLayout, settings: CollectorEnviro
       GTX_INTERVAL_SECONDS: String(settings.intervalSeconds),
       // The demo has a few meters of nobody's.
       GTX_PUBLIC_POWER_METERS: '1',
+      // Its gateways say every five seconds how they are.
+      GTX_FLEET_SILENT_SECONDS: '30',
+      GTX_DEMO_KEYS: settings.demo ? 'on' : 'off',
       GTX_OPERATOR_USERNAME: settings.operatorUsername,
       GTX_OPERATOR_PASSWORD_FILE: settings.operatorPasswordFile,
     },

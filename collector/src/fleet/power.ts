@@ -11,15 +11,18 @@ const CONSUMPTION = `coalesce(f.consumption_watts, CASE WHEN f.production_watts 
   THEN greatest(f.production_watts + f.grid_watts, 0) ELSE greatest(f.grid_watts, 0) END, 0)`;
 const SURPLUS = `greatest(coalesce(f.production_watts - f.consumption_watts, -f.grid_watts, f.production_watts, 0), 0)`;
 
-/** Live values are not signed: no meter counts with more than can flow through it, where that is known. */
-const within = (watts: string) =>
-  `least(${watts}, CASE WHEN m.rated_watts > 0 THEN m.rated_watts ELSE 2147483647 END)`;
+/**
+ * Live values are not signed: no meter counts with more than can flow through it, where that is known. What is consumed may
+ * come from both sides.
+ */
+const within = (watts: string, times: number) =>
+  `least(${watts}, CASE WHEN m.rated_watts > 0 THEN ${times} * m.rated_watts ELSE 2147483647 END)`;
 
 /** SQL expressions for one meter's power in watts, over `fleet f` and `meters m`. */
 export const METER_POWER = {
-  production: within(PRODUCTION),
-  consumption: CONSUMPTION,
-  surplus: within(SURPLUS),
+  production: within(PRODUCTION, 1),
+  consumption: within(CONSUMPTION, 2),
+  surplus: within(SURPLUS, 1),
 } as const;
 
 /**

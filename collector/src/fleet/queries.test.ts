@@ -180,6 +180,8 @@ test('power is that of the last minute, of each meter no more than it can have',
 
   await pool.query('UPDATE fleet SET grid_watts = -2000000000 WHERE meter_id = $1', ['MTR-00007']);
   expect((await powerNow(pool, { wallet: WALLET }, NOW)).surplus_watts).toBe(500 * (ROWS / 100 - 1) + 10_000);
+  await pool.query('UPDATE fleet SET grid_watts = 2000000000 WHERE meter_id = $1', ['MTR-00007']);
+  expect((await powerNow(pool, { wallet: WALLET }, NOW)).consumption_watts).toBe(20_000);
   await pool.query('UPDATE fleet SET grid_watts = -500 WHERE meter_id = $1', ['MTR-00007']);
   const all = await powerNow(pool, {}, NOW);
   expect(all.meters).toBe(of20(3, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19));

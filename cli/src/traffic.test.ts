@@ -21,7 +21,7 @@ describe('the broker’s traffic in words', () => {
       Buffer.from('\u001b[2J\u001b]0;title\u0007\r\nnext\u202e'),
       at,
     );
-    expect(evil.text).toMatch(/^03:04:05 {2}x {16}not understood, \d+ bytes: ·\[2J·\]0;title···next·$/);
+    expect(evil.text).toMatch(/^03:04:05 {2}x {17}not understood, \d+ bytes: ·\[2J·\]0;title···next·$/);
   });
 
   it('readings', () => {

@@ -270,7 +270,11 @@ describe('matching', { timeout: 240_000 }, () => {
       const outside = await world.order(seller, 'sell', 1, 5);
       const inside = await world.order(seller, 'sell', 1, 3.2);
       await world.order(buyer, 'buy', 2, 6);
-      const collector = await world.collector({ metrics });
+      let simulated = 0;
+      const asked = world.intercept(async (method) => {
+        if (method === 'simulateTransaction') simulated += 1;
+      });
+      const collector = await world.collector({ metrics, connection: asked });
       await matchAll(collector);
       expect(await trades()).toEqual([{ price: 3.2, amount: 1, skipped: null, state: 'confirmed' }]);
       expect(await remaining(inside)).toBeUndefined();
@@ -280,8 +284,11 @@ describe('matching', { timeout: 240_000 }, () => {
       world.pass(301);
       await band(9_000);
       await world.follow(collector.books);
+      simulated = 0;
       expect(await collector.matching.round()).toBe('later');
       expect(waits).toContain('FeedStale');
+      // The feed's account tells; the program is not asked in vain.
+      expect(simulated).toBe(0);
       expect(await remaining(outside)).toBe(units(1));
       const observedAt = await chainTime(connection);
       await world.send(

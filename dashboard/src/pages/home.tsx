@@ -53,7 +53,7 @@ function Home({ owner, asked }: { owner: string; asked: string | undefined }) {
     <>
       {meters.error && <Problem error={meters.error} again={meters.again} />}
       {!meters.answer && meters.loading && <Loading />}
-      <div class="cards two">
+      <div class="cards two home">
         {meters.answer && items.length === 0 && <NoMeterCard owner={owner} />}
         {meter && <PowerCard owner={owner} meters={items.length} />}
         {meter && <MetersCard meters={items} shown={meter} />}

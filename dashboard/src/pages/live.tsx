@@ -106,7 +106,10 @@ function DayCurve({ overview, today }: { overview: Overview; today: { from: Date
     zone: zone(),
   });
   useNews(overview.today.readings, energy.again, CURVE_EVERY_MS);
-  const { times, produced, consumed } = powerCurve(energy.answer?.items ?? [], overview);
+  if (!energy.answer) {
+    return energy.error ? <Problem error={energy.error} again={energy.again} /> : <Loading />;
+  }
+  const { times, produced, consumed } = powerCurve(energy.answer.items, overview);
   const day = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
     dateStyle: 'long',
   }).format(today.from);

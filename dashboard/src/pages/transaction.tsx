@@ -120,6 +120,7 @@ function ReadingsCard({ found }: { found: TransactionState }) {
         <ReadingProof
           key={checkedKey(reading)}
           reading={reading}
+          within={found.signature}
           good={checked?.readings.get(checkedKey(reading))}
         />
       ))}
@@ -163,7 +164,16 @@ function numbers({ sequence, after_sequence: after }: ProvenReading): string {
   return first >= BigInt(sequence) ? sequence : `${first}–${sequence}`;
 }
 
-function ReadingProof({ reading, good }: { reading: ProvenReading; good: boolean | undefined }) {
+function ReadingProof({
+  reading,
+  within,
+  good,
+}: {
+  reading: ProvenReading;
+  /** The transaction that brought it. */
+  within: string;
+  good: boolean | undefined;
+}) {
   const kwh = (nkwh: string) => `${amount(decimal(BigInt(nkwh)))} kWh`;
   const facts: [string, string][] = [
     [t('proof.numbers'), numbers(reading)],
@@ -219,7 +229,7 @@ function ReadingProof({ reading, good }: { reading: ProvenReading; good: boolean
           </div>
         </dl>
       </details>
-      {reading.mint_tx_signature !== null && (
+      {reading.mint_tx_signature !== null && reading.mint_tx_signature !== within && (
         <p class="quiet">
           {t('proof.minted')}{' '}
           <a href={hrefOf('live', reading.mint_tx_signature)}>

@@ -253,7 +253,8 @@ export const en = {
     'More is wanted than offered ({demand} to {supply} kWh lately, {percent}): that raises it.',
   'market.guide.down':
     'More is offered than wanted ({supply} to {demand} kWh lately, {percent}): that lowers it.',
-  'market.guide.even': 'Lately {supply} kWh were offered and {demand} kWh wanted: too little difference to move it.',
+  'market.guide.even':
+    'Lately {supply} kWh were offered and {demand} kWh wanted: too little difference to move it.',
   'market.tariff.usual': 'This time of the day counts like any other.',
   'market.tariff.up': 'Energy is worth {percent} more at this time of the day.',
   'market.tariff.down': 'Energy is worth {percent} less at this time of the day.',

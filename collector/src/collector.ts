@@ -417,6 +417,7 @@ async function assemble(
         version: VERSION,
         time: Math.floor(now() / 1000),
         uptime_seconds: Math.floor((now() - startedAt) / 1000),
+        demo: config.demoKeys === 'on',
         checks: {
           database: word(database && ingest.storageUp),
           broker: word(bus.connected),

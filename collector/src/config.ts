@@ -329,6 +329,11 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(1).max(1_000_000).default(5),
     doc: 'Power and energy of fewer meters than this are shown to operators only: they would tell what happens in single homes.',
   },
+  demoKeys: {
+    env: 'GTX_DEMO_KEYS',
+    schema: z.enum(['on', 'off']).default('off'),
+    doc: 'Let the page take key files for logging in and signing. Only for a chain on which nothing has a value: `gtx up` sets it for its own.',
+  },
   solanaRpcUrl: {
     env: 'SOLANA_RPC_URL',
     schema: url('http:', 'https:').default('http://127.0.0.1:8899'),

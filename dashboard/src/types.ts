@@ -220,6 +220,7 @@ export interface Health {
   status: 'ok' | 'degraded';
   version: string;
   uptime_seconds: number;
+  demo: boolean;
   checks: Record<'database' | 'broker' | 'chain', 'ok' | 'unavailable'>;
 }
 

@@ -279,6 +279,7 @@ class Up {
           ackKey: keyPath(layout, 'collectorAck'),
           settlement,
           intervalSeconds,
+          demo: !env.SOLANA_RPC_URL,
           operatorUsername: OPERATOR_USERNAME,
           operatorPasswordFile: operatorPasswordPath(layout),
           passedOn: pick(env, COLLECTOR_ONLY),

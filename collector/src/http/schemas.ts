@@ -27,6 +27,7 @@ export const Health = z.strictObject({
   /** Unix seconds. */
   time: z.number().int(),
   uptime_seconds: z.number().int(),
+  demo: z.boolean().meta({ description: 'Nothing here has a value: the page may take key files' }),
   checks: z.strictObject({
     database: z.enum(['ok', 'unavailable']),
     broker: z.enum(['ok', 'unavailable']),

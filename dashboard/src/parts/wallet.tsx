@@ -3,10 +3,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { short } from '../format.js';
 import { logIn, logOut, type Signer, signer, wallet } from '../session.js';
 import { t } from '../text/index.js';
+import type { Health } from '../types.js';
 import { browserWallets, connectWallet, keyFileSigner, onWalletsChange } from '../wallets.js';
+import { useAsk } from './ask.js';
 import { Problem } from './frame.js';
 
-/** Key files are for demonstrations on this machine: anywhere else a key belongs into a wallet. */
+/** Key files are for demonstrations on this machine, where nothing has a value: anywhere else a key belongs into a wallet. */
 const onThisMachine = (): boolean => /^(localhost|127\.|\[::1\])/.test(globalThis.location.hostname);
 
 /** Logs a wallet in or out; shown wherever something of one's own would be. */
@@ -14,6 +16,8 @@ export function WalletPanel() {
   const [, setRound] = useState(0);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
+  const health = useAsk<Health>(onThisMachine() ? '/healthz' : undefined);
+  const demo = health.answer?.demo === true;
   useEffect(() => onWalletsChange(() => setRound((value) => value + 1)), []);
 
   const run = async (action: () => Promise<unknown>) => {
@@ -62,7 +66,7 @@ export function WalletPanel() {
         </button>
       ))}
       {wallets.length === 0 && <p class="quiet">{t('wallet.none')}</p>}
-      {onThisMachine() && (
+      {demo && (
         <label class="file">
           {t('wallet.file')}
           <input

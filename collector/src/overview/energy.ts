@@ -40,28 +40,28 @@ export async function networkEnergy(
 ): Promise<Omit<EnergyAnswer, 'counted'>> {
   const starts = partsOf(from, to, step, zone);
   const { rows } = await pool.query<Record<string, string>>(
-    `SELECT extract(epoch FROM quarter)::bigint AS at, produced, consumed, surplus, readings, meters
-     FROM energy_quarters WHERE quarter >= to_timestamp($1) AND quarter < to_timestamp($2) ORDER BY quarter`,
-    [starts[0], starts.at(-1)],
+    `SELECT width_bucket(extract(epoch FROM quarter)::bigint, $1::bigint[]) AS part, ${SUMS}
+     FROM energy_quarters WHERE quarter >= to_timestamp($2) AND quarter < to_timestamp($3) GROUP BY 1`,
+    [starts, starts[0], starts.at(-1), leastMeters],
   );
-  const quarters = rows.map((row) => ({ at: Number(row.at), ...quarterOf(row) }));
-  let next = 0;
-  const items = starts.slice(0, -1).map((start, part): EnergyItem => {
-    const end = starts[part + 1] as number;
-    const sum = { producedNkwh: 0n, consumedNkwh: 0n, surplusNkwh: 0n, readings: 0, meters: 0 };
-    let shown = 0;
-    for (let quarter = quarters[next]; quarter !== undefined && quarter.at < end; quarter = quarters[next]) {
-      next += 1;
-      sum.readings += quarter.readings;
-      sum.meters = Math.max(sum.meters, quarter.meters);
-      if (quarter.meters < leastMeters) continue;
-      shown += 1;
-      add(sum, quarter);
-    }
-    return itemOf(start, end, sum, { hidden: sum.readings > 0 && shown === 0, meters: sum.meters });
+  const found = new Map(
+    rows.map((row) => [Number(row.part), { ...quarterOf(row), shown: Number(row.shown) }]),
+  );
+  const items = starts.slice(0, -1).map((start, part) => {
+    const sum = found.get(part + 1) ?? { ...NOTHING, shown: 0 };
+    const hidden = sum.readings > 0 && sum.shown === 0;
+    return itemOf(start, starts[part + 1] as number, sum, { hidden, meters: sum.meters });
   });
   return { step, zone, items };
 }
+
+const NOTHING: Quarter = { producedNkwh: 0n, consumedNkwh: 0n, surplusNkwh: 0n, readings: 0, meters: 0 };
+
+/** Sums of quarters of an hour; of the energy only of those with as many meters as $4. */
+const SUMS = `${['produced', 'consumed', 'surplus']
+  .map((name) => `coalesce(sum(${name}) FILTER (WHERE meters >= $4), 0) AS ${name}`)
+  .join(', ')}, coalesce(sum(readings), 0) AS readings, coalesce(max(meters), 0) AS meters,
+  count(*) FILTER (WHERE meters >= $4) AS shown`;
 
 function quarterOf(row: Record<string, string>): Quarter {
   return {
@@ -71,12 +71,6 @@ function quarterOf(row: Record<string, string>): Quarter {
     readings: Number(row.readings),
     meters: Number(row.meters),
   };
-}
-
-function add(sum: Energy, more: Energy): void {
-  sum.producedNkwh += more.producedNkwh;
-  sum.consumedNkwh += more.consumedNkwh;
-  sum.surplusNkwh += more.surplusNkwh;
 }
 
 function itemOf(
@@ -114,22 +108,22 @@ export async function networkEnergySince(
   leastMeters: number,
 ): Promise<Energy & { readings: number; hidden: boolean }> {
   const { rows } = await pool.query<Record<string, string>>(
-    `SELECT coalesce(sum(produced) FILTER (WHERE meters >= $2), 0) AS produced,
-       coalesce(sum(consumed) FILTER (WHERE meters >= $2), 0) AS consumed,
-       coalesce(sum(surplus) FILTER (WHERE meters >= $2), 0) AS surplus,
-       coalesce(sum(readings), 0) AS readings, count(*) FILTER (WHERE meters >= $2) AS meters
-     FROM energy_quarters WHERE quarter >= to_timestamp($1)`,
+    `SELECT ${SUMS.replaceAll('$4', '$2')} FROM energy_quarters WHERE quarter >= to_timestamp($1)`,
     [since, leastMeters],
   );
-  const { meters: shown, ...sum } = quarterOf(rows[0] as Record<string, string>);
-  return { ...sum, hidden: sum.readings > 0 && shown === 0 };
+  const sum = quarterOf(rows[0] as Record<string, string>);
+  return { ...sum, hidden: sum.readings > 0 && rows[0]?.shown === '0' };
 }
 
-/** How many meters have readings that are not in the network's quarters yet. */
+/** A meter whose readings are added up to an hour before its newest is up to date: what just came is counted within seconds. */
+const BEHIND_SECONDS = 3600;
+
+/** How many meters have readings from before that are not in the network's quarters yet. */
 export async function metersBehind(pool: Database): Promise<number> {
   const { rows } = await pool.query<{ meters: number }>(
     `SELECT count(*)::int AS meters FROM meters m LEFT JOIN energy_meters e USING (meter_id)
-     WHERE m.last_sequence > coalesce(e.sequence, 0)`,
+     WHERE m.last_sequence > 0 AND m.last_end > coalesce(e.interval_end, 0) + $1`,
+    [BEHIND_SECONDS],
   );
   return rows[0]?.meters ?? 0;
 }
@@ -182,7 +176,7 @@ export async function readingsEnergy(
   );
   const found = new Map(rows.map((row) => [Number(row.part), quarterOf(row)]));
   const items = starts.slice(0, -1).map((start, part) => {
-    const sum = found.get(part + 1) ?? { producedNkwh: 0n, consumedNkwh: 0n, surplusNkwh: 0n, readings: 0 };
+    const sum = found.get(part + 1) ?? NOTHING;
     return itemOf(start, starts[part + 1] as number, sum, { hidden: false, meters: null });
   });
   return { step, zone, items, counted: true };

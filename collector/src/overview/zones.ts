@@ -73,17 +73,7 @@ function daysOf(from: number, to: number, zone: string): number[] {
 
 /** Offset from UTC in seconds at a moment (Unix seconds), remembered for each hour and quarter asked for. */
 function offsets(zone: string): (at: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    era: 'short',
-  });
+  const format = formatOf(zone);
   const known = new Map<number, number>();
   return (at) => {
     const before = known.get(at);
@@ -102,4 +92,25 @@ function offsets(zone: string): (at: number) => number {
     known.set(at, offset);
     return offset;
   };
+}
+
+/** By the zone: making one takes longer than many uses of it, and there are some hundred zones. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(zone: string): Intl.DateTimeFormat {
+  const known = formats.get(zone);
+  if (known !== undefined) return known;
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  // The same zone has many spellings: the names of all of them are not kept.
+  if (formats.size < 1000) formats.set(zone, format);
+  return format;
 }

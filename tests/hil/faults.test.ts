@@ -452,7 +452,8 @@ describe.runIf(socatInstalled() || process.env.CI !== undefined)('hardware in th
         (error: unknown) => error,
       );
     }
-  });
+    // Some thirty socats and meters, each of which has to be believed: on a busy machine that takes its time.
+  }, 600_000);
 
   afterAll(async () => {
     await agent?.stop();

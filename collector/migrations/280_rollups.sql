@@ -14,9 +14,10 @@ CREATE TABLE energy_quarters (
   meters integer NOT NULL
 ) WITH (fillfactor = 50);
 
--- Up to which reading a meter is in them, and that reading's totals: the next one is counted against them.
+-- Up to which reading a meter is in them, and that reading's totals: the next one is counted against them. Without a
+-- reference to the meter: checking it would lock the meter's row, for which ingestion would wait.
 CREATE TABLE energy_meters (
-  meter_id varchar(32) PRIMARY KEY REFERENCES meters (meter_id) ON DELETE CASCADE,
+  meter_id varchar(32) PRIMARY KEY,
   sequence numeric(20, 0) NOT NULL,
   interval_end bigint NOT NULL,
   produced_total numeric(20, 0) NOT NULL,

@@ -52,7 +52,10 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     const places = [...FLEET.keys()].map((index) => [
       idOf(index),
       // Around a small town, in no pattern.
-      { latitude: 18.79 + ((index * 7) % 13) / 300, longitude: 98.98 + ((index * 5) % 13) / 250 },
+      {
+        latitude: 18.79 + ((7 * index ** 2 + 3 * index) % 29) / 700,
+        longitude: 98.98 + ((5 * index ** 2 + 11 * index) % 31) / 300,
+      },
     ]);
     writeFileSync(sites, JSON.stringify({ meters: Object.fromEntries(places) }));
     system = await RunningSystem.start({
@@ -354,7 +357,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
       const parts = {
         overview: 'svg.states',
         fleet: '.map .state',
-        traffic: 'td',
+        traffic: 'tbody tr:nth-child(5)',
         settlement: 'td',
         system: '.factlist',
       };

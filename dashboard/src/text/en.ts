@@ -473,7 +473,7 @@ export const en = {
   'traffic.telemetry': 'live values',
   'traffic.status': 'status',
   'traffic.command': 'command',
-  'traffic.refused': 'refused login or topic',
+  'traffic.refused': 'refused',
   'traffic.meter': 'Meter (beginning of its id)',
   'traffic.outcome': 'Outcome',
   'traffic.pause': 'Pause',

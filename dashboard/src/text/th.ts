@@ -453,7 +453,7 @@ export const th: Texts = {
   'traffic.telemetry': 'ค่าสด',
   'traffic.status': 'สถานะ',
   'traffic.command': 'คำสั่ง',
-  'traffic.refused': 'ปฏิเสธการเข้าหรือหัวข้อ',
+  'traffic.refused': 'ถูกปฏิเสธ',
   'traffic.meter': 'มิเตอร์ (ส่วนต้นของรหัส)',
   'traffic.outcome': 'ผล',
   'traffic.pause': 'หยุดชั่วคราว',

@@ -13,6 +13,7 @@ fi
 # Whom the processes in the containers run as.
 collector=10001:10001
 mosquitto=1883:1883
+grafana=472:0
 secrets="$state/secrets"
 mkdir -p "$secrets" "$state/tls"
 chmod 711 "$state"
@@ -24,6 +25,7 @@ keep() {
 }
 [ -s "$secrets/postgres-password" ] || random | keep postgres-password
 [ -s "$secrets/operator-password" ] || random | keep operator-password
+[ -s "$secrets/grafana-password" ] || random | keep grafana-password
 printf 'postgres://gridtokenx:%s@postgres:5432/gridtokenx' "$(cat "$secrets/postgres-password")" | keep database-url
 for key in fee-payer collector-ack; do
   [ -s "$secrets/$key.json" ] || gtx keygen --out "$secrets/$key.json" >/dev/null
@@ -40,5 +42,11 @@ chown -R "$collector" "$secrets" "$state/tls"
 chmod 600 "$secrets"/*
 # The database's start reads its password as root, before it becomes its own user.
 chown 0:0 "$secrets/postgres-password"
+chown "$grafana" "$secrets/grafana-password"
+# What Prometheus knows the collector by, and no more of its folder.
+mkdir -p "$state/monitoring"
+cp "$state/tls/ca.pem" "$state/monitoring/collector-ca.pem"
+chmod 755 "$state/monitoring"
+chmod 644 "$state/monitoring/collector-ca.pem"
 # Compose mounts each file by its name: the folder only has to let them be found.
 chmod 711 "$secrets"

@@ -29,7 +29,7 @@ const common = {
   security_opt: z.tuple([z.literal('no-new-privileges:true')]),
   cap_add: texts.optional(),
   logging: z.strictObject({ driver: text, options: z.record(text, text) }),
-  image: z.string().regex(/^[a-z-]+:\d+\.\d+(\.\d+)?$/, 'needs a version'),
+  image: z.string().regex(/^([a-z]+\/)?[a-z-]+:v?\d+\.\d+(\.\d+)?$/, 'needs a version'),
   user: z
     .string()
     .regex(/^\d+:\d+$/)
@@ -56,7 +56,7 @@ const common = {
     .min(1),
   tmpfs: texts,
   shm_size: text.optional(),
-  ports: z.array(z.string().regex(/^\d+(-\d+)?:\d+$/)).optional(),
+  ports: z.array(z.string().regex(/^(127\.0\.0\.1:)?\d+(-\d+)?:\d+$/)).optional(),
   networks: texts,
   stop_grace_period: span,
 };
@@ -67,6 +67,7 @@ const healthcheck = z.strictObject({
   retries: z.int(),
   start_period: span.optional(),
 });
+const monitoring = { profiles: z.tuple([z.literal('monitoring')]) };
 const Compose = z.strictObject({
   name: text,
   'x-hardened': z.unknown(),
@@ -75,6 +76,8 @@ const Compose = z.strictObject({
     mosquitto: z.strictObject({ ...common, healthcheck }),
     // Its health check is the image's.
     collector: z.strictObject(common),
+    prometheus: z.strictObject({ ...common, ...monitoring, command: texts }),
+    grafana: z.strictObject({ ...common, ...monitoring }),
     prepare: z
       .strictObject({ ...common, profiles: z.tuple([z.literal('prepare')]) })
       .partial({ restart: true, logging: true, networks: true, stop_grace_period: true }),
@@ -105,6 +108,31 @@ test('the Compose file is whole: what is used is defined, and the other way roun
   const { version } = JSON.parse(read('package.json')) as { version: string };
   expect(compose.services.collector.image).toBe(`gridtokenx-collector:${version}`);
   expect(existsSync(join(root, compose.services.collector.build?.dockerfile ?? ''))).toBe(true);
+});
+
+test('the monitoring beside it is what is in deploy/prometheus and deploy/grafana, and reached by its names', () => {
+  const { prometheus, grafana, collector } = compose.services;
+  for (const volume of [...prometheus.volumes, ...grafana.volumes]) {
+    const [source = ''] = String(volume).split(':');
+    // What prepare makes is looked at below.
+    if (source.startsWith('.') && !source.startsWith('./state')) {
+      expect(existsSync(join(root, 'deploy/compose', source)), source).toBe(true);
+    }
+  }
+  expect(prometheus.ports).toBeUndefined();
+  expect(grafana.ports).toEqual(['127.0.0.1:3000:3000']);
+  expect(grafana.environment?.GTX_PROMETHEUS_URL).toBe('http://prometheus:9090');
+  const config = parse(read('deploy/compose/prometheus.yaml')) as {
+    scrape_configs: { job_name: string; tls_config: { server_name: string } }[];
+  };
+  const [job, ...others] = config.scrape_configs;
+  expect(others).toEqual([]);
+  expect(job).toMatchObject({
+    job_name: 'collector',
+    dns_sd_configs: [{ names: ['collector'], port: 8080 }],
+  });
+  // A name of its certificate.
+  expect(collector.environment?.GTX_TLS_NAMES?.split(',')).toContain(job?.tls_config.server_name);
 });
 
 test('every setting of its collector is one, and together they are a configuration', () => {
@@ -195,6 +223,7 @@ test('secrets and rules are made once, each for whom it is for, and a second run
       expect(owner('secrets/fee-payer.json')).toBe(10001);
       expect(owner('tls/authority.pem')).toBe(10001);
       expect(owner('secrets/postgres-password')).toBe(0);
+      expect(owner('secrets/grafana-password')).toBe(472);
       expect(owner('mosquitto/broker/passwords')).toBe(1883);
       expect(owner('mosquitto/broker/server.key.pem')).toBe(1883);
     }
@@ -206,6 +235,8 @@ test('secrets and rules are made once, each for whom it is for, and a second run
     ] as const) {
       expect(statSync(join(state, name)).mode & 0o777, name).toBe(mode);
     }
+    expect(statSync(join(state, 'monitoring/collector-ca.pem')).mode & 0o777).toBe(0o644);
+    expect(readFileSync(join(state, 'monitoring/collector-ca.pem'), 'utf8')).not.toContain('PRIVATE');
     const volume = compose.services.mosquitto.volumes[0];
     expect(volume).toMatchObject({ source: './state/mosquitto/broker', target: '/mosquitto/config' });
     expect(readFileSync(join(state, 'mosquitto/broker/mosquitto.conf'), 'utf8')).toContain(

@@ -126,8 +126,8 @@ describe('every alert', () => {
 });
 
 describe.skipIf(!hasPromtool())('promtool', () => {
-  it('takes the configuration', () => {
-    const { code, said } = promtool(['check', 'config', join(folder, 'prometheus.yaml')]);
+  it.each(['prometheus/prometheus.yaml', 'compose/prometheus.yaml'])('takes the configuration %s', (file) => {
+    const { code, said } = promtool(['check', 'config', join(root, 'deploy', file)]);
     expect(code, said).toBe(0);
   });
 

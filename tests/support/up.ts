@@ -15,6 +15,7 @@ export const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.ur
 /** What `gtx up` writes for other commands, as far as tests look at it. */
 interface RunFile {
   readonly supervisor: { readonly pid: number };
+  readonly supervisorUrl: string;
   readonly components: readonly {
     readonly name: string;
     readonly state: string;

@@ -9,6 +9,7 @@ import { IngestFleet } from './ingest.js';
 import { measureLatency } from './latency.js';
 import { describeMachine } from './machine.js';
 import { measureOffline } from './offline.js';
+import { measurePage } from './page.js';
 import { type Figure, reached, reportJson, reportText } from './report.js';
 import { Stack } from './stack.js';
 import { measureTrades } from './trades.js';
@@ -25,16 +26,22 @@ const BENCHMARKS = [
   'trades',
   'websocket',
 ] as const;
-type Benchmark = (typeof BENCHMARKS)[number];
+/** Only when they are named: they take long, and much room. */
+const ON_DEMAND = ['page'] as const;
+const ALL = [...BENCHMARKS, ...ON_DEMAND];
+type Benchmark = (typeof ALL)[number];
 
 const USAGE = `npm run bench -- [NAME...] [options]
   NAME             as --only NAME
   --quick          a few seconds each: shows that it runs, too short to quote
-  --only NAME      one of ${BENCHMARKS.join(', ')}; may be given several times
+  --only NAME      one of ${BENCHMARKS.join(', ')}; may be given several times.
+                   Only when named: ${ON_DEMAND.join(', ')}
   --json           the report as one line of JSON
   --check          exit 1 when a goal is missed
   --cpu-prof DIR   leave CPU profiles of the measured processes there
   --keep           leave the data folder
+  --data-dir DIR   page: keep its database there (20 GB), and use what an earlier run has left
+  --readings N     page: readings of each of its 10,000 meters; default 2000
 `;
 
 const say = (text: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`);
@@ -48,6 +55,8 @@ async function main(): Promise<number> {
     keep?: boolean;
     help?: boolean;
     'cpu-prof'?: string;
+    'data-dir'?: string;
+    readings?: string;
   };
   try {
     const parsed = parseArgs({
@@ -60,6 +69,8 @@ async function main(): Promise<number> {
         keep: { type: 'boolean' },
         help: { type: 'boolean' },
         'cpu-prof': { type: 'string' },
+        'data-dir': { type: 'string' },
+        readings: { type: 'string' },
       },
     });
     const only = [...(parsed.values.only ?? []), ...parsed.positionals];
@@ -72,12 +83,18 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const unknown = values.only?.find((name) => !BENCHMARKS.some((known) => known === name));
+  const unknown = values.only?.find((name) => !ALL.some((known) => known === name));
   if (unknown !== undefined) {
     process.stderr.write(`there is no benchmark ${unknown}\n\n${USAGE}`);
     return 2;
   }
-  const chosen = BENCHMARKS.filter((name) => values.only?.includes(name) ?? true);
+  const chosen: Benchmark[] =
+    values.only === undefined ? [...BENCHMARKS] : ALL.filter((name) => values.only?.includes(name));
+  const readings = values.readings === undefined ? undefined : Number(values.readings);
+  if (readings !== undefined && !(Number.isSafeInteger(readings) && readings >= 2)) {
+    process.stderr.write(`--readings: not a number of readings\n\n${USAGE}`);
+    return 2;
+  }
   const quick = values.quick ?? false;
   const profileDir = values['cpu-prof'] === undefined ? undefined : resolve(values['cpu-prof']);
   if (profileDir !== undefined) mkdirSync(profileDir, { recursive: true });
@@ -90,8 +107,8 @@ async function main(): Promise<number> {
     process.once('SIGTERM', () => reject(new Error('interrupted')));
   });
   const run = async () => {
-    // The book alone needs no chain and no database.
-    if (chosen.some((name) => name !== 'book')) await stack.start();
+    // The book needs no chain and no database, and the page has its own.
+    if (chosen.some((name) => name !== 'book' && name !== 'page')) await stack.start();
     const fleet = new IngestFleet(stack, { quick, say });
     const measure: Record<Benchmark, () => Promise<Figure[]>> = {
       book: async () => measureBook({ quick, say }),
@@ -103,6 +120,14 @@ async function main(): Promise<number> {
       events: () => measureEvents(stack, { quick, say }),
       trades: () => measureTrades(stack, { quick, say }),
       websocket: () => measureWebSocket(stack, { quick, say }),
+      page: () =>
+        measurePage({
+          quick,
+          say,
+          profileDir,
+          dataDir: values['data-dir'] === undefined ? undefined : resolve(values['data-dir']),
+          readings,
+        }),
     };
     for (const name of chosen) {
       say(`--- ${name}`);

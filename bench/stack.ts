@@ -20,7 +20,13 @@ import { GtxError } from '@gridtokenx/protocol';
 import { type Connection, type Keypair, LAMPORTS_PER_SOL } from '@solana/web3.js';
 import pino, { type Logger } from 'pino';
 
-const gtx = fileURLToPath(new URL('../../cli/bin/gtx.mjs', import.meta.url));
+// From the sources and from `dist` alike.
+const gtx = [
+  new URL('../cli/bin/gtx.mjs', import.meta.url),
+  new URL('../../cli/bin/gtx.mjs', import.meta.url),
+]
+  .map((url) => fileURLToPath(url))
+  .find(existsSync) as string;
 const SOL = 100;
 
 export interface StackOptions {

@@ -1,0 +1,443 @@
+import { join } from 'node:path';
+import { signMessage } from '@gridtokenx/chain';
+import { encodeReading, fromReading, type Reading } from '@gridtokenx/protocol';
+import type { Browser, Locator, Page, Route } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newPerson, type Person, type Terminal, terminalOf, told } from '../support/market.js';
+import { RunningSystem } from '../support/up.js';
+import { waitFor } from '../support/wait.js';
+import { enterWithKey, inspect, LOOKS, lookOptions, show } from './actions.js';
+import {
+  hasChromium,
+  openBrowser,
+  openWindow,
+  takeDocumentedPicture,
+  takePicture,
+  type Window,
+} from './browser.js';
+
+/*
+ * Live and My home in a real browser against the whole running system: the demo's home produces, its readings become tokens,
+ * and the page checks for itself that they are what the meter has signed.
+ */
+
+const QUARTER_SECONDS = 900;
+const BANGKOK_SECONDS = 7 * 3600;
+const DAY_SECONDS = 86_400;
+
+describe.skipIf(!hasChromium())('Live and My home', () => {
+  let system: RunningSystem;
+  let terminal: Terminal;
+  let browser: Browser;
+  let url: string;
+  let neighbour: Person;
+  let home: Window;
+
+  beforeAll(async () => {
+    system = await RunningSystem.start({ args: ['--interval-seconds', '2'] });
+    terminal = terminalOf(system);
+    url = system.url('collector', 'http');
+    browser = await openBrowser();
+    neighbour = await newPerson(terminal, 'neighbour');
+    await bringDay(neighbour, 'MTR-DAY');
+    home = await openWindow(browser);
+  }, 300_000);
+  afterAll(async () => {
+    await browser?.close();
+    await system?.destroy();
+  });
+
+  const ownerKey = () => join(system.dataDir, 'keys', 'owner.json');
+
+  /**
+   * A home whose gateway was cut off, and now brings the readings of today since midnight in Bangkok, a quarter of an hour
+   * each: sun from six to six, and somebody at home in the morning and the evening. Rated so high that the seconds since its
+   * registration are enough for a day's energy.
+   */
+  async function bringDay(person: Person, meterId: string): Promise<void> {
+    const registrar = join(terminal.dataDir, 'keys', 'registrar.json');
+    await told(terminal, 'register-user', '--wallet-key', person.keyFile, '--payer-key', registrar);
+    await told(terminal, 'verify-user', '--wallet', person.wallet);
+    await told(
+      terminal,
+      ...[
+        'register-meter',
+        '--meter-id',
+        meterId,
+        '--owner-key',
+        person.keyFile,
+        '--rated-watts',
+        '1000000000',
+      ],
+    );
+    const meter = system.key(`meters/${meterId}`);
+    const now = Math.floor(Date.now() / 1000) + 1;
+    const midnight = now - ((now + BANGKOK_SECONDS) % DAY_SECONDS);
+    let last = { flags: 0, sequence: 0n, producedTotal: 0n, consumedTotal: 0n, surplusTotal: 0n };
+    const ends = [];
+    for (let end = midnight + QUARTER_SECONDS; end <= now; end += QUARTER_SECONDS) ends.push(end);
+    // The chain takes no reading from before the registration; the first one after it stands for all of them.
+    if (ends.at(-1) !== now) ends.push(now);
+    for (const [index, end] of ends.entries()) {
+      const hour = (end - midnight) / 3600;
+      const sun = Math.max(0, Math.sin(((hour - 6) / 12) * Math.PI));
+      const people = 0.2 + Math.exp(-((hour - 7) ** 2)) + 1.5 * Math.exp(-(((hour - 19.5) / 2) ** 2));
+      const [produced, consumed] = [sun * 1.2, people * 0.35].map((kwh) => BigInt(Math.round(kwh * 1e9))) as [
+        bigint,
+        bigint,
+      ];
+      const reading: Reading = {
+        flags: 0,
+        sequence: last.sequence + 1n,
+        intervalStart: ends[index - 1] ?? midnight,
+        intervalEnd: end,
+        producedTotal: last.producedTotal + produced,
+        consumedTotal: last.consumedTotal + consumed,
+        surplusTotal: last.surplusTotal + (produced > consumed ? produced - consumed : 0n),
+      };
+      const body = fromReading({
+        meterId,
+        wallet: person.wallet,
+        reading,
+        amountNkwh: reading.surplusTotal - last.surplusTotal,
+        signature: signMessage(meter, encodeReading(reading)),
+        publicKey: meter.publicKey.toBytes(),
+      });
+      await waitFor(`reading ${reading.sequence} of ${meterId} is stored`, async () => {
+        const answer = await fetch(new URL('/api/meters/submit-reading', url), {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+        return true;
+      });
+      last = reading;
+    }
+  }
+
+  const readings = (page: Page) =>
+    page.getByRole('region', { name: 'Readings', exact: true }).locator('tbody tr');
+  const newestNumber = async (page: Page) =>
+    Number(await readings(page).first().locator('td').nth(1).textContent());
+  const card = (page: Page, name: string): Locator => page.getByRole('region', { name, exact: true });
+  /** A figure's number and unit, by its name. */
+  const figure = async (within: Locator, name: string) =>
+    (await within.locator('.figure', { hasText: name }).locator('.value').first().innerText()).trim();
+
+  /** Hands the page something else than the collector answered. */
+  async function tamper(page: Page, path: string, change: (body: never) => void): Promise<void> {
+    await page.route(path, async (route: Route) => {
+      const answer = await route.fetch();
+      const body = (await answer.json()) as never;
+      change(body);
+      await route.fulfill({ response: answer, json: body });
+    });
+  }
+
+  test('a reading appears in the owner’s home, and the page has verified its signature', async () => {
+    const { page } = home;
+    await show(page, url, 'home');
+    await page.getByText('whether the gateway in your home is well').waitFor();
+    await enterWithKey(page, ownerKey());
+    await readings(page).first().getByText('signature valid').waitFor();
+    const before = await newestNumber(page);
+    await waitFor('a later one appears by itself', async () => (await newestNumber(page)) > before);
+    await readings(page).first().getByText('signature valid').waitFor();
+    expect(await page.getByText('signature invalid').count()).toBe(0);
+    // The sums over the period are of the same readings.
+    const history = card(page, `Readings of ${system.meterId}`);
+    await waitFor('the sum of the day is that of the database', async () => {
+      const [row] = await system.query<{ surplus: string }>(
+        'SELECT surplus_total::text AS surplus FROM meter_readings WHERE meter_id = $1 ORDER BY sequence DESC LIMIT 1',
+        [system.meterId],
+      );
+      const shown = Number((await figure(history, 'Surplus')).split(/\s/)[0]);
+      return shown > 0 && Math.abs(shown - Number(row?.surplus) / 1e9) < 0.01;
+    });
+    for (const period of ['Week', 'Month', 'Day']) {
+      await page.getByRole('button', { name: period, exact: true }).click();
+      await history.locator('.chart canvas').waitFor();
+      await waitFor(`the ${period} has a sum`, async () => /\d/.test(await figure(history, 'Surplus')));
+    }
+    await page.getByRole('button', { name: 'Earlier' }).click();
+    await page.getByText('No readings in this time.').waitFor();
+    await page.getByRole('button', { name: 'Later' }).click();
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download CSV' }).click(),
+    ]);
+    expect(file.suggestedFilename()).toMatch(new RegExp(`^${system.meterId}-.*-day\\.csv$`));
+  }, 240_000);
+
+  test('power now follows the meter, and the gateway tells how it is', async () => {
+    const { page } = home;
+    const power = card(page, 'My power now');
+    const watts = async () => {
+      const [value = '', unit = ''] = (await figure(power, 'Production')).split(/\s+/);
+      return Number(value) * (unit === 'kW' ? 1000 : 1);
+    };
+    // The demo's meter sits where the house meets the grid: what the house needs itself it does not see.
+    await system.setPower({ solar_watts: 4200, household_watts: 700 });
+    await waitFor('it feeds 3.5 kW in', async () => Math.abs((await watts()) - 3500) < 200);
+    await system.setPower({ solar_watts: 1300, household_watts: 700 });
+    await waitFor('the cloud is seen', async () => Math.abs((await watts()) - 600) < 60);
+    await waitFor('the surplus too', async () => /^[56]\d\d\s+W$/.test(await figure(power, 'Surplus')));
+    const meters = card(page, 'My meters');
+    await meters.getByText('connected', { exact: true }).waitFor();
+    for (const text of [
+      'The gateway is connected',
+      'Its clock is right',
+      'The meter answers it.',
+      'Software',
+    ])
+      await meters.getByText(text).waitFor();
+    expect(home.complaints).toEqual([]);
+  }, 240_000);
+
+  test('Live: power, the day’s curve, and the way of the readings, whose counts rise', async () => {
+    const { page, complaints, close } = await openWindow(browser);
+    await show(page, url, 'live');
+    await waitFor('power is told', async () =>
+      /kW|W/.test(await figure(card(page, 'Power now'), 'Production')),
+    );
+    await card(page, 'Power now').locator('.chart canvas').waitFor();
+    const stages = page.getByRole('list', { name: 'The way of the readings, stage by stage' });
+    const counts = async () =>
+      (await stages.locator('.station > .value').allInnerTexts()).map((text) =>
+        Number(text.replace(/,/g, '')),
+      );
+    await waitFor('something has come to every stage', async () => {
+      const now = await counts();
+      return now.length === 5 && now.every((count) => count > 0);
+    });
+    const before = await counts();
+    await waitFor('the counts rise', async () =>
+      (await counts()).every((count, stage) => count > (before[stage] ?? Number.POSITIVE_INFINITY)),
+    );
+    // A reading that moves on is a dot in the pipe.
+    await page.locator('.pipe .dot').first().waitFor({ state: 'attached' });
+    // The same in words, for those who do not look.
+    const words = await stages.innerText();
+    for (const name of ['Received', 'Stored', 'Accepted by the chain', 'Minted', 'Final'])
+      expect(words).toContain(name);
+    expect(words).toMatch(/\d+ in the last minute/);
+    expect(words).toMatch(/after [\d.]+ (s|min)/);
+    const grid = card(page, 'GRID');
+    await waitFor('GRID of today', async () => /^[\d.,]+\s+GRID$/.test(await figure(grid, 'Minted today')));
+    expect(complaints).toEqual([]);
+    await close();
+
+    // Nothing moves for those who asked for that.
+    const still = await openWindow(browser, { reducedMotion: 'reduce' });
+    await show(still.page, url, 'live');
+    const quiet = still.page.getByRole('list', { name: 'The way of the readings, stage by stage' });
+    const stored = async () => await quiet.locator('.station > .value').nth(1).innerText();
+    await quiet.waitFor();
+    const first = await stored();
+    await waitFor('readings are stored meanwhile', async () => (await stored()) !== first);
+    expect(await still.page.locator('.pipe .dot').count()).toBe(0);
+    await still.close();
+  }, 240_000);
+
+  test('a mint appears on Live, and anybody’s browser verifies the readings behind it', async () => {
+    const { page, complaints, close } = await openWindow(browser);
+    await show(page, url, 'live');
+    const target = async () => await mintsOf(page).first().getAttribute('href');
+    const before = await target();
+    await waitFor('a later one appears by itself', async () => (await target()) !== before);
+    await mintsOf(page).first().click();
+    await page.getByRole('heading', { name: 'Transaction', exact: true }).waitFor();
+    expect(await page.evaluate('localStorage.getItem("gtx.session")')).toBe(null);
+    await page.getByText('These are the bytes of this transaction').waitFor();
+    const proof = page.getByRole('article').first();
+    await proof.getByText('Signature valid').waitFor();
+    expect(await page.getByText('did not sign').count()).toBe(0);
+    const signature = decodeURIComponent(new URL(page.url()).hash.slice('#/live/'.length));
+    // What it shows is what the database has of the reading.
+    const [row] = await system.query<{ meter_id: string; sequence: string; surplus: string; signed: string }>(
+      `SELECT c.meter_id, c.sequence, c.surplus_total AS surplus, r.meter_signature AS signed
+       FROM chain_readings c JOIN meter_readings r USING (meter_id, sequence) WHERE c.signature = $1`,
+      [signature],
+    );
+    const text = await proof.innerText();
+    expect(text).toContain(row?.meter_id);
+    expect(text).toMatch(new RegExp(`\\b${row?.sequence}\\b`));
+    await proof.getByText('What was signed').click();
+    await proof.getByText(row?.signed ?? '').waitFor();
+    await page.getByText('ProductionMinted').first().waitFor();
+    await takeDocumentedPicture(page, 'transaction');
+    expect(complaints).toEqual([]);
+    await close();
+  }, 240_000);
+
+  test('figures that the meter did not sign are called invalid', async () => {
+    const forged = await openWindow(browser);
+    const { page } = forged;
+    const [row] = await system.query<{ signature: string; other: string }>(
+      `SELECT min(signature) AS signature, max(signature) AS other FROM chain_readings`,
+    );
+    const path = `live/${row?.signature}`;
+    // One nkWh more than was signed.
+    await tamper(page, '**/api/transactions/*', (body: { readings: { surplus_total: string }[] }) => {
+      for (const reading of body.readings) reading.surplus_total = String(BigInt(reading.surplus_total) + 1n);
+    });
+    await show(page, url, path);
+    await page.getByText('did not sign these figures').first().waitFor();
+    expect(await page.getByText('Signature valid').count()).toBe(0);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+
+    // Another transaction's bytes under this one's name.
+    const other = (await (await fetch(new URL(`/api/transactions/${row?.other}`, url))).json()) as {
+      transaction: string;
+      readings: unknown[];
+    };
+    await tamper(page, '**/api/transactions/*', (body: typeof other) => {
+      body.transaction = other.transaction;
+      body.readings = other.readings;
+    });
+    await page.reload();
+    await page.getByText('What was handed out is not this transaction').waitFor();
+    expect(await page.getByText('Signature valid').count()).toBe(0);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+
+    await tamper(page, '**/api/meters/*/readings?*', (body: { items: { surplus_total: string }[] }) => {
+      for (const item of body.items) item.surplus_total = String(BigInt(item.surplus_total) + 1n);
+    });
+    await show(page, url, 'home');
+    await enterWithKey(page, ownerKey());
+    await page.getByText('signature invalid').first().waitFor();
+    expect(await page.getByText('signature valid').count()).toBe(0);
+    // The page goes on asking: what is under way when it closes is nobody's fault.
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await forged.close();
+  }, 240_000);
+
+  test('another’s data is refused, by the collector', async () => {
+    const { page } = home;
+    const kept = [...home.complaints];
+    const status = (path: string) =>
+      page.evaluate<number>(`(async () => {
+        const { access_token } = JSON.parse(localStorage.getItem('gtx.session'));
+        const answer = await fetch(${JSON.stringify(path)}, { headers: { authorization: 'Bearer ' + access_token } });
+        return answer.status;
+      })()`);
+    expect(await status(`/api/meters/${system.meterId}/live`)).toBe(200);
+    const period = 'from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&step=hour';
+    for (const path of [
+      '/api/meters/MTR-DAY/readings',
+      '/api/meters/MTR-DAY/live',
+      `/api/power?wallet=${neighbour.wallet}`,
+      `/api/balances/${neighbour.wallet}`,
+      `/api/settlements?wallet=${neighbour.wallet}`,
+      `/api/energy/own?wallet=${neighbour.wallet}&${period}`,
+    ])
+      expect(await status(path), path).toBe(403);
+    // Asked for by its address, another's meter is not shown: one's own is.
+    await show(page, url, 'home/MTR-DAY');
+    await card(page, `Readings of ${system.meterId}`).waitFor();
+    expect(await page.getByText('MTR-DAY').count()).toBe(0);
+    const stranger = await openWindow(browser);
+    await show(stranger.page, url, 'live');
+    for (const path of [
+      '/api/meters/MTR-DAY/readings',
+      '/api/meters/MTR-DAY/live',
+      '/api/power',
+      '/api/fleet',
+    ])
+      expect(
+        await stranger.page.evaluate<number>(`fetch('${path}').then(({ status }) => status)`),
+        path,
+      ).toBe(401);
+    await stranger.close();
+    // The browser itself writes refusals into the console.
+    home.complaints.splice(0, home.complaints.length, ...kept);
+  }, 240_000);
+
+  test('a wallet without a meter is told what comes next', async () => {
+    const newcomer = await newPerson(terminal, 'newcomer');
+    const { page, complaints, close } = await openWindow(browser, { locale: 'th-TH' });
+    await show(page, url, 'home');
+    await page.locator('input[type=file]').setInputFiles(newcomer.keyFile);
+    await page.getByText('ยังไม่มีมิเตอร์').waitFor();
+    await page.getByText(newcomer.wallet).waitFor();
+    expect(complaints).toEqual([]);
+    await close();
+  }, 240_000);
+
+  test.each(LOOKS)(
+    '$name: nothing in the console, nothing serious for axe, nothing wider than the window',
+    async (look) => {
+      const { page, complaints, close } = await openWindow(browser, lookOptions(look));
+      await show(page, url, 'home');
+      await page.locator('input[type=file]').waitFor();
+      await inspect(page, 'home-login', look);
+      await show(page, url, 'live');
+      await page.locator('.pipeline').waitFor();
+      await page.locator('.chart canvas').waitFor();
+      await mintsOf(page).first().waitFor();
+      await page.locator('.parts li').first().waitFor({ state: 'attached' });
+      await inspect(page, 'live', look);
+      if (look.name === 'desktop') await takeDocumentedPicture(page, 'live');
+      if (look.name === 'wall-dark') {
+        const { height } = look.size;
+        const tall = await page.evaluate<number>('document.documentElement.scrollHeight');
+        expect(tall, 'Live on a wall does not scroll').toBeLessThanOrEqual(height);
+        await takeDocumentedPicture(page, 'wall');
+      }
+      await mintsOf(page).first().click();
+      await page.locator('.verdict.good').nth(1).waitFor();
+      await inspect(page, 'transaction', look);
+      await show(page, url, 'home');
+      await page.locator('input[type=file]').setInputFiles(ownerKey());
+      await page.locator('.chart canvas').waitFor();
+      await page.locator('.gateway .well').first().waitFor();
+      await page.locator('td .tag.good').first().waitFor();
+      await inspect(page, 'home', look);
+      if (look.name === 'phone-dark') await takeDocumentedPicture(page, 'home-phone');
+      expect(complaints, look.name).toEqual([]);
+      await close();
+    },
+    300_000,
+  );
+
+  test('a day that was brought later is drawn, and its energy has become tokens', async () => {
+    const { page, complaints, close } = await openWindow(browser);
+    await show(page, url, 'home');
+    await enterWithKey(page, neighbour.keyFile);
+    const day = card(page, 'Readings of MTR-DAY');
+    await day.locator('.chart canvas').waitFor();
+    await readings(page).first().getByText('minted', { exact: true }).waitFor();
+    await card(page, 'My meters')
+      .getByText(/^(connected|silent)$/)
+      .waitFor();
+    await takePicture(page, 'home-day');
+    await takeDocumentedPicture(page, 'home');
+    // Its one transaction stands for every reading since midnight.
+    await readings(page).first().locator('a').click();
+    const proof = page.getByRole('article').first();
+    await proof.getByText('Signature valid').waitFor();
+    expect(await proof.innerText()).toMatch(/1–\d+/);
+    expect(complaints).toEqual([]);
+    await close();
+  }, 240_000);
+
+  test('a lost connection is told, and heals by itself', async () => {
+    const { page } = home;
+    await page.locator('output.link.up').waitFor();
+    expect(home.complaints).toEqual([]);
+    const killed = system.kill('collector');
+    await page.locator('output.link.down').waitFor();
+    await system.revived('collector', killed);
+    await page.locator('output.link.up').waitFor();
+    const before = await newestNumber(page);
+    await waitFor('readings go on to appear', async () => (await newestNumber(page)) > before);
+    // Refused connections are in the console; nothing that the page itself did wrong.
+    expect(home.complaints.filter((text) => !/ERR_CONNECTION|WebSocket|Failed to load/.test(text))).toEqual(
+      [],
+    );
+  }, 240_000);
+});
+
+/** In any language. */
+const mintsOf = (page: Page) => page.locator('.mints tbody a');

@@ -2,8 +2,12 @@ import type { DescribedMetric } from './catalogue.js';
 
 /** What an expression of PromQL names. */
 export interface References {
-  /** Metrics, with the labels that their selectors ask for. */
-  readonly metrics: readonly { readonly name: string; readonly labels: readonly string[] }[];
+  /** Metrics, with their selectors and the labels that these ask for. */
+  readonly metrics: readonly {
+    readonly name: string;
+    readonly selector: string;
+    readonly labels: readonly string[];
+  }[];
   /** Labels of `by (...)`. */
   readonly grouped: readonly string[];
 }
@@ -16,6 +20,7 @@ export function referencesOf(expr: string): References {
   return {
     metrics: [...bare.matchAll(METRIC)].map(([, name, selector]) => ({
       name: name as string,
+      selector: `${name}{${selector ?? ''}}`,
       labels: [...(selector ?? '').matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)].map(([, label]) => label as string),
     })),
     grouped: [...bare.matchAll(/\bby\s*\(([^)]*)\)/g)].flatMap(([, labels]) =>

@@ -281,7 +281,7 @@ describe.skipIf(!hasChromium())('the market', () => {
       await page.locator('#field-GRID').fill('2');
       await page.locator('#field-GRXkWh').fill('3.6');
       await page.locator('.plot .area.sell').waitFor();
-      await page.locator('.plot .dot').first().waitFor();
+      await page.locator('.plot .point').first().waitFor();
       await page.locator('.levels.sell tbody tr').nth(2).waitFor();
       await page.locator('button.main').first().click();
       await page.locator('fieldset.confirm').waitFor();

@@ -331,7 +331,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     // A changed balance is a difference, which a whole audit finds.
     await system.query(`UPDATE meters SET chain_minted = chain_minted + 1 WHERE meter_id = $1`, [idOf(0)]);
     await system.gtx('audit', '--json');
-    await page.getByText(/^. The last whole audit, .* found \d+ differences/).waitFor();
+    await page.getByText(/^. The last whole audit, .* found differences up to slot \d+: [1-9]/).waitFor();
     await page
       .getByRole('region', { name: 'Differences of the last audit' })
       .getByText('METER_DIFFERS')

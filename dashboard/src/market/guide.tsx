@@ -1,6 +1,5 @@
-import { useEffect } from 'preact/hooks';
 import { amount, shortAmount, time } from '../format.js';
-import { useAsk } from '../parts/ask.js';
+import { useAsk, useNews } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Figure, Loading, Problem } from '../parts/frame.js';
 import { t } from '../text/index.js';
@@ -17,7 +16,7 @@ export function PriceCard({ market }: { market: Market }) {
   const prices = useAsk<Prices>('/api/prices');
   const news = useTopic({ channel: 'prices' });
   const { again } = prices;
-  useEffect(again, [news?.value, again]);
+  useNews(news?.value.ready ? news.value.items : undefined, again);
   const guide = prices.answer?.guides.find((one) => one.market === market.address);
   const feeds = prices.answer?.feeds ?? [];
   const feed =

@@ -1,6 +1,6 @@
 import { useEffect, useId, useMemo, useState } from 'preact/hooks';
 import { amount, time } from '../format.js';
-import { useAsk } from '../parts/ask.js';
+import { useAsk, useNews } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Figure, Problem } from '../parts/frame.js';
 import { WalletPanel } from '../parts/wallet.js';
@@ -17,6 +17,9 @@ export interface Draft {
   readonly size: string;
   readonly price: string;
 }
+
+/** News of one's own are looked at this soon. */
+const SOON_MS = 500;
 
 /** How long an order may stand, in seconds. */
 const LIFETIMES = { hour: 3_600, day: 86_400, week: 604_800, month: 2_592_000 } as const;
@@ -50,7 +53,7 @@ function BalancesRow({ wallet: of }: { wallet: string }) {
   const balances = useAsk<Balances>(`/api/balances/${of}`);
   const news = useTopic({ channel: 'balances' })?.value;
   const { again } = balances;
-  useEffect(again, [news?.items, again]);
+  useNews(news?.ready ? news.items : undefined, again, SOON_MS);
   if (balances.error) return <Problem error={balances.error} again={again} />;
   return (
     <div class="figures">

@@ -37,7 +37,6 @@ export function OrdersCard({ orders }: { orders: Asked<Page<Order>> }) {
                 </span>
               ),
             },
-            { name: t('col.until'), cell: (order) => time(order.expires_at) },
             {
               name: t('col.action'),
               cell: (order) =>
@@ -48,6 +47,7 @@ export function OrdersCard({ orders }: { orders: Asked<Page<Order>> }) {
                   </button>
                 ),
             },
+            { name: t('col.until'), cell: (order) => time(order.expires_at) },
           ]}
         />
       )}

@@ -1,7 +1,6 @@
-import { useEffect } from 'preact/hooks';
 import { ask, type Page } from '../api.js';
 import { time } from '../format.js';
-import { useAsk, useRegularly } from '../parts/ask.js';
+import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useReason } from '../parts/dialog.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
@@ -15,7 +14,7 @@ export function AlertsCard() {
   const alerts = useAsk<Page<Alert>>('/api/alerts', { limit: 100 });
   const news = useTopic({ channel: 'alerts' })?.value;
   const { again } = alerts;
-  useEffect(again, [news?.items, again]);
+  useNews(news?.ready ? news.items : undefined, again);
   useRegularly(again, news?.problem !== undefined);
   const { busy, error, run } = useDecision(again);
   const { ask: askReason, dialog } = useReason();

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { short } from '../format.js';
 import { BookCard } from '../market/book.js';
@@ -6,7 +6,7 @@ import { PriceCard } from '../market/guide.js';
 import { type Draft, TradeCard } from '../market/order-form.js';
 import { OrdersCard } from '../market/orders.js';
 import { TradesCard } from '../market/trades.js';
-import { useAsk } from '../parts/ask.js';
+import { useAsk, useNews } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Empty, Loading, Problem } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
@@ -16,6 +16,8 @@ import type { Market, Order } from '../types.js';
 
 /** Orders of one's own that are shown; older ones are in the HTTP interface. */
 const ORDERS = 50;
+/** News of one's own are looked at this soon. */
+const SOON_MS = 500;
 
 /** @param rest a market's address; the first one unless given */
 export function MarketPage({ rest: [address] }: { rest: readonly string[] }) {
@@ -58,7 +60,7 @@ function MarketView({ market }: { market: Market }) {
   });
   const news = useTopic({ channel: 'orders' })?.value;
   const { again } = orders;
-  useEffect(again, [news?.items, again]);
+  useNews(news?.ready ? news.items : undefined, again, SOON_MS);
   return (
     <div class="market">
       <div class="stack">

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api.js';
 import { AlertsCard } from '../operator/alerts.js';
 import { FiguresCard } from '../operator/figures.js';
@@ -25,7 +25,13 @@ export function OperatorPage({ rest: [wanted, ...rest] }: { rest: readonly strin
   const refused = status.error instanceof ApiError && [401, 403].includes(status.error.status);
   // Who has been refused is not asked about again by itself.
   useRegularly(status.again, !refused);
-  useEffect(status.again, [wallet.value, hasPassword.value, status.again]);
+  const who = `${wallet.value} ${hasPassword.value}`;
+  const asked = useRef(who);
+  useEffect(() => {
+    if (asked.current === who) return;
+    asked.current = who;
+    status.again();
+  }, [who, status.again]);
   return (
     <>
       <h1>{t('nav.operator')}</h1>

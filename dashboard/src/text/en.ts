@@ -534,7 +534,7 @@ export const en = {
   'audit.note': 'Chain, database and wallets compared. A whole audit: gtx audit.',
   'audit.never': 'There was no whole audit yet.',
   'audit.good': 'The last whole audit, {time}, found no difference up to slot {slot}.',
-  'audit.bad': 'The last whole audit, {time}, found {count} differences up to slot {slot}.',
+  'audit.bad': 'The last whole audit, {time}, found differences up to slot {slot}: {count}.',
   'audit.last': 'Differences of the last audit',
   'audit.open': 'Differences found since and still there',
   'audit.open.none': 'None.',

@@ -118,6 +118,8 @@ export async function askFigures(api: OperatorApi, nowMs: number): Promise<Figur
 }
 
 const number = (value: number): string => value.toLocaleString('en-US');
+/** A number of things: "1 meter", "2,000 meters". */
+const counted = (value: number, word: string): string => `${number(value)} ${word}${value === 1 ? '' : 's'}`;
 const seconds = (value: number | null): string => (value === null ? '–' : duration(value * 1000));
 /** kWh and GRID keep three decimals for people; the whole value is in --json. */
 export function short(amount: string): string {
@@ -142,7 +144,7 @@ function powerLine({ power, power_hidden }: Figures['overview'], paint: Palette)
       `${paint.good(watts(power.production_watts))} produced`,
       `${paint.doubtful(watts(power.consumption_watts))} used`,
       `${paint.fact(watts(power.surplus_watts))} surplus`,
-      `of ${number(power.meters)} ${power.meters === 1 ? 'meter' : 'meters'}`,
+      `of ${counted(power.meters, 'meter')}`,
     ].join(', ');
   }
   return power_hidden === null
@@ -155,7 +157,7 @@ function todayLine({ today }: Figures['overview'], paint: Palette): string {
     today.produced_kwh === null
       ? amount(null, 'energy')
       : `${paint.good(amount(today.produced_kwh, 'kWh'))} produced, ${paint.doubtful(amount(today.consumed_kwh, 'kWh'))} used, ${paint.fact(amount(today.surplus_kwh, 'kWh'))} surplus`;
-  return `${energy}; ${number(today.readings)} readings`;
+  return `${energy}; ${counted(today.readings, 'reading')}`;
 }
 
 const gridLine = ({ today, total }: Figures['overview'], paint: Palette): string =>
@@ -176,7 +178,7 @@ function fleetLine({ states, problems, outbox_readings }: z.infer<typeof Fleet>,
     troubled.length === 0
       ? ''
       : `; ${paint.doubtful(troubled.map(([problem, meters]) => `${problem} ${number(meters)}`).join(', '))}`;
-  return `${paint.good(`${number(states.online)} online`)}, ${bad.join(', ')}${told}; ${number(outbox_readings)} readings still in gateways`;
+  return `${paint.good(`${number(states.online)} online`)}, ${bad.join(', ')}${told}; ${counted(outbox_readings, 'reading')} still in gateways`;
 }
 
 function settlementLine(
@@ -189,7 +191,7 @@ function settlementLine(
     `${number(queue.pending)} waiting${oldest}`,
     ill(queue.held, 'held', paint.doubtful),
     ill(queue.review, 'in review', paint.doubtful),
-    `${number(in_flight_count)} transactions under way`,
+    `${counted(in_flight_count, 'transaction')} under way`,
     `last hour: ${number(last_hour.confirmed)} confirmed, ${ill(last_hour.failed, 'failed', paint.bad)}, half within ${seconds(last_hour.p50_seconds)}`,
   ].join('; ');
 }
@@ -253,7 +255,7 @@ export function figuresText(figures: Figures, paint: Palette = palette(false)): 
   return [
     table(figureRows(figures, paint)),
     '',
-    `From meter to token, ${number(total.readings)} readings of ${number(total.meters)} meters of ${number(total.users)} users so far`,
+    `From meter to token: ${counted(total.readings, 'reading')} of ${counted(total.meters, 'meter')} of ${counted(total.users, 'user')} so far; times from the end of a reading’s interval`,
     ...pipelineTable(figures.overview),
   ].join('\n');
 }

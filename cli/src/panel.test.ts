@@ -27,6 +27,7 @@ test('lines run above a panel that is drawn anew, and none of it is left behind'
   const panel = new Panel(
     (text) => screen.write(text),
     () => columns,
+    (run) => run(),
   );
   panel.line('first');
   panel.show(['Power 1 W', 'Today 2 kWh and much more']);
@@ -46,4 +47,25 @@ test('lines run above a panel that is drawn anew, and none of it is left behind'
   panel.end();
   panel.line('after');
   expect(screen.rows.slice(2)).toEqual(['third', 'Powe…', 'Today', 'after', '']);
+});
+
+test('lines that come at once are one picture, and none is lost at the end', () => {
+  const written: string[] = [];
+  const later: (() => void)[] = [];
+  const panel = new Panel(
+    (text) => written.push(text),
+    () => 80,
+    (run) => later.push(run),
+  );
+  panel.show(['Power']);
+  for (let index = 1; index <= 500; index++) panel.line(`message ${index}`);
+  expect(later).toHaveLength(1);
+  later[0]?.();
+  expect(written).toHaveLength(2);
+  expect(written[1]).toMatch(/message 1\nmessage 2\n[\s\S]*message 500\nPower\n$/);
+  panel.line('the last');
+  panel.end();
+  later[1]?.();
+  expect(written).toHaveLength(3);
+  expect(written[2]).toContain('the last\nPower\n');
 });

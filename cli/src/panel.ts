@@ -7,31 +7,46 @@ import { fitted } from './colours.js';
 export class Panel {
   #drawn = 0;
   #lines: readonly string[] = [];
+  #waiting: string[] = [];
 
   /**
    * @param write puts text on the terminal
    * @param columns how wide it is at the moment
+   * @param soon runs something a little later: lines that come at once are written at once, with one picture
    */
   constructor(
     private readonly write: (text: string) => void,
     private readonly columns: () => number,
+    private readonly soon: (run: () => void) => void = setImmediate,
   ) {}
 
   /** A line of its own above the panel. */
   line(text: string): void {
-    this.write(`${this.#erased()}${text}\n${this.#picture()}`);
+    this.#waiting.push(text);
+    if (this.#waiting.length === 1) this.soon(() => this.#flush());
   }
 
   /** What the panel shows from now on. */
   show(lines: readonly string[]): void {
     this.#lines = lines;
-    this.write(this.#erased() + this.#picture());
+    this.#draw();
   }
 
   /** The panel stays as it is; what comes next is below. */
   end(): void {
+    this.#flush();
     this.#drawn = 0;
     this.#lines = [];
+  }
+
+  #flush(): void {
+    if (this.#waiting.length > 0) this.#draw();
+  }
+
+  #draw(): void {
+    const lines = this.#waiting.map((line) => `${line}\n`).join('');
+    this.#waiting = [];
+    this.write(this.#erased() + lines + this.#picture());
   }
 
   /** Up to where the panel began, and everything below it cleared (ECMA-48 8.3.22 CUU, 8.3.39 ED). */

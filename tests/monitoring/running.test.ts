@@ -259,9 +259,9 @@ describe('gtx status', () => {
     expect(code).toBe(0);
     for (const line of [
       /^Power now +[\d,]+ W produced, [\d,]+ W used, [\d,]+ W surplus, of 1 meter$/m,
-      /^Today +.*kWh produced, .*kWh used, .*kWh surplus; \d+ readings$/m,
+      /^Today +.*kWh produced, .*kWh used, .*kWh surplus; \d+ readings?$/m,
       /^GRID +[\d.,]+ GRID minted today, [\d.,]+ GRID in all$/m,
-      /^Gateways +1 online, 0 silent, 0 offline, 0 never heard; \d+ readings still in gateways$/m,
+      /^Gateways +1 online, 0 silent, 0 offline, 0 never heard; \d+ readings? still in gateways$/m,
       /^Settlement +\d+ waiting/m,
       /^Alerts +none open$/m,
       /^ {2}received +\d/m,

@@ -169,7 +169,7 @@ something is not, does not answer, or nothing is running in this data folder. Pa
           [
             figures.text,
             '',
-            `gtx up (process ${run.supervisor.pid}), running for ${duration(uptimeMs)}, data in ${run.dataDir}`,
+            `gtx up (process ${run.supervisor.pid}), running for ${duration(uptimeMs)}, data in ${run.dataDir}${run.supervisorUrl === undefined ? '' : `, metrics at ${run.supervisorUrl}/metrics`}`,
             ...components.map(({ name, state, pid, urls, data_dir, log_file, restarts, health }) =>
               [
                 '',

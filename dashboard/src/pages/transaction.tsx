@@ -180,7 +180,8 @@ function ReadingProof({
     [t('proof.from'), time(reading.interval_start)],
     [
       t('col.until'),
-      `${time(reading.interval_end)} (${duration(reading.interval_end - reading.interval_start)})`,
+      // Number and unit stay together.
+      `${time(reading.interval_end)} (${duration(reading.interval_end - reading.interval_start).replace(' ', '\u00a0')})`,
     ],
     [t('proof.produced'), kwh(reading.produced_total)],
     [t('proof.consumed'), kwh(reading.consumed_total)],

@@ -418,7 +418,7 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
       .getByText(/^(connected|silent)$/)
       .waitFor();
     await takePicture(page, 'home-day');
-    await day.evaluate('(element) => element.scrollIntoView()');
+    await page.evaluate("document.querySelector('.chart').closest('.card').scrollIntoView()");
     await takeDocumentedPicture(page, 'home-day');
     // Its one transaction stands for every reading since midnight.
     await readings(page).first().locator('a').click();

@@ -179,17 +179,20 @@ describe('the network at one glance', () => {
        VALUES ($1, 0, 10, 'p', 'ProductionMinted', $2, '{"amount": "600000000"}', $3, 1)`,
       [SIGNATURE, minted, TIME - 60],
     );
-    // The second reading brings the first along.
+    // The second reading of each brings the first along, of which one had nothing to mint.
     await pool.query(
       `INSERT INTO chain_readings (meter_id, sequence, signature, slot, public_key, interval_end, produced_total, consumed_total,
-         surplus_total, counted, held, state, mint_signature) VALUES ('MTR-2', 2, $1, 10, 'k', $2, 1, 1, 1, 1, 0, 'minted', $1)`,
+         surplus_total, counted, held, state, mint_signature)
+       SELECT meter, 2, $1, 10, 'k', $2, 1, 1, 1, 1, 0, 'minted', $1 FROM (VALUES ('MTR-2'), ('MTR-3')) AS m (meter)`,
       [SIGNATURE, TIME - 3 * 900],
     );
     await pool.query(
-      `UPDATE meter_readings SET status = 'accepted' WHERE meter_id = 'MTR-2' AND sequence = 1`,
+      `UPDATE meter_readings SET status = CASE meter_id WHEN 'MTR-2' THEN 'nothing_to_settle' ELSE 'accepted' END
+       WHERE meter_id IN ('MTR-2', 'MTR-3') AND sequence = 1`,
     );
     await pool.query(
-      `UPDATE meter_readings SET status = 'minted', minted = TRUE, mint_tx_signature = $1 WHERE meter_id = 'MTR-2'`,
+      `UPDATE meter_readings SET status = 'minted', minted = TRUE, mint_tx_signature = $1
+       WHERE meter_id IN ('MTR-2', 'MTR-3') AND status <> 'nothing_to_settle'`,
       [SIGNATURE],
     );
     const stage = (body: Got['body'], name: string) =>
@@ -205,9 +208,9 @@ describe('the network at one glance', () => {
     ]);
     expect(body.today.minted_grid).toBe('0.6');
     expect(body.total.minted_grid).toBe('0.6');
-    expect(stage(body, 'stored').waiting).toBe(9);
-    expect(stage(body, 'accepted')).toMatchObject({ count_hour: 2, waiting: 0 });
-    expect(stage(body, 'minted')).toMatchObject({ count_hour: 2, waiting: 2 });
+    expect(stage(body, 'stored').waiting).toBe(7);
+    expect(stage(body, 'accepted')).toMatchObject({ count_hour: 3, waiting: 0 });
+    expect(stage(body, 'minted')).toMatchObject({ count_hour: 3, waiting: 3 });
     expect(stage(body, 'minted').lag_seconds_p50).toBeGreaterThan(0);
     expect(stage(body, 'final')).toMatchObject({ count_hour: 0, waiting: 0 });
     await pool.query('UPDATE chain_transactions SET finalized = TRUE WHERE signature = $1', [SIGNATURE]);
@@ -217,10 +220,10 @@ describe('the network at one glance', () => {
       ({ mints }) => mints[0].state === 'finalized',
       'final',
     );
-    expect(stage(final, 'final').count_hour).toBe(2);
+    expect(stage(final, 'final').count_hour).toBe(3);
     expect(stage(final, 'minted').waiting).toBe(0);
     const { body: status } = await get('/api/status', OPS);
-    expect(status.readings).toMatchObject({ stored: 11, by_status: { minted: 2, pending: 9, accepted: 0 } });
+    expect(status.readings).toMatchObject({ stored: 11, by_status: { minted: 3, pending: 7, accepted: 0 } });
     // A fork takes it back.
     await pool.query('DELETE FROM chain_transactions WHERE signature = $1', [SIGNATURE]);
     const undone = await eventually('/api/overview', OPS, ({ mints }) => mints.length === 0, 'taken back');

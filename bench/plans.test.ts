@@ -50,6 +50,8 @@ beforeAll(async () => {
       // None of it is on the chain: nobody is to look for it there.
       GTX_MATCHING: 'off',
       GTX_RECONCILE: 'off',
+      GTX_SETTLEMENT_MIN_KWH: '1000000',
+      GTX_SETTLEMENT_MAX_WAIT_SECONDS: '31536000',
     },
   });
   tokens.owner = (await logIn(collector.httpUrl, owner)).access_token;

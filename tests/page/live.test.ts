@@ -50,8 +50,8 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
   const ownerKey = () => join(system.dataDir, 'keys', 'owner.json');
 
   /**
-   * A home whose gateway was cut off, and now brings the readings of today since midnight in Bangkok, a quarter of an hour
-   * each: sun from six to six, and somebody at home in the morning and the evening. Rated so high that the seconds since its
+   * A home whose gateway was cut off, and now brings the readings of today since midnight in Bangkok (soon after it, also of the
+   * evening before), a quarter of an hour each: sun from six to six, and somebody at home in the morning and the evening. Rated so high that the seconds since its
    * registration are enough for a day's energy.
    */
   async function bringDay(person: Person, meterId: string): Promise<void> {
@@ -75,21 +75,24 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     const midnight = now - ((now + BANGKOK_SECONDS) % DAY_SECONDS);
     let last = { flags: 0, sequence: 0n, producedTotal: 0n, consumedTotal: 0n, surplusTotal: 0n };
     const ends = [];
-    for (let end = midnight + QUARTER_SECONDS; end <= now; end += QUARTER_SECONDS) ends.push(end);
+    const begin = Math.min(midnight, now - (now % QUARTER_SECONDS) - 40 * QUARTER_SECONDS);
+    for (let end = begin + QUARTER_SECONDS; end <= now; end += QUARTER_SECONDS) ends.push(end);
     // The chain takes no reading from before the registration; the first one after it stands for all of them.
     if (ends.at(-1) !== now) ends.push(now);
     for (const [index, end] of ends.entries()) {
-      const hour = (end - midnight) / 3600;
-      const sun = Math.max(0, Math.sin(((hour - 6) / 12) * Math.PI));
+      const hour = (24 + (end - midnight) / 3600) % 24;
+      // The last one has some at any hour, so that there is something to mint.
+      const least = end === now ? 0.9 : 0;
+      const sun = Math.max(least, Math.sin(((hour - 6) / 12) * Math.PI));
       const people = 0.2 + Math.exp(-((hour - 7) ** 2)) + 1.5 * Math.exp(-(((hour - 19.5) / 2) ** 2));
-      const [produced, consumed] = [sun * 1.2, people * 0.35].map((kwh) => BigInt(Math.round(kwh * 1e9))) as [
+      const [produced, consumed] = [sun * 1.2, people * 0.3].map((kwh) => BigInt(Math.round(kwh * 1e9))) as [
         bigint,
         bigint,
       ];
       const reading: Reading = {
         flags: 0,
         sequence: last.sequence + 1n,
-        intervalStart: ends[index - 1] ?? midnight,
+        intervalStart: ends[index - 1] ?? begin,
         intervalEnd: end,
         producedTotal: last.producedTotal + produced,
         consumedTotal: last.consumedTotal + consumed,

@@ -90,9 +90,13 @@ const watchFirstView = (shows: readonly string[]) => `(() => {
 const WATCH_INTERACTIONS = `(() => {
   globalThis.gtxInteractions = [];
   new PerformanceObserver((list) => {
-    for (const { interactionId, duration, name, target } of list.getEntries())
-      if (interactionId > 0)
-        globalThis.gtxInteractions.push([interactionId, duration, name + ' ' + (target?.textContent ?? target?.tagName ?? '').slice(0, 40)]);
+    for (const { interactionId, duration, name, target, startTime, processingStart, processingEnd } of list.getEntries()) {
+      if (interactionId === 0) continue;
+      const parts = [processingStart - startTime, processingEnd - processingStart, startTime + duration - processingEnd];
+      const what = name + ' ' + (target?.textContent ?? target?.tagName ?? '').slice(0, 40);
+      globalThis.gtxInteractions.push([interactionId, duration,
+        what + ' (waited, worked, drew: ' + parts.map((part) => part.toFixed(0)).join(', ') + ' ms)']);
+    }
   }).observe({ type: 'event', durationThreshold: 16, buffered: true });
 })()`;
 

@@ -7,6 +7,7 @@ import {
 } from '@gridtokenx/chain';
 import { type Connection, PublicKey } from '@solana/web3.js';
 import type pg from 'pg';
+import { ofKnownMint } from '../mirror/balances.js';
 import type { Difference } from './differences.js';
 import { Differences } from './differences.js';
 import { type CompareContext, LOOKS, readAccounts } from './rows.js';
@@ -91,7 +92,8 @@ export async function balanceKeys(
   limit: number,
 ): Promise<BalanceKey[]> {
   const { rows } = await db.query<{ wallet: string; mint: string }>(
-    `SELECT wallet, mint FROM user_balances WHERE (wallet, mint) > ($1, $2) ORDER BY wallet, mint LIMIT ${limit}`,
+    `SELECT wallet, mint FROM user_balances
+     WHERE (wallet, mint) > ($1, $2) AND ${ofKnownMint()} ORDER BY wallet, mint LIMIT ${limit}`,
     [after.wallet, after.mint],
   );
   return rows;

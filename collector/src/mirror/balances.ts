@@ -55,27 +55,30 @@ export function tokenAccountOf(owner: string, { mint, tokenProgram }: Mint): str
   return address;
 }
 
-/** GRID and every market's quote token, as far as the database knows them. */
-async function mintsOf(client: Pick<pg.ClientBase, 'query'>): Promise<Set<string>> {
-  const { rows } = await client.query<{ quote_mint: string }>('SELECT DISTINCT quote_mint FROM markets');
-  return new Set([gridMintAddress().toBase58(), ...rows.map(({ quote_mint }) => quote_mint)]);
+/**
+ * SQL: whether a balance is of GRID or of a market's quote token. Balances of other tokens are kept as transactions tell
+ * them, since their market may be known later, and count for nothing until then.
+ */
+export function ofKnownMint(column = 'mint'): string {
+  return `(${column} = '${gridMintAddress().toBase58()}' OR ${column} IN (SELECT quote_mint FROM markets))`;
 }
 
 /**
  * Writes what the wallets' associated accounts held after these transactions; a newer state stays. Inside the caller's
  * transaction. Returns the wallets whose rows changed.
+ *
+ * Of every token: the transaction that made a market may be another collector's, and not committed yet.
  */
 export async function writeBalances(
   client: pg.ClientBase,
   transactions: readonly LandedTransaction[],
 ): Promise<string[]> {
-  const mints = await mintsOf(client);
   const newest = new Map<string, { balance: LandedBalance; transaction: LandedTransaction }>();
   for (const transaction of transactions) {
     for (const balance of transaction.balances) {
-      const { tokenAccount, owner, mint } = balance;
+      const { tokenAccount, owner } = balance;
       // An escrow is its own owner.
-      if (owner === tokenAccount || !mints.has(mint)) continue;
+      if (owner === tokenAccount) continue;
       const known = newest.get(tokenAccount)?.transaction;
       const older =
         known !== undefined &&

@@ -6,7 +6,7 @@ import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../
 import { storageFailure } from '../store/errors.js';
 import { fetchSnapshot, writeSnapshot } from './accounts.js';
 import { applyTransactions, MAX_TRIES, projectAnew, touched, undoTransaction } from './apply.js';
-import { fetchBalances, walletsAfter, writeBalanceSnapshot } from './balances.js';
+import { fetchBalances, ofKnownMint, walletsAfter, writeBalanceSnapshot } from './balances.js';
 import type { LandedTransaction } from './landed.js';
 import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
 import { bindNetwork } from './network.js';
@@ -605,7 +605,7 @@ export class ChainMirror implements ChainMirrorPort {
     );
     if (rows.length > 0) await this.refreshMeters(rows.map(({ address }) => address));
     const { rows: stale } = await this.deps.pool.query<{ wallet: string }>(
-      'SELECT DISTINCT wallet FROM user_balances WHERE slot = 0 LIMIT 100',
+      `SELECT DISTINCT wallet FROM user_balances WHERE slot = 0 AND ${ofKnownMint()} LIMIT 100`,
     );
     await this.readBalances(
       stale.map(({ wallet }) => wallet),

@@ -409,20 +409,15 @@ function historyOf(name: string, from: readonly (readonly [number, number, numbe
   return history;
 }
 
-/** The market comes first: which tokens are of interest is known from there on, as balances of others are not kept. */
+/** Even the transaction that makes the market, which says which tokens are of interest, may come last. */
 function inDisorder(
   transactions: readonly LandedTransaction[],
   order: readonly number[],
 ): LandedTransaction[] {
-  const [first, ...rest] = transactions as [LandedTransaction, ...LandedTransaction[]];
-  const keys = rest.map((_, index) => order[index % order.length] ?? 0);
-  return [
-    first,
-    ...rest
-      .map((each, index) => ({ each, key: keys[index] ?? 0, index }))
-      .sort((x, y) => x.key - y.key || y.index - x.index)
-      .map(({ each }) => each),
-  ];
+  return transactions
+    .map((each, index) => ({ each, key: order[index % order.length] ?? 0, index }))
+    .sort((x, y) => x.key - y.key || y.index - x.index)
+    .map(({ each }) => each);
 }
 
 describe('projections', () => {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Alerts } from '../alerts.js';
 import { migrate } from '../store/migrate.js';
 import { undoTransaction } from './apply.js';
+import { ofKnownMint } from './balances.js';
 import type { MirrorMetrics } from './metrics.js';
 import { ChainMirror, type Reprojection } from './mirror.js';
 import { inTransaction } from './transaction.js';
@@ -102,7 +103,7 @@ const TABLES: readonly Table[] = [
     key: ['wallet', 'mint'],
     // When it was looked at; and an account that is not there is the same as an empty one.
     but: ['updated_at', 'slot', 'tx_index', 'signature'],
-    where: 'amount > 0',
+    where: `amount > 0 AND ${ofKnownMint()}`,
   },
   { name: 'certificates', key: ['address'], but: ['updated_at'] },
   { name: 'price_feeds', key: ['address'], but: ['updated_at'] },

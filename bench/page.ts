@@ -86,9 +86,18 @@ const watchFirstView = (shows: readonly string[]) => `(() => {
   observer.observe(document, { childList: true, subtree: true, characterData: true });
 })()`;
 
-/** Writes down how long it took from each click and key to the next paint; what took less than 16 ms is not told. */
+/**
+ * Writes down how long it took from each click and key to the next paint; what took less than 16 ms is not told. What changes
+ * nothing would count until the next press, so that a dot is drawn anew with each.
+ */
 const WATCH_INTERACTIONS = `(() => {
   globalThis.gtxInteractions = [];
+  let dot;
+  const draw = () => {
+    dot ??= document.documentElement.appendChild(document.createElement('i'));
+    dot.textContent = dot.textContent === '.' ? ':' : '.';
+  };
+  for (const type of ['pointerdown', 'pointerup', 'keydown', 'keyup']) addEventListener(type, draw, true);
   new PerformanceObserver((list) => {
     for (const { interactionId, duration, name, target, startTime, processingStart, processingEnd } of list.getEntries()) {
       if (interactionId === 0) continue;

@@ -10,8 +10,11 @@ import { DepthPlot } from './depth-plot.js';
 /** Levels in the tables; the plot has all. */
 const LEVELS = 10;
 
-/** Who offers and wants how much at which price, as it is now. @param take puts a price into the form */
-export function BookCard({ market, take }: { market: Market; take: (side: Side, price: string) => void }) {
+/** Puts a price into the form. */
+type Take = (side: Side, price: string) => void;
+
+/** Who offers and wants how much at which price, as it is now. @param take undefined: there is no form */
+export function BookCard({ market, take }: { market: Market; take: Take | undefined }) {
   const news = useTopic({ channel: 'book', market: market.address })?.value;
   const [asks, bids] = [news?.asks ?? [], news?.bids ?? []];
   const [ask, bid] = [units(asks[0]?.price ?? ''), units(bids[0]?.price ?? '')];
@@ -63,7 +66,7 @@ function BookSide({
   levels: readonly LiveLevel[];
   all: number;
   most: number;
-  take: (side: Side, price: string) => void;
+  take: Take | undefined;
 }) {
   if (levels.length === 0) return null;
   // Who presses an offer wants to buy it.
@@ -85,16 +88,20 @@ function BookSide({
         {levels.map((level) => (
           <tr key={level.price}>
             <td class="number">
-              <button
-                type="button"
-                class="plain"
-                aria-label={t(mine === 'buy' ? 'market.take.buy' : 'market.take.sell', {
-                  price: amount(level.price),
-                })}
-                onClick={() => take(mine, level.price)}
-              >
-                {amount(level.price)}
-              </button>
+              {take ? (
+                <button
+                  type="button"
+                  class="plain"
+                  aria-label={t(mine === 'buy' ? 'market.take.buy' : 'market.take.sell', {
+                    price: amount(level.price),
+                  })}
+                  onClick={() => take(mine, level.price)}
+                >
+                  {amount(level.price)}
+                </button>
+              ) : (
+                amount(level.price)
+              )}
             </td>
             <td class="number">
               <meter class={side} min={0} max={most} value={Number(level.amount)} aria-hidden="true" />

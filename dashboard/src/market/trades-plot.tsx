@@ -78,7 +78,6 @@ function Drawing({ trades, width }: { trades: readonly Trade[]; width: number })
       </text>
       <polyline class="line" points={points.map(({ at, price }) => `${x(at)},${y(price)}`).join(' ')} />
       {points.map(({ at, price }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: several trades may share time and price
         <circle key={index} class="point" cx={x(at)} cy={y(price)} r={points.length > 60 ? 2 : 3.5} />
       ))}
       <text class="tick" x={6} y={AMOUNTS.top - 6}>

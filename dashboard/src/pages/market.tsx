@@ -10,7 +10,7 @@ import { useAsk, useNews } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Empty, Loading, Problem } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
-import { wallet } from '../session.js';
+import { signer, wallet } from '../session.js';
 import { t } from '../text/index.js';
 import type { Market, Order } from '../types.js';
 
@@ -70,10 +70,13 @@ function MarketView({ market }: { market: Market }) {
       <div class="stack">
         <BookCard
           market={market}
-          take={(side, price) => {
-            write({ ...draft, side, price });
-            document.getElementById('field-GRID')?.focus();
-          }}
+          take={
+            signer.value &&
+            ((side, price) => {
+              write({ ...draft, side, price });
+              document.getElementById('field-GRID')?.focus();
+            })
+          }
         />
         {owner !== undefined && <OrdersCard orders={orders} />}
         <TradesCard market={market} />

@@ -333,7 +333,7 @@ class Up {
         : { username: OPERATOR_USERNAME, password: operatorPassword };
     this.#observer.listen(mqttUrl, login);
     this.#timings.started_ms = Date.now() - this.#startedAt;
-    this.#say(`everything is running after ${duration(this.#timings.started_ms)}`);
+    this.#say(`everything is running after ${duration(this.#timings.started_ms)}; the page: ${httpUrl}`);
     return { databaseUrl, rpcUrl, wsUrl, mqttUrl, httpUrl, agentUrl };
   }
 

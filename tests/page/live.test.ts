@@ -225,7 +225,7 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     for (const name of ['Received', 'Stored', 'Accepted by the chain', 'Minted', 'Final'])
       expect(words).toContain(name);
     expect(words).toMatch(/\d+ in the last minute/);
-    expect(words).toMatch(/after [\d.]+ (s|min)/);
+    expect(words).toMatch(/after [\d.]+ (s|min|h)/);
     const grid = card(page, 'GRID');
     await waitFor('GRID of today', async () => /^[\d.,]+\s+GRID$/.test(await figure(grid, 'Minted today')));
     expect(complaints).toEqual([]);

@@ -1,5 +1,5 @@
 /** What the gateway counts, as metrics (docs/metrics.md). */
-import { type Metric, processMetrics } from '@gridtokenx/protocol';
+import { type Metric, processMetrics, singleMetric } from '@gridtokenx/protocol';
 import type { Alerts } from './alerts.js';
 import type { DeviceReader } from './measure.js';
 import type { Metering } from './metering.js';
@@ -86,13 +86,6 @@ export function agentMetrics({
     type: 'counter',
     labels: ['line'],
     samples: [...lines].map(([line, one]) => ({ labels: { line }, value: value(one) })),
-  });
-  const one = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
-    name,
-    help,
-    type,
-    labels: [],
-    samples: [{ value }],
   });
   const size = outbox.size();
   const sent = publisher.counters;
@@ -234,72 +227,72 @@ export function agentMetrics({
       'Failed attempts to open a line.',
       (l) => l.counters.connectFailures,
     ),
-    one(
+    singleMetric(
       'gtx_agent_broker_connected',
       'Whether the broker is connected.',
       'gauge',
       publisher.connected ? 1 : 0,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_published_total',
       'Readings published, repeats included.',
       'counter',
       sent.published,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_stored_total',
       'Readings that the collector has acknowledged as stored.',
       'counter',
       sent.stored,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_refused_total',
       'Readings that the collector has refused for good.',
       'counter',
       sent.refused,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_postponed_total',
       'Refusals that ask for another try later.',
       'counter',
       sent.postponed,
     ),
-    one('gtx_agent_acks_total', 'Acknowledgements accepted.', 'counter', sent.acks),
-    one(
+    singleMetric('gtx_agent_acks_total', 'Acknowledgements accepted.', 'counter', sent.acks),
+    singleMetric(
       'gtx_agent_acks_refused_total',
       'Acknowledgements refused: forged, malformed, about readings never sent.',
       'counter',
       sent.acksRefused,
     ),
-    one('gtx_agent_commands_total', 'Commands obeyed.', 'counter', sent.commands),
-    one('gtx_agent_commands_refused_total', 'Commands refused.', 'counter', sent.commandsRefused),
-    one('gtx_agent_connects_total', 'Connections to the broker.', 'counter', sent.connects),
-    one(
+    singleMetric('gtx_agent_commands_total', 'Commands obeyed.', 'counter', sent.commands),
+    singleMetric('gtx_agent_commands_refused_total', 'Commands refused.', 'counter', sent.commandsRefused),
+    singleMetric('gtx_agent_connects_total', 'Connections to the broker.', 'counter', sent.connects),
+    singleMetric(
       'gtx_agent_connect_failures_total',
       'Failed or lost connections to the broker.',
       'counter',
       sent.connectFailures,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_sent_over_http_total',
       'Readings sent over HTTP because the broker was away, repeats included.',
       'counter',
       sent.httpReadings,
     ),
-    one(
+    singleMetric(
       'gtx_agent_http_failures_total',
       'Requests with readings that brought no acknowledgement.',
       'counter',
       sent.httpFailures,
     ),
-    one(
+    singleMetric(
       'gtx_agent_readings_dropped_total',
       'Acknowledged readings given up before their time because the store was full.',
       'counter',
       outbox.dropped,
     ),
-    one('gtx_agent_store_bytes', 'Bytes of the store in use.', 'gauge', size.bytes),
-    one('gtx_agent_store_limit_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),
+    singleMetric('gtx_agent_store_bytes', 'Bytes of the store in use.', 'gauge', size.bytes),
+    singleMetric('gtx_agent_store_limit_bytes', 'Bytes that the store may use.', 'gauge', size.maxBytes),
     {
       name: 'gtx_agent_alerts_open',
       help: 'Open alerts by code.',

@@ -47,21 +47,33 @@ export interface ProcessFigures {
   readonly startedSeconds: number;
 }
 
+/** A metric of one value, without labels. */
+export const singleMetric = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
+  name,
+  help,
+  type,
+  labels: [],
+  samples: [{ value }],
+});
+
 /** The process's own figures, by the names that Prometheus' client libraries have for them. */
 export function processMetrics({ cpu, memory, startedSeconds }: ProcessFigures): Metric[] {
-  const one = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
-    name,
-    help,
-    type,
-    labels: [],
-    samples: [{ value }],
-  });
   return [
-    one('process_cpu_seconds_total', 'Processor time.', 'counter', (cpu.user + cpu.system) / 1e6),
-    one('process_resident_memory_bytes', 'Resident memory.', 'gauge', memory.rss),
-    one('process_start_time_seconds', 'Start of the process, Unix seconds.', 'gauge', startedSeconds),
-    one('nodejs_heap_size_used_bytes', 'Heap in use.', 'gauge', memory.heapUsed),
-    one('nodejs_heap_size_total_bytes', 'Heap reserved.', 'gauge', memory.heapTotal),
-    one('nodejs_external_memory_bytes', 'Memory of objects outside the heap.', 'gauge', memory.external),
+    singleMetric('process_cpu_seconds_total', 'Processor time.', 'counter', (cpu.user + cpu.system) / 1e6),
+    singleMetric('process_resident_memory_bytes', 'Resident memory.', 'gauge', memory.rss),
+    singleMetric(
+      'process_start_time_seconds',
+      'Start of the process, Unix seconds.',
+      'gauge',
+      startedSeconds,
+    ),
+    singleMetric('nodejs_heap_size_used_bytes', 'Heap in use.', 'gauge', memory.heapUsed),
+    singleMetric('nodejs_heap_size_total_bytes', 'Heap reserved.', 'gauge', memory.heapTotal),
+    singleMetric(
+      'nodejs_external_memory_bytes',
+      'Memory of objects outside the heap.',
+      'gauge',
+      memory.external,
+    ),
   ];
 }

@@ -4,6 +4,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeCursor } from '../http/cursor.js';
 import { migrate } from '../store/migrate.js';
+import { watchPlans } from '../testing/plans.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { powerNow } from './power.js';
 import { fleetPage, fleetSummary, meterLive, walletPower } from './queries.js';
@@ -65,17 +66,6 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-/** A pool that keeps the plan of everything it is asked. */
-function watched(): { pool: pg.Pool; plans: string[] } {
-  const plans: string[] = [];
-  const query = async (text: string, values?: unknown[]) => {
-    const explained = await pool.query(`EXPLAIN ${text}`, values);
-    plans.push(explained.rows.map((row) => row['QUERY PLAN']).join('\n'));
-    return pool.query(text, values);
-  };
-  return { pool: { query } as unknown as pg.Pool, plans };
-}
-
 type Query = Parameters<typeof fleetPage>[1];
 const of20 = (...rests: number[]) => (rests.length * ROWS) / 20;
 const LISTS: [name: string, query: Partial<Query>, count: number][] = [
@@ -97,7 +87,7 @@ const LISTS: [name: string, query: Partial<Query>, count: number][] = [
 
 describe.each(LISTS)('meters by %s', (name, query, count) => {
   test('come in pages that hold everything once, by an index', async () => {
-    const { pool: db, plans } = watched();
+    const { pool: db, plans } = watchPlans(pool);
     const seen = new Set<string>();
     let [cursor, total]: [string | undefined, number] = [undefined, 0];
     do {
@@ -173,7 +163,7 @@ test('power is that of the last minute, of each meter no more than it can have',
     meters: ROWS / 100,
     silent: 0,
   });
-  const { pool: db, plans } = watched();
+  const { pool: db, plans } = watchPlans(pool);
   expect(await walletPower(db, WALLET, asked, 100)).toHaveLength(100);
   await powerNow(db, { wallet: WALLET }, NOW);
   for (const plan of plans) expect(plan).not.toMatch(/Seq Scan/);

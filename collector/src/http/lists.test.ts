@@ -4,6 +4,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { migrate } from '../store/migrate.js';
+import { watchPlans } from '../testing/plans.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { encodeCursor } from './cursor.js';
 import * as lists from './market-queries.js';
@@ -94,17 +95,6 @@ afterAll(async () => {
   await pool?.end();
   await postgres?.stop();
 });
-
-/** A pool that keeps the plan of everything it is asked. */
-function watched(): { pool: pg.Pool; plans: string[] } {
-  const plans: string[] = [];
-  const query = async (text: string, values?: unknown[]) => {
-    const explained = await pool.query(`EXPLAIN ${text}`, values);
-    plans.push(explained.rows.map((row) => row['QUERY PLAN']).join('\n'));
-    return pool.query(text, values);
-  };
-  return { pool: { query } as unknown as pg.Pool, plans };
-}
 
 type Lister = (pool: pg.Pool, cursor: string | undefined) => Promise<lists.Page<unknown>>;
 const READINGS = { meterId: METER, wallet: WALLET, from: undefined, to: undefined };
@@ -212,7 +202,7 @@ const LISTS: [name: string, schema: z.ZodType, least: number, list: Lister][] = 
 
 describe.each(LISTS)('%s', (_name, schema, least, list) => {
   test('come in pages that hold everything once, by an index', async () => {
-    const { pool: db, plans } = watched();
+    const { pool: db, plans } = watchPlans(pool);
     const seen = new Set<string>();
     let [cursor, total, pages]: [string | undefined, number, number] = [undefined, 0, 0];
     do {
@@ -258,7 +248,7 @@ describe.each(LISTS.filter(([name]) => name !== 'readings'))('%s', (_name, _sche
 });
 
 test('a table of readings is read a thousand lines at a time, and every line is there once', async () => {
-  const { pool: db, plans } = watched();
+  const { pool: db, plans } = watchPlans(pool);
   const parts: string[] = [];
   for await (const part of readingsCsv(db, READINGS)) parts.push(part);
   const lines = parts.join('').split('\r\n');
@@ -282,7 +272,7 @@ test('a table of readings is read a thousand lines at a time, and every line is 
 });
 
 test('single rows and figures are found by an index too', async () => {
-  const { pool: db, plans } = watched();
+  const { pool: db, plans } = watchPlans(pool);
   await lists.orderOf(db, `Q${'z'.repeat(40)}15`, NOW);
   const { balances } = await lists.balancesOf(db, WALLET);
   // Whose it is not is looked for among what the asker measured.

@@ -3,6 +3,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { collectorFigures } from '../http/queries.js';
 import { migrate } from '../store/migrate.js';
+import { watchPlans } from '../testing/plans.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { compareEnergy } from './check.js';
 import { networkEnergy, networkEnergySince, readingsEnergy } from './energy.js';
@@ -78,17 +79,6 @@ afterAll(async () => {
   await postgres?.stop();
 });
 
-/** A pool that keeps the plan of everything it is asked. */
-function watched(): { pool: pg.Pool; plans: string[] } {
-  const plans: string[] = [];
-  const query = async (text: string, values?: unknown[]) => {
-    const explained = await pool.query(`EXPLAIN ${text}`, values);
-    plans.push(explained.rows.map((row) => row['QUERY PLAN']).join('\n'));
-    return pool.query(text, values);
-  };
-  return { pool: { query } as unknown as pg.Pool, plans };
-}
-
 const LONG =
   /Seq Scan on (meter_readings\w*|reading_keys|chain_events|chain_readings|chain_transactions|settlements|settlement_items)\b/;
 const DAYS = { from: END - 30 * 86_400, to: END, step: 'day', zone: 'Asia/Bangkok' } as const;
@@ -111,14 +101,14 @@ const QUESTIONS: [name: string, ask: (db: pg.Pool) => Promise<unknown>][] = [
 ];
 
 test.each(QUESTIONS)('%s: found by indexes and from what is added up', async (_name, ask) => {
-  const { pool: db, plans } = watched();
+  const { pool: db, plans } = watchPlans(pool);
   await ask(db);
   expect(plans.length).toBeGreaterThan(0);
   for (const plan of plans) expect(plan).not.toMatch(LONG);
 });
 
 test('a plan that reads all readings is noticed', async () => {
-  const { pool: db, plans } = watched();
+  const { pool: db, plans } = watchPlans(pool);
   await db.query('SELECT count(*) FROM meter_readings WHERE flags = 0');
   expect(plans.join('\n')).toMatch(LONG);
 });

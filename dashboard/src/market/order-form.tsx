@@ -25,17 +25,15 @@ const SOON_MS = 500;
 const LIFETIMES = { hour: 3_600, day: 86_400, week: 604_800, month: 2_592_000 } as const;
 type Lifetime = keyof typeof LIFETIMES;
 
-export function TradeCard({
-  market,
-  draft,
-  write,
-  own,
-}: {
+interface FormProps {
   market: Market;
   draft: Draft;
   write: (draft: Draft) => void;
+  /** One's own orders: an offer is not to meet one of them. */
   own: readonly Order[];
-}) {
+}
+
+export function TradeCard({ market, draft, write, own }: FormProps) {
   return (
     <Card title={t('market.order')}>
       <WalletPanel />
@@ -89,17 +87,7 @@ function flaw(text: string, step: string, unit: string): string | undefined {
   return undefined;
 }
 
-function OrderForm({
-  market,
-  draft,
-  write,
-  own,
-}: {
-  market: Market;
-  draft: Draft;
-  write: (draft: Draft) => void;
-  own: readonly Order[];
-}) {
+function OrderForm({ market, draft, write, own }: FormProps) {
   const { side, size, price } = draft;
   const [lifetime, setLifetime] = useState<Lifetime>('week');
   const [built, setBuilt] = useState<BuiltTransaction>();

@@ -1,24 +1,21 @@
-import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { count, power, short, shortAmount, time } from '../format.js';
 import { useAsk, useRegularly } from '../parts/ask.js';
+import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Fact, Loading, Problem, Table } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
-import type { FleetItem, FleetState, FleetSummary } from '../types.js';
+import type { FleetItem, FleetSummary } from '../types.js';
 import { FleetMap } from './map.js';
 import { STATES, StateTag } from './state.js';
 
 const PROBLEMS = ['clock', 'bus', 'outbox', 'alert'] as const;
-type Problems = (typeof PROBLEMS)[number];
 /** What the collector takes as a search. */
 const SEARCHABLE = /^[A-Za-z0-9._-]{1,44}$/;
 /** One press is to draw them within a tenth of a second, on slow machines too. */
 const ROWS = 25;
-/** A person types on for about so long. */
-const TYPING_MS = 300;
 
 /** How many are in which state, from the channel; asked for where there is none. */
 function useSummary(): { summary: FleetSummary | undefined; error: Error | undefined; again: () => void } {
@@ -100,13 +97,8 @@ export function FleetView({ rest: [wanted = '~'] }: { rest: readonly string[] })
 function FleetList({ state: first, problem: firstProblem }: { state: string; problem: string }) {
   const [state, setState] = useState(first);
   const [problem, setProblem] = useState(firstProblem);
-  const [text, setText] = useState('');
-  const [search, setSearch] = useState('');
+  const { text, setText, search } = useSearch();
   const [cursors, setCursors] = useState<readonly string[]>([]);
-  useEffect(() => {
-    const timer = setTimeout(() => setSearch(text.trim()), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
   const wrong = search !== '' && !SEARCHABLE.test(search);
   const query = {
     state: state === '' ? undefined : state,
@@ -117,7 +109,7 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
   const fleet = useAsk<Page<FleetItem>>('/api/fleet', { ...query, limit: ROWS, cursor: cursors.at(-1) });
   useRegularly(fleet.again);
   const next = fleet.answer?.next_cursor ?? undefined;
-  const id = useId();
+  const flaw = useId();
   return (
     <>
       <FleetSummaryCard />
@@ -126,52 +118,25 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
       </Card>
       <Card title={t('operator.fleet')} wide>
         <div class="tools filters">
-          <div class="field">
-            <label for={`${id}-q`}>{t('fleet.search')}</label>
-            <input
-              id={`${id}-q`}
-              type="search"
-              autoComplete="off"
-              value={text}
-              aria-invalid={wrong}
-              aria-describedby={`${id}-flaw`}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-          </div>
-          <div class="field">
-            <label for={`${id}-state`}>{t('col.state')}</label>
-            <select
-              id={`${id}-state`}
-              value={state}
-              onChange={(event) => setState(event.currentTarget.value)}
-            >
-              <option value="">{t('filter.all')}</option>
-              {STATES.map((name: FleetState) => (
-                <option key={name} value={name}>
-                  {t(`fleet.${name}`)}
-                </option>
-              ))}
-            </select>
-          </div>
-          <div class="field">
-            <label for={`${id}-problem`}>{t('fleet.problem')}</label>
-            <select
-              id={`${id}-problem`}
-              value={problem}
-              onChange={(event) => setProblem(event.currentTarget.value)}
-            >
-              <option value="">{t('filter.any')}</option>
-              {PROBLEMS.map((name: Problems) => (
-                <option key={name} value={name}>
-                  {t(`fleet.problem.${name}`)}
-                </option>
-              ))}
-            </select>
-          </div>
+          <SearchField label={t('fleet.search')} text={text} setText={setText} wrong={wrong} flaw={flaw} />
+          <SelectField
+            label={t('col.state')}
+            all={t('filter.all')}
+            value={state}
+            setValue={setState}
+            names={STATES}
+            nameOf={(name) => t(`fleet.${name}`)}
+          />
+          <SelectField
+            label={t('fleet.problem')}
+            all={t('filter.any')}
+            value={problem}
+            setValue={setProblem}
+            names={PROBLEMS}
+            nameOf={(name) => t(`fleet.problem.${name}`)}
+          />
         </div>
-        <p id={`${id}-flaw`} class="flaw" role="status">
-          {wrong && t('fleet.search.wrong')}
-        </p>
+        <SearchFlaw id={flaw} wrong={wrong} />
         {fleet.error && <Problem error={fleet.error} again={fleet.again} />}
         {!fleet.answer && fleet.loading && <Loading />}
         {fleet.answer?.items.length === 0 && <Empty>{t('fleet.none')}</Empty>}
@@ -347,14 +312,5 @@ function MeterView({ meterId }: { meterId: string }) {
         </p>
       </Card>
     </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { amount, duration, short, time } from '../format.js';
 import { type Asked, useAsk, useRegularly } from '../parts/ask.js';
-import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Fact, Loading, Problem, Table } from '../parts/frame.js';
 import { t } from '../text/index.js';
 import type { Audit, HealthDetails } from '../types.js';
 
@@ -208,14 +208,5 @@ function Sign({ good, children }: { good: boolean; children: ComponentChildren }
     <p class={good ? 'sign good' : 'sign bad'}>
       <span aria-hidden="true">{good ? '✓' : '!'}</span> {children}
     </p>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

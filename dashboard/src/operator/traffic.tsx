@@ -1,6 +1,7 @@
-import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
+import { useId, useMemo, useRef, useState } from 'preact/hooks';
 import { time } from '../format.js';
 import type { TrafficFilter } from '../link.js';
+import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Loading, Table } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
@@ -13,7 +14,6 @@ const OUTCOMES = ['stored', 'refused'] as const;
 const METER = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Rows on show: the browser has to draw each. */
 const ROWS = 100;
-const TYPING_MS = 300;
 
 /** A message as the channel tells it. */
 interface Message {
@@ -33,13 +33,8 @@ interface Message {
 export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] }) {
   const [kinds, setKinds] = useState<readonly Kind[]>([]);
   const [outcome, setOutcome] = useState('');
-  const [text, setText] = useState(first);
-  const [meter, setMeter] = useState(first);
+  const { text, setText, search: meter } = useSearch(first);
   const [paused, setPaused] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setMeter(text.trim()), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
   const wrong = meter !== '' && !METER.test(meter);
   const filter = useMemo<TrafficFilter>(
     () => ({
@@ -61,7 +56,7 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
         now.findIndex(({ key }) => key === newest),
       )
     : 0;
-  const id = useId();
+  const flaw = useId();
   return (
     <Card title={t('traffic.title')} note={t('traffic.note')} wide>
       <div class="tools filters">
@@ -82,41 +77,21 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
             </label>
           ))}
         </fieldset>
-        <div class="field">
-          <label for={`${id}-meter`}>{t('traffic.meter')}</label>
-          <input
-            id={`${id}-meter`}
-            type="search"
-            autoComplete="off"
-            value={text}
-            aria-invalid={wrong}
-            aria-describedby={`${id}-flaw`}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </div>
-        <div class="field">
-          <label for={`${id}-outcome`}>{t('traffic.outcome')}</label>
-          <select
-            id={`${id}-outcome`}
-            value={outcome}
-            onChange={(event) => setOutcome(event.currentTarget.value)}
-          >
-            <option value="">{t('filter.all')}</option>
-            {OUTCOMES.map((name) => (
-              <option key={name} value={name}>
-                {t(`outcome.${name}`)}
-              </option>
-            ))}
-          </select>
-        </div>
+        <SearchField label={t('traffic.meter')} text={text} setText={setText} wrong={wrong} flaw={flaw} />
+        <SelectField
+          label={t('traffic.outcome')}
+          all={t('filter.all')}
+          value={outcome}
+          setValue={setOutcome}
+          names={OUTCOMES}
+          nameOf={(name) => t(`outcome.${name}`)}
+        />
         <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
           {t(paused ? 'traffic.resume' : 'traffic.pause')}
         </button>
         <output class="quiet">{paused && t('traffic.missed', { count: missed })}</output>
       </div>
-      <p id={`${id}-flaw`} class="flaw" role="status">
-        {wrong && t('fleet.search.wrong')}
-      </p>
+      <SearchFlaw id={flaw} wrong={wrong} />
       {news?.problem && <p class="problem">{news.problem}</p>}
       {!news?.ready && <Loading />}
       {news?.ready && items.length === 0 && <Empty>{t('traffic.none')}</Empty>}

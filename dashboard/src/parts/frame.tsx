@@ -136,3 +136,13 @@ export function Table<Row>({
     </section>
   );
 }
+
+/** One of the facts of a `<dl>`. */
+export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

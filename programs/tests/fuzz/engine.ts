@@ -119,7 +119,9 @@ export class Stage {
       this.refusals.set(why, (this.refusals.get(why) ?? 0) + 1);
       if (attempt.certain) throw new Violation(attempt.certain, `${result.error}\n${result.logs.join('\n')}`);
       // A bump that the caller names may give an address on the curve: that it is the order's is the runtime's to check.
-      const refusedBump = result.logs.some((line) => line.includes('Could not create program address'));
+      const refusedBump =
+        result.error === 'ProgramFailedToComplete' &&
+        result.logs.at(-1)?.includes('failed: Could not create program address with signer seeds');
       if (
         !refusedBump &&
         /InvariantViolated|ProgramFailedToComplete|ArithmeticOverflow/.test(result.error ?? '')

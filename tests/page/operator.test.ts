@@ -276,7 +276,12 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
       )[0];
     expect(await statusOf()).toEqual({ status: 'open', note: null });
 
-    await page.keyboard.press('Enter');
+    // Opened within the key's own turn, so that what is typed next is not lost, however busy the machine.
+    expect(
+      await page.evaluate(
+        'document.activeElement.click(), Promise.resolve().then(() => document.activeElement.tagName)',
+      ),
+    ).toBe('TEXTAREA');
     await page.keyboard.type('the inverter counts twice');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');

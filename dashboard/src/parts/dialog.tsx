@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../text/index.js';
 
 /** As long as the collector takes one. */
@@ -45,8 +45,9 @@ function ReasonDialog({
   const [reason, setReason] = useState('');
   const given = reason.trim();
   const chosen = useRef<string | undefined>(undefined);
-  // The browser keeps the keyboard within, closes on Escape, and gives the focus back.
-  useEffect(() => dialog.current?.showModal(), []);
+  // The browser keeps the keyboard within, closes on Escape, and gives the focus back. Before anything is painted:
+  // a key that follows at once is already the reason's first letter.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog
       ref={dialog}

@@ -4,17 +4,15 @@
 // needs 6 MB less and starts with half the processor time. Needs the compiled checkout (`tsc -b`).
 //   node scripts/pack-gateway.mjs
 import { readFileSync, renameSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+// The bundler that builds the page, too (vite's, in vite's version).
+import esbuild from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'cli/dist');
 const packed = join(dist, 'gateway.packed.mjs');
 const written = `${packed}.new`;
-const require = createRequire(import.meta.url);
-// The bundler that builds the page, too.
-const esbuild = createRequire(require.resolve('vite/package.json'))('esbuild');
 
 /** Our modules find their files (profiles, package.json, native modules) from where they lie, and so must the packed ones. */
 const ownPlaces = {

@@ -74,6 +74,7 @@ function report(
       },
       balances: 4,
       balancesBehind: 0,
+      energy: { whole: false, days: 3, quarters: 280, readings: 2800, unproved: 0, oldest: '2026-02-20' },
     },
   };
 }
@@ -85,6 +86,7 @@ describe('describeAudit', () => {
     expect(text).toContain('The books agree (up to slot 77).');
     expect(text).toContain('15 GRID in 3 token accounts: 13 GRID in wallets, 2 GRID in escrows');
     expect(text).toContain('2 open orders; 1 trades of 10 GRID');
+    expect(text).toContain('280 quarters of an hour of 3 days compared with 2800 readings');
     expect(text).not.toContain('gifts');
   });
 

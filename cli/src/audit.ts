@@ -33,27 +33,32 @@ export interface Repaired {
 /**
  * Runs the collector's audit once, against a chain and a database, and writes its report down there.
  * @param options.repair reads the chain again where the database differs from it, then audits once more
+ * @param options.energy compares the energy that is added up with every reading
+ * @param options.progress is told what is being done
  * @throws GtxError CHAIN_UNAVAILABLE, STORAGE_UNAVAILABLE, CONFIG_INVALID (the database mirrors another chain)
  */
 export async function runAuditOnce(
   places: AuditPlaces,
-  options: { repair?: boolean } = {},
+  options: { repair?: boolean; energy?: boolean; progress?: (text: string) => void } = {},
 ): Promise<AuditOutcome> {
   const logger = pino({ level: 'silent' });
   const pool = createPool(places.databaseUrl, 4, logger);
   const deps = { pool, connection: connectTo(places), logger, now: Date.now };
-  const audit = async () => recordAudit(pool, await runAudit(deps));
+  const energyProgress = (done: number, of: number) =>
+    options.progress?.(`Energy of ${done} of ${of} days compared with its readings.`);
+  const audit = async (wholeEnergy: boolean) =>
+    recordAudit(pool, await runAudit({ ...deps, wholeEnergy, ...(wholeEnergy && { energyProgress }) }));
   try {
-    let report = await audit();
+    let report = await audit(options.energy ?? false);
     const repaired: Repaired[] = [];
     if (options.repair && report.differences.some(isRepairable)) {
       const alerts = new Alerts(pool, logger);
       const doors = new ChainMirror({ ...deps, alerts, config: { wsUrl: false } });
       for (const difference of report.differences) {
-        const what = await repair(doors, difference);
+        const what = await repair({ doors, pool }, difference);
         if (what !== undefined) repaired.push({ difference, repair: what });
       }
-      report = await audit();
+      report = await audit(options.energy ?? false);
     }
     return describeAudit(report, repaired);
   } catch (error) {
@@ -98,6 +103,11 @@ export function describeAudit(report: AuditReport, repaired: readonly Repaired[]
       `${figures.balances} compared with their token accounts${figures.balancesBehind === 0 ? '' : `, ${figures.balancesBehind} wallets moved tokens since they were read`}`,
     ],
   ];
+  const { energy } = figures;
+  rows.push([
+    'energy',
+    `${energy.quarters} quarters of an hour of ${energy.whole ? 'all ' : ''}${energy.days} days compared with ${energy.readings} readings${energy.unproved === 0 ? '' : `; of ${energy.unproved} the readings before are stored elsewhere`}`,
+  ]);
   if (market.giftCount > 0) {
     rows.push(['gifts', `${market.giftCount} escrows hold more than their order says; their owners get it`]);
   }
@@ -173,6 +183,12 @@ export function describeAudit(report: AuditReport, repaired: readonly Repaired[]
         held_in_escrows: holdings.inEscrows,
         balances: figures.balances,
         balances_behind: figures.balancesBehind,
+        energy_whole: figures.energy.whole,
+        energy_days: figures.energy.days,
+        energy_quarters: figures.energy.quarters,
+        energy_readings: figures.energy.readings,
+        energy_unproved: figures.energy.unproved,
+        energy_oldest: figures.energy.oldest,
       },
       repaired: repaired.map(({ difference, repair: what }) => ({ ...difference, repair: what })),
       difference_count: differenceCount,

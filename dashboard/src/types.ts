@@ -404,6 +404,8 @@ export interface Audit {
     slot: number;
     difference_count: number;
     differences: Record<string, unknown>[];
+    /** null in a report from before energy was compared. */
+    energy: { whole: boolean; days: number; quarters: number; readings: number; unproved: number } | null;
   } | null;
   open: {
     id: string;

@@ -12,6 +12,7 @@ import { createBurnInstruction } from '@solana/spl-token';
 import type { Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainMirror } from '../mirror/mirror.js';
+import { noRollupMetrics, Rollup } from '../overview/index.js';
 import { repair } from '../reconcile/repair.js';
 import type { Settlement } from '../settlement/settlement.js';
 import { World, type WorldMeter } from '../settlement/testing/world.js';
@@ -246,8 +247,67 @@ describe('runAudit', () => {
     const named = differences.map(({ kind, meter }) => `${kind} ${meter}`);
     expect(named).toContain(`READING_MISSING ${first}`);
     expect(named).toContain(`RANGE_DIFFERS ${second}`);
-    for (const difference of differences) await repair(mirror, difference);
+    for (const difference of differences) await repair({ doors: mirror, pool: world.pool }, difference);
     expect((await audit(false)).differences).toEqual([]);
+  });
+
+  describe('energy that was added up', () => {
+    beforeEach(async () => {
+      const { pool, logger } = world;
+      const feed = { onChange: () => () => {} };
+      await new Rollup({ pool, feed, logger, metrics: noRollupMetrics }).catchUp();
+    });
+
+    it('is compared with the readings', async () => {
+      const { differences, figures } = await audit(false);
+      expect(differences).toEqual([]);
+      expect(figures.energy).toMatchObject({ whole: false, unproved: 0 });
+      expect(figures.energy.readings).toBeGreaterThanOrEqual(6);
+      expect(figures.energy.quarters).toBeGreaterThan(0);
+    });
+
+    const spoiled: [string, string][] = [
+      ['another surplus', 'UPDATE energy_quarters SET surplus = surplus + 1 WHERE quarter = $1'],
+      ['meters counted twice', 'UPDATE energy_quarters SET meters = meters * 2 WHERE quarter = $1'],
+      ['a quarter that is gone', 'DELETE FROM energy_quarters WHERE quarter = $1'],
+      [
+        'a quarter that never was',
+        `INSERT INTO energy_quarters VALUES ($1::timestamptz + interval '15 minutes', 1, 0, 0, 1, 1)`,
+      ],
+    ];
+    it.each(spoiled)('%s is named, and mended by adding it up again', async (_what, sql) => {
+      const { pool } = world;
+      const energy = async () =>
+        (await pool.query('SELECT * FROM energy_quarters ORDER BY quarter DESC')).rows;
+      const before = await energy();
+      expect((await pool.query(sql, [before[0].quarter])).rowCount).toBe(1);
+      const { ok, differences } = await audit(false);
+      expect(ok).toBe(false);
+      expect(differences).toMatchObject([
+        { kind: 'ENERGY_DIFFERS', what: 'quarter', action: DIFFERENCES.ENERGY_DIFFERS },
+      ]);
+      const [difference] = differences;
+      if (!difference) throw new Error('nothing was found');
+      expect(await repair({ doors: mirror, pool }, difference)).toContain(String(difference.quarter));
+      expect(await energy()).toEqual(before);
+      expect((await audit(false)).differences).toEqual([]);
+    });
+
+    it('is compared day by day on demand, and told so', async () => {
+      const { pool, connection, logger, now } = world;
+      const told: string[] = [];
+      const { figures } = await runAudit({
+        pool,
+        connection,
+        logger,
+        now,
+        catchUp: false,
+        wholeEnergy: true,
+        energyProgress: (done, of) => told.push(`${done}/${of}`),
+      });
+      expect(figures.energy).toMatchObject({ whole: true, days: told.length, readings: figures.readings });
+      expect(told.at(-1)).toBe(`${told.length}/${told.length}`);
+    });
   });
 
   it('names what the chain has and the database has not', async () => {

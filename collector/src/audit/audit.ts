@@ -29,6 +29,7 @@ import {
 } from './balances.js';
 import { type CertificateFigures, compareCertificates, fetchCertificateAccounts } from './certificates.js';
 import { type Difference, Differences } from './differences.js';
+import { checkEnergy, type EnergyFigures } from './energy.js';
 import { type DirectBurn, directBurns, isOnChain, programHistory } from './history.js';
 import { PROJECTIONS } from './projections.js';
 import {
@@ -53,6 +54,10 @@ export interface AuditDeps {
   readonly catchUp?: boolean;
   /** Differences told in full; the rest is only counted. Default 1000. */
   readonly maxDifferences?: number;
+  /** Compare the energy that is added up with every reading, and not only that of the last days and some older ones. */
+  readonly wholeEnergy?: boolean;
+  /** Told how many of the days are compared. */
+  readonly energyProgress?: (done: number, of: number) => void;
   /** Ends the audit early: it throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -83,6 +88,7 @@ export interface AuditFigures {
   readonly balances: number;
   /** Wallets whose tokens moved past the programs since their balance was read. */
   readonly balancesBehind: number;
+  readonly energy: EnergyFigures;
 }
 
 /** All amounts are base units as decimal strings. */
@@ -130,7 +136,8 @@ const MAX_MISSING = 10_000;
 
 /**
  * Walks from the token supply back to the signed readings and names everything that does not agree: supply,
- * counters, the programs' whole history, every settlement's transaction, every settled reading's signature.
+ * counters, the programs' whole history, every settlement's transaction, every settled reading's signature. Then the energy that is
+ * added up against the readings.
  *
  * The chain's side is read from the chain alone, in pages; the database's in pages too, so that memory does not
  * grow with history. A running system may go on settling meanwhile.
@@ -199,6 +206,11 @@ class Audit {
       const market = await this.checkRows();
       const holdings = await this.checkHoldings();
       const balances = await this.checkBalances();
+      const energy = await checkEnergy(this.client, this.differences, {
+        whole: this.deps.wholeEnergy ?? false,
+        progress: this.deps.energyProgress,
+        signal: this.deps.signal,
+      });
       const counts = await this.counts();
       return {
         ok: this.differences.count === 0,
@@ -220,6 +232,7 @@ class Audit {
           certificates,
           market,
           holdings,
+          energy,
         },
         differences: this.differences.list,
         differenceCount: this.differences.count,

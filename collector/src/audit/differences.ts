@@ -82,6 +82,8 @@ export const DIFFERENCES = {
     'The database has a user, market, certificate, price feed or proposal that the chain does not know. gtx audit --repair reads its history again; what is left belongs to another chain.',
   ROW_DIFFERS:
     'A row is not what its account or its event says. gtx audit --repair reads it again from the chain; if it comes again, find out who writes to the database.',
+  ENERGY_DIFFERS:
+    'The energy that was added up for a quarter of an hour, which the pages and GET /api/energy show, is not that of its readings. gtx audit --repair adds it up again; if it comes again, find out who writes to the database.',
 } as const;
 
 export type DifferenceKind = keyof typeof DIFFERENCES;
@@ -100,6 +102,8 @@ export interface Difference {
   readonly account?: string;
   readonly wallet?: string;
   readonly mint?: string;
+  /** Beginning of a quarter of an hour, ISO 8601. */
+  readonly quarter?: string;
   /** What should be there, and what is. */
   readonly expected: string;
   readonly actual: string;
@@ -111,8 +115,8 @@ export interface Difference {
 
 /** What a difference is about, as one text: the same difference has the same one whenever it is found. */
 export function subjectOf(difference: Omit<Difference, 'expected' | 'actual' | 'action'>): string {
-  const { what, meter, sequence, signature, event, account, wallet, mint } = difference;
-  const parts = [what, meter, sequence, signature, event, account, wallet, mint].filter(
+  const { what, meter, sequence, signature, event, account, wallet, mint, quarter } = difference;
+  const parts = [what, meter, sequence, signature, event, account, wallet, mint, quarter].filter(
     (part) => part !== undefined,
   );
   return parts.length === 0 ? 'chain' : parts.join('/');

@@ -15,6 +15,7 @@ function canBeRepaired(kind: DifferenceKind): boolean {
     account: 'account',
     signature: 'signature',
     wallet: 'wallet',
+    quarter: 'quarter',
     expected: '',
     actual: '',
     action: '',

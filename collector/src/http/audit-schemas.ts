@@ -15,6 +15,22 @@ export const Audit = z.strictObject({
       slot: z.number().int().meta({ description: 'Everything up to this slot was compared' }),
       difference_count: z.number().int(),
       differences: z.array(Found).meta({ description: 'Of many only the first' }),
+      energy: z
+        .strictObject({
+          whole: z.boolean().meta({ description: 'Every day; else the last days and some older ones' }),
+          days: z.number().int(),
+          quarters: z.number().int(),
+          readings: z.number().int(),
+          unproved: z.number().int().meta({
+            description: 'Quarters that cannot be compared: readings before them are stored elsewhere',
+          }),
+          oldest: z.string().nullable().meta({ description: 'The oldest of the days, in UTC' }),
+        })
+        .nullable()
+        .meta({
+          description:
+            'Energy by quarters of an hour that was compared with the readings; null in a report from before this was done',
+        }),
       figures: z.record(z.string(), z.unknown()).meta({ description: 'How much was compared' }),
     })
     .nullable()

@@ -231,6 +231,7 @@ describe('own', () => {
     expect((await get('/api/audit', undefined, { authorization })).body.last).toMatchObject({
       checked_at: '2026-01-01T00:00:00Z',
       figures: { readings_on_chain: 1 },
+      energy: null,
       differences: [{ order_address: ORDER }],
     });
     expect((await get('/api/audit', ann)).status).toBe(403);

@@ -5,7 +5,7 @@ import { collectorFigures } from '../http/queries.js';
 import { migrate } from '../store/migrate.js';
 import { watchPlans } from '../testing/plans.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
-import { compareEnergy } from './check.js';
+import { addUpAgain, comparableDays, compareEnergy } from './check.js';
 import { networkEnergy, networkEnergySince, readingsEnergy } from './energy.js';
 import { latestMints, mintedSince, pipeline, readingCounts } from './figures.js';
 import { noRollupMetrics } from './metrics.js';
@@ -81,6 +81,7 @@ afterAll(async () => {
 
 const LONG =
   /Seq Scan on (meter_readings\w*|reading_keys|chain_events|chain_readings|chain_transactions|settlements|settlement_items)\b/;
+const dayOf = (at: number) => ({ from: at - (at % 86_400), to: at - (at % 86_400) + 86_400 });
 const DAYS = { from: END - 30 * 86_400, to: END, step: 'day', zone: 'Asia/Bangkok' } as const;
 
 const QUESTIONS: [name: string, ask: (db: pg.Pool) => Promise<unknown>][] = [
@@ -98,6 +99,8 @@ const QUESTIONS: [name: string, ask: (db: pg.Pool) => Promise<unknown>][] = [
     (db) => readingsEnergy(db, { meterId: 'P-7', wallet: undefined }, DAYS),
   ],
   ['the settlement queue', (db) => settlementFigures(db)],
+  ["a day's energy against its readings", (db) => compareEnergy(db, dayOf(END - 20 * 86_400))],
+  ['the days to compare', (db) => comparableDays(db)],
 ];
 
 test.each(QUESTIONS)('%s: found by indexes and from what is added up', async (_name, ask) => {
@@ -114,7 +117,8 @@ test('a plan that reads all readings is noticed', async () => {
 });
 
 test('what is found is right: figures of the filled database', async () => {
-  expect(await compareEnergy(pool)).toEqual([]);
+  for (const day of await comparableDays(pool))
+    expect((await compareEnergy(pool, day)).differences).toEqual([]);
   expect(await readingCounts(pool)).toMatchObject({ minted: 297 * METERS, pending: 3 * METERS, held: 0 });
   expect(await mintedSince(pool, 0)).toEqual({ total: 25_000n, since: 25_000n });
   expect(await latestMints(pool, 2)).toMatchObject([
@@ -133,4 +137,25 @@ test('what is found is right: figures of the filled database', async () => {
   // As many readings of the last minutes as there are: none here was stored in the last two hours.
   const stages = await pipeline(pool, await readingCounts(pool), 3);
   expect(stages.map(({ waiting }) => waiting)).toEqual([3, 3 * METERS, 0, 11, 0]);
+});
+
+test('of months that were moved elsewhere nothing is compared, and what began in them is not taken for a difference', async () => {
+  const energy = async () => (await pool.query('SELECT * FROM energy_quarters ORDER BY quarter')).rows;
+  const before = await energy();
+  const all = await comparableDays(pool);
+  await pool.query('ALTER TABLE meter_readings DETACH PARTITION meter_readings_2023_11');
+  const days = await comparableDays(pool);
+  expect(all.length - days.length).toBe(30);
+  const found = await Promise.all(days.map((day) => compareEnergy(pool, day)));
+  expect(found.flatMap(({ differences }) => differences)).toEqual([]);
+  // The first reading of every meter that is left, six hours after the last one of November.
+  expect(found.reduce((sum, { unproved }) => sum + unproved, 0)).toBe(1);
+  const first = found.at(-1);
+  expect(first).toMatchObject({ unproved: 1, quarters: 3, readings: 3 * METERS });
+
+  const december = before.find(({ quarter }) => quarter >= new Date('2023-12-01'));
+  expect(await addUpAgain(pool, december.quarter.getTime() / 1000)).toBe(false);
+  await pool.query('UPDATE energy_quarters SET meters = 0 WHERE quarter = $1', [before.at(-1).quarter]);
+  expect(await addUpAgain(pool, before.at(-1).quarter.getTime() / 1000)).toBe(true);
+  expect(await energy()).toEqual(before);
 });

@@ -11,7 +11,7 @@ import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/p
 import { TestRegistry } from '../testing/registry.js';
 import { DEFAULT_RULES } from '../validate/rules.js';
 import { toSubmission } from '../validate/submission.js';
-import { compareEnergy } from './check.js';
+import { comparableDays, compareEnergy } from './check.js';
 import { readingCounts } from './figures.js';
 import { noRollupMetrics } from './metrics.js';
 import { Rollup } from './rollup.js';
@@ -155,7 +155,8 @@ async function rolled(): Promise<Record<string, string>> {
 
 async function expectExact(): Promise<void> {
   expect(await rolled()).toEqual(await model());
-  expect(await compareEnergy(pool)).toEqual([]);
+  for (const day of await comparableDays(pool))
+    expect((await compareEnergy(pool, day)).differences).toEqual([]);
   const { rows } = await pool.query('SELECT count(*)::int AS late FROM energy_late');
   expect(rows[0].late).toBe(0);
   const { rows: counted } = await pool.query(

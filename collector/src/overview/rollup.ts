@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Change } from '../feed/index.js';
 import { inTransaction } from '../mirror/transaction.js';
+import { ROLLUP_LOCK } from './lock.js';
 import type { RollupMetrics } from './metrics.js';
 
 export interface RollupDeps {
@@ -15,8 +16,6 @@ export interface RollupDeps {
   readonly pollMillis?: number;
 }
 
-/** Of several collectors one adds up at a time: the key of their lock in the database. */
-const LOCK = 'gtx_rollup';
 const FIRST_READINGS = 10_000;
 const FEWEST_READINGS = 2_000;
 const MOST_READINGS = 50_000;
@@ -348,7 +347,7 @@ export class Rollup {
     this.leading = await inTransaction(this.deps.pool, async (client) => {
       // In a statement of its own: those after it see what whoever had the lock before has committed.
       const { rows } = await client.query<{ locked: boolean }>(
-        `SELECT pg_try_advisory_xact_lock(hashtext('${LOCK}')) AS locked`,
+        `SELECT pg_try_advisory_xact_lock(hashtext('${ROLLUP_LOCK}')) AS locked`,
       );
       if (!rows[0]?.locked) return false;
       await step(client);

@@ -10,6 +10,7 @@ import {
   withoutQuoteBalance,
 } from '../audit/balances.js';
 import { type Difference, Differences, subjectOf } from '../audit/differences.js';
+import { energyDifferences } from '../audit/energy.js';
 import { isOnChain, listPage, readTransactions } from '../audit/history.js';
 import { PROJECTIONS, type Projection } from '../audit/projections.js';
 import {
@@ -181,12 +182,13 @@ export interface SecondLook {
 }
 
 /** How a second look at a difference is made. */
-type Way = 'holdings' | 'balance' | 'no balance' | 'row' | 'transaction';
+type Way = 'holdings' | 'balance' | 'no balance' | 'quarter' | 'row' | 'transaction';
 
-function wayOf({ kind, what, account, signature, wallet, mint }: Difference): Way | undefined {
+function wayOf({ kind, what, account, signature, wallet, mint, quarter }: Difference): Way | undefined {
   if (kind === 'TOKEN_SUM') return 'holdings';
   if (kind === 'BALANCE_DIFFERS' && wallet !== undefined && mint !== undefined) return 'balance';
   if (kind === 'BALANCE_MISSING' && wallet !== undefined && mint !== undefined) return 'no balance';
+  if (kind === 'ENERGY_DIFFERS' && quarter !== undefined) return 'quarter';
   if (account !== undefined && projectionOf(what)) return 'row';
   if (signature === undefined) return undefined;
   const told =
@@ -213,7 +215,7 @@ export async function lookAgain(
   context: CompareContext,
   difference: Difference,
 ): Promise<SecondLook | undefined> {
-  const { what, account = '', signature = '', wallet = '', mint = '' } = difference;
+  const { what, account = '', signature = '', wallet = '', mint = '', quarter = '' } = difference;
   const found = (differences: readonly Difference[]): SecondLook => ({ differences, behind: [] });
   switch (wayOf(difference)) {
     case 'holdings':
@@ -224,6 +226,8 @@ export async function lookAgain(
       const holder = await holderOf(context.db, { wallet, mint });
       return found(await missingBalances(context, holder ? [holder] : []));
     }
+    case 'quarter':
+      return found(await energyDifferences(context.db, quarter));
     case 'row': {
       const projection = projectionOf(what) as Projection;
       const rows = await compareRows(context, projection, [account]);

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DifferenceKind } from '../audit/differences.js';
 import { units } from '../matching/testing/market-world.js';
+import { noRollupMetrics, Rollup } from '../overview/index.js';
 import { Reviews } from '../review/reviews.js';
 import { differenceEffects } from './effects.js';
 import { reconcileMetrics } from './metrics.js';
@@ -291,6 +292,27 @@ it('keeps the last report, with the time since when each difference is known', a
   expect(await lastAudit(world.pool)).toEqual(second);
   await world.reconciler().round();
   expect((await recordAudit(world.pool, await world.audit(false))).ok).toBe(true);
+});
+
+it('adds energy up again that an audit finds wrong, or tells a person', async () => {
+  await forget();
+  const { pool, logger } = world;
+  const feed = { onChange: () => () => {} };
+  await new Rollup({ pool, feed, logger, metrics: noRollupMetrics }).catchUp();
+  const spoil = `UPDATE energy_quarters SET produced = produced + 7 WHERE quarter = (SELECT max(quarter) FROM energy_quarters)`;
+  await change(spoil);
+  await recordAudit(pool, await world.audit(false));
+  await world.reconciler({ repair: false }).round();
+  expect(await remembered()).toMatchObject([{ kind: 'ENERGY_DIFFERS', confirmed: true, resolved: false }]);
+  const { rows } = await pool.query(
+    `SELECT reason FROM reviews WHERE kind = 'audit_difference' AND status = 'open'`,
+  );
+  expect(rows[0]?.reason).toMatch(/^ENERGY_DIFFERS quarter\/20\d\d-.*Z: expected produced \d+, /);
+
+  await change('UPDATE reconcile_differences SET next_look_at = now()');
+  await world.reconciler().round();
+  expect(await remembered()).toMatchObject([{ repair: expect.stringContaining('up again'), resolved: true }]);
+  expect((await world.audit(false)).differences).toEqual([]);
 });
 
 it('reads balances again when tokens move past the programs, and calls that no difference', async () => {

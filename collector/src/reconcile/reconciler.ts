@@ -262,7 +262,7 @@ export class Reconciler {
   // --- second looks
 
   private async lookAgain(remembered: RememberedDifference): Promise<void> {
-    const { config, doors, logger } = this.deps;
+    const { config, doors, logger, pool } = this.deps;
     const { id, difference } = remembered;
     const seen = await lookAgain(this.context, difference);
     if (!seen) {
@@ -275,11 +275,11 @@ export class Reconciler {
       return;
     }
     if ((config.repair ?? true) && isRepairable(still) && remembered.repairs < MAX_REPAIRS) {
-      const what = await repair(doors, still);
+      const what = await repair({ doors, pool }, still);
       if (what !== undefined) {
         await this.store.repaired(id, what);
         this.metrics.repaired(still.kind);
-        logger.warn({ difference: still, repair: what }, 'the database differed from the chain; read again');
+        logger.warn({ difference: still, repair: what }, 'the database differed; read again');
         const after = await lookAgain(this.context, still);
         if (after && !(await this.sort(after, still))) {
           await this.store.resolve(id);

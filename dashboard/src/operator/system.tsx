@@ -126,6 +126,16 @@ function AuditCard({ audit: { answer, error, loading, again } }: { audit: Asked<
               })}
             </Sign>
           )}
+          {last?.energy && (
+            <p class="quiet">
+              {t(last.energy.whole ? 'audit.energy.whole' : 'audit.energy', {
+                days: count(last.energy.days),
+                quarters: count(last.energy.quarters),
+                readings: count(last.energy.readings),
+              })}
+              {last.energy.unproved > 0 && ` ${t('audit.energy.unproved', { count: last.energy.unproved })}`}
+            </p>
+          )}
           {last !== null && last.differences.length > 0 && (
             <Differences label={t('audit.last')} rows={last.differences} />
           )}

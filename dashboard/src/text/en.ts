@@ -535,6 +535,12 @@ export const en = {
   'audit.never': 'There was no whole audit yet.',
   'audit.good': 'The last whole audit, {time}, found no difference up to slot {slot}.',
   'audit.bad': 'The last whole audit, {time}, found differences up to slot {slot}: {count}.',
+  'audit.energy':
+    'Energy by quarters of an hour compared with the readings: {quarters} quarters, {readings} readings, of the last and some older days ({days}).',
+  'audit.energy.whole':
+    'Energy by quarters of an hour compared with the readings: {quarters} quarters, {readings} readings, of all days ({days}).',
+  'audit.energy.unproved':
+    'Quarters that cannot be compared, since readings before them are stored elsewhere: {count}.',
   'audit.last': 'Differences of the last audit',
   'audit.open': 'Differences found since and still there',
   'audit.open.none': 'None.',

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type pg from 'pg';
+import type { AuditFigures, AuditReport } from '../../audit/index.js';
 import { lastAudit, ReconcileStore } from '../../reconcile/index.js';
 import { getAudit } from '../audit-schemas.js';
 import { type HttpContext, serve } from '../route.js';
@@ -14,7 +15,7 @@ export function auditRoutes(app: FastifyInstance, context: HttpContext, { pool }
     const [last, open, rounds] = await Promise.all([lastAudit(pool), store.open(SHOWN), store.progress()]);
     const iso = (date: Date | undefined) => date?.toISOString() ?? null;
     return {
-      last: last === undefined ? null : snakeCase(withoutNetwork(last)),
+      last: last === undefined ? null : snakeCase(asShown(last)),
       open: open.map((one) => ({
         id: one.id,
         subject: one.subject,
@@ -36,11 +37,10 @@ export function auditRoutes(app: FastifyInstance, context: HttpContext, { pool }
   });
 }
 
-function withoutNetwork<T extends { genesisHash: string }>({
-  genesisHash,
-  ...rest
-}: T): Omit<T, 'genesisHash'> {
-  return rest;
+/** Without the network; what was compared of energy as a field of its own. Reports from before that was done are kept too. */
+function asShown({ genesisHash, figures, ...rest }: AuditReport) {
+  const { energy, ...others }: Partial<AuditFigures> = figures;
+  return { ...rest, energy: energy ?? null, figures: others };
 }
 
 /** As everything else in this interface is named. */

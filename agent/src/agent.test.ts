@@ -357,7 +357,7 @@ describe('delivery', () => {
   it('raises an alert after five tries without an answer, and goes on', async () => {
     home.collector.verdict = () => 'ignore';
     const agent = await home.agent();
-    await until('alert', () => codes(agent).includes('BROKER_UNAVAILABLE'), 50_000);
+    await until('alert', () => codes(agent).includes('BROKER_UNAVAILABLE'));
     // With the alert comes the sixth try: it never gives up.
     const tries = home.collector.arrivals.filter((one) => one.sequence === 1).length;
     expect([5, 6]).toContain(tries);
@@ -368,7 +368,7 @@ describe('delivery', () => {
     await until('delivered', () => view(agent).outbox.stored >= 5);
     await until('over', () => !codes(agent).includes('BROKER_UNAVAILABLE'));
     expectUnbroken();
-  }, 120_000);
+  });
 });
 
 describe('measuring', () => {
@@ -385,7 +385,7 @@ describe('measuring', () => {
     expect(count('MTR-002')).toBe(two);
     const produced = BigInt(view(agent, 'MTR-002').produced_total);
     simulator.setFault(2, undefined);
-    await until('back', () => count('MTR-002') >= two + 2, 60_000);
+    await until('back', () => count('MTR-002') >= two + 2);
     const [back] = home.collector.sequences('MTR-002').slice(two);
     const reading = home.collector.stored.get('MTR-002')?.get(back as number)?.reading;
     expect((reading?.flags ?? 0) & ReadingFlag.Gap).toBe(ReadingFlag.Gap);
@@ -401,6 +401,7 @@ describe('measuring', () => {
     const agent = await home.agent();
     await until('first readings', () => count() >= 2);
     const before = BigInt(view(agent).produced_total);
+    const begun = performance.now();
     simulator.setFault(1, { type: 'value', value: 'zero', times: 3 });
     await until('seen', async () =>
       /reason="fell"\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
@@ -410,8 +411,9 @@ describe('measuring', () => {
     await until('not a number', async () =>
       /device_invalid_values_total\{.*\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
     );
-    // Less than the rated 100 kW for the minute that this takes at most.
-    expect(BigInt(view(agent).produced_total) - before).toBeLessThan(2_000_000_000n);
+    // No more than 100 kW give in that time, which is more than the meter has, and far less than its thousand kWh.
+    const mostNkwh = ((performance.now() - begun) / 1000 + 5) * (100 / 3600) * 1e9;
+    expect(Number(BigInt(view(agent).produced_total) - before)).toBeLessThan(mostNkwh);
     simulator.setFault(1, { type: 'freeze' });
     await until('frozen', () => codes(agent).includes('METER_VALUE_INVALID'));
     const { sequence } = view(agent);
@@ -559,14 +561,14 @@ describe('a meter that is exchanged', () => {
     simulator.setFault(1, { type: 'exchange', export_nkwh: '5200000000' });
     const exchanged = async () =>
       /meter_exchanges_total\{.*\} 1/.test(await (await fetch(`${agent.url}/metrics`)).text());
-    await until('noticed', exchanged, 90_000);
+    await until('noticed', exchanged);
     const sequence = view(agent).sequence;
     await until('signed', () => count() > sequence);
     const flags = [...(home.collector.stored.get(ID)?.values() ?? [])].map(({ reading }) => reading.flags);
     expect(flags.filter((one) => (one & ReadingFlag.MeterReset) !== 0)).toHaveLength(1);
     expect(BigInt(view(agent).produced_total)).toBeGreaterThan(before);
     expectUnbroken();
-  }, 180_000);
+  });
 
   it('counts nothing until the operator has confirmed it, where the configuration names the number', async () => {
     const simulator = await home.simulate([{ unit: 1 }]);

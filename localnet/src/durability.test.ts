@@ -180,7 +180,7 @@ test('kill -9 in the middle of work, again and again: nothing confirmed is lost,
   }
   expect(confirmed.size).toBeGreaterThanOrEqual(killAfter.reduce((sum, limit) => sum + limit, 0));
   rmSync(dataDir, { recursive: true });
-}, 180_000);
+});
 
 function signatureOf(transaction: Transaction): string {
   const signature = transaction.signature;
@@ -248,7 +248,6 @@ test.skipIf(!hasPrlimit)(
     await again.exited;
     rmSync(dataDir, { recursive: true });
   },
-  120_000,
 );
 
 test('a data directory is taken while a process has it, and free once that is dead', async () => {

@@ -96,7 +96,7 @@ export async function until<T>(
   what: string,
   attempt: () => Promise<T | undefined> | T | undefined,
 ): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const value = await attempt();
     if (value !== undefined) return value;

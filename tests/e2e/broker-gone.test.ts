@@ -17,7 +17,7 @@ beforeAll(async () => {
     args: ['--interval-seconds', '1'],
     env: { MQTT_URL: broker.url },
   });
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await system?.destroy();

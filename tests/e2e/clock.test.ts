@@ -27,7 +27,7 @@ if (library === undefined) {
 let system: RunningSystem;
 beforeAll(async () => {
   if (library !== undefined) system = await RunningSystem.start({ args: ['--interval-seconds', '1'] });
-}, 300_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 const HOUR = 3_600;
@@ -97,7 +97,7 @@ test.runIf(library !== undefined).each([
       await home.stop();
     }
   },
-  240_000,
+  600_000,
 );
 
 test.runIf(library !== undefined)(
@@ -140,5 +140,5 @@ test.runIf(library !== undefined)(
       await home.stop();
     }
   },
-  300_000,
+  600_000,
 );

@@ -96,7 +96,7 @@ test('gtx up --mints 3 --json: from nothing to three mints and a clean audit', a
   expect(existsSync(join(dataDir, 'up.json'))).toBe(false);
   firstSequence = summary.readings.stored_total;
   firstMinted = figures.total_minted;
-}, 400_000);
+}, 600_000);
 
 test('the second start goes on, tells how it is, books agree everywhere, SIGTERM stops all', async () => {
   const system = await RunningSystem.start({ dataDir, args: ['--interval-seconds', '2'] });
@@ -161,7 +161,7 @@ test('the second start goes on, tells how it is, books agree everywhere, SIGTERM
   expect(await system.stop()).toBe(0);
   expect(pids.filter(isRunning)).toEqual([]);
   expect((await runGtx(['status'], { dataDir })).code).toBe(3);
-}, 400_000);
+}, 600_000);
 
 test('Ctrl-C stops all, while it runs and while it still starts', async () => {
   const running = await RunningSystem.start({ dataDir, ownGroup: true });
@@ -181,4 +181,4 @@ test('Ctrl-C stops all, while it runs and while it still starts', async () => {
   expect(early.filter(isRunning)).toEqual([]);
   expect(existsSync(join(dataDir, 'up.json'))).toBe(false);
   expect(existsSync(join(dataDir, 'up.lock'))).toBe(false);
-}, 400_000);
+}, 600_000);

@@ -15,7 +15,7 @@ let system: RunningSystem;
 
 beforeAll(async () => {
   system = await RunningSystem.start({ args: ['--interval-seconds', '1'] });
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await system?.destroy();
@@ -86,4 +86,4 @@ test('an acknowledgement of another key is refused', async () => {
     { logger: pino({ level: 'silent' }) },
   );
   await expect(fleet.run()).rejects.toMatchObject({ code: 'ACK_INVALID' });
-}, 300_000);
+}, 600_000);

@@ -47,7 +47,7 @@ beforeAll(async () => {
   mount(disk);
   mounted = disk;
   home = await Home.create(system, { meterId: 'MTR-FULL', dataDir: disk });
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   await home?.stop();
   if (mounted !== undefined) unmount(mounted);
@@ -104,5 +104,5 @@ test.runIf(canMount)(
     expect(await agent.stop()).toBe(0);
     await system.auditPasses();
   },
-  300_000,
+  600_000,
 );

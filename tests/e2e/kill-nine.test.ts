@@ -78,9 +78,7 @@ test(
         )) === 0,
     );
 
-    const audit = await up.gtx('audit', '--json');
-    expect(audit.stderr + audit.stdout, 'audit').not.toContain('"ok":false');
-    expect(audit.code, audit.stdout + audit.stderr).toBe(0);
+    await up.auditPasses();
 
     const sequences = await up.query<{ first: string; last: string; count: string; distinct: string }>(
       `SELECT min(sequence) AS first, max(sequence) AS last, count(*), count(DISTINCT sequence) AS distinct

@@ -43,7 +43,7 @@ beforeAll(async () => {
   }
   for (const buyer of buyers)
     await system.gtxJson('faucet', '--amount', String(10 + 3 * ROUNDS), '--to', buyer.wallet);
-}, 400_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 test(

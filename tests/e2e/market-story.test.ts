@@ -29,7 +29,7 @@ beforeAll(async () => {
   terminal = terminalOf(system);
   prosumer = await newPerson(terminal, 'prosumer');
   consumer = await newPerson(terminal, 'consumer');
-}, 300_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 test('25 kWh produced and 10 consumed are 15 GRID', async () => {
@@ -39,7 +39,7 @@ test('25 kWh produced and 10 consumed are 15 GRID', async () => {
   expect(readings).toEqual({ total: kwhToNkwh('15'), sum: kwhToNkwh('15'), count: 1 });
   expect(chain.minted).toBe(kwhToNkwh('15'));
   expect(mirror.minted).toBe(kwhToNkwh('15'));
-}, 240_000);
+}, 600_000);
 
 test('10 of them are offered at 3 GRX: they leave the wallet for the escrow and stand in the book', async () => {
   await system.gtxJson('faucet', '--amount', '100', '--to', consumer.wallet);
@@ -69,7 +69,7 @@ test('10 of them are offered at 3 GRX: they leave the wallet for the escrow and 
   });
   const balances = await system.gtxJson('balances', '--wallet', prosumer.wallet);
   expect(balances).toMatchObject({ grid: { amount: '5', in_orders: '10' }, grx: { amount: '0' } });
-}, 240_000);
+}, 600_000);
 
 test('nobody buys from themselves, and nobody with too little money', async () => {
   const own = await system.gtx('match-order', '--order-id', '1', '--keypair', prosumer.keyFile, '--json');
@@ -78,7 +78,7 @@ test('nobody buys from themselves, and nobody with too little money', async () =
   const without = await system.gtx('match-order', '--order-id', '1', '--keypair', poor.keyFile, '--json');
   expect(without.stdout).toContain('BALANCE_TOO_LOW');
   for (const { code } of [own, without]) expect(code).not.toBe(0);
-}, 240_000);
+}, 600_000);
 
 test('the neighbour takes it: 10 GRID for 30 GRX, at once or not at all', async () => {
   const taken = await persist(terminal, 'match-order', '--order-id', '1', '--keypair', consumer.keyFile);
@@ -111,7 +111,7 @@ test('the neighbour takes it: 10 GRID for 30 GRX, at once or not at all', async 
   expect((await system.gtx('match-order', '--order-id', '1', '--keypair', consumer.keyFile)).code).not.toBe(
     0,
   );
-}, 240_000);
+}, 600_000);
 
 test('what is left trades by itself when two orders cross, at the older price', async () => {
   await persist(
@@ -125,11 +125,11 @@ test('what is left trades by itself when two orders cross, at the older price', 
   // The collector's matcher pays for it and gains nothing: 4 x 3.5 = 14.
   await expectHoldings(terminal, prosumer, { grid: '1', grx: '44' });
   await expectHoldings(terminal, consumer, { grid: '14', grx: '56' });
-}, 240_000);
+}, 600_000);
 
 test('chain, database and wallets agree, and the history of the chain gives the same database again', async () => {
   await system.standStill();
   await system.auditPasses();
   const replayed = await system.gtxJson('replay', '--check');
   expect(replayed).toMatchObject({ identical: true });
-}, 240_000);
+}, 600_000);

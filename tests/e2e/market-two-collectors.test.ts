@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { fetchMeter } from '@gridtokenx/chain';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
-  freePort,
   mosquittoUser,
   mosquittoWanted,
   startMosquitto,
   type TestMosquitto,
 } from '../../collector/src/testing/mosquitto.js';
+import { freePort } from '../../collector/src/testing/port.js';
 import {
   expectHoldings,
   newPerson,
@@ -62,7 +62,7 @@ beforeAll(async () => {
   seller = await newPerson(terminal, 'seller');
   buyer = await newPerson(terminal, 'buyer');
   await told(terminal, 'faucet', '--amount', '100', '--to', buyer.wallet);
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await plant?.destroy();

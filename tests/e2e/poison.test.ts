@@ -26,7 +26,7 @@ beforeAll(async () => {
   await system.gtxJson('verify-user', '--wallet', wallet);
   meter = await SigningMeter.register(system, 'MTR-POISON', { ownerKey });
   other = await SigningMeter.register(system, 'MTR-OTHER', { ownerKey });
-}, 300_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 test('good readings between poison are stored, acknowledged and minted; poison is counted and told', async () => {
@@ -112,7 +112,7 @@ test('good readings between poison are stored, acknowledged and minted; poison i
 
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   await expectBooksToAgree(system, { wallet: meter.wallet, meters: ['MTR-POISON', 'MTR-OTHER'] });
-}, 240_000);
+}, 600_000);
 
 test('a packet too large to read costs its sender the connection, and nobody else', async () => {
   const bystander = await TestGateway.login(system, other);
@@ -140,4 +140,4 @@ test('a packet too large to read costs its sender the connection, and nobody els
   expect(system.component('collector').restarts).toBe(0);
   await expectBooksToAgree(system, { wallet: meter.wallet, meters: ['MTR-POISON', 'MTR-OTHER'] });
   await system.auditPasses();
-}, 240_000);
+}, 600_000);

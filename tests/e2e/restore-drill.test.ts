@@ -1,6 +1,6 @@
 import { fetchMeter, fetchTokenConfig, gridMintAddress, gridTokenAccount } from '@gridtokenx/chain';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../collector/src/testing/mosquitto.js';
+import { freePort } from '../../collector/src/testing/port.js';
 import { runCommands } from '../support/page.js';
 import { type Homestead, Plant, statusOf } from '../support/plant.js';
 import type { Service } from '../support/service.js';
@@ -37,7 +37,7 @@ beforeAll(async () => {
   mqtt = `mqtt://127.0.0.1:${mqttPort}`;
   environment = { GTX_MQTT_PORT: String(mqttPort), GTX_HTTP_PORT: String(httpPort) };
   collector = await plant.collector(environment);
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await plant?.destroy();

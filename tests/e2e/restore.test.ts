@@ -24,7 +24,7 @@ beforeAll(async () => {
     { units: [{ unit: 1, scenario: { shape: 'flat', solar_watts: 60_000, household_watts: 0 } }] },
     { logger },
   );
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   await agent?.stop();
   await simulator?.stop();

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { fetchMeter } from '@gridtokenx/chain';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
-  freePort,
   mosquittoUser,
   mosquittoWanted,
   startMosquitto,
   type TestMosquitto,
 } from '../../collector/src/testing/mosquitto.js';
+import { freePort } from '../../collector/src/testing/port.js';
 import { type Homestead, Plant, statusOf } from '../support/plant.js';
 import type { Service } from '../support/service.js';
 import { waitFor } from '../support/wait.js';
@@ -47,7 +47,7 @@ beforeAll(async () => {
       }),
     );
   }
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await plant?.destroy();

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROFILE_FOLDER } from '@gridtokenx/firmware-profiles';
 import { socatInstalled } from '@gridtokenx/simulator';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../../collector/src/testing/port.js';
 import { gtx } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
 
@@ -40,15 +40,6 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return String(port);
-}
-
 test('there are sections with commands', () => {
   expect(sections.map(({ title }) => title)).toEqual([
     'Put one meter on a line',
@@ -68,8 +59,8 @@ test.each(sections)(
     const folder = mkdtempSync(join(tmpdir(), 'gtx-doc-'));
     folders.push(folder);
     const ports = new Map([
-      ['5020', await freePort()],
-      ['9100', await freePort()],
+      ['5020', String(await freePort())],
+      ['9100', String(await freePort())],
     ]);
     const here = (text: string) => [...ports].reduce((all, [from, to]) => all.replaceAll(from, to), text);
     for (const [, name, text] of files) writeFileSync(join(folder, name as string), here(text as string));
@@ -98,7 +89,7 @@ test.each(sections)(
       expect(child.exitCode, `${command}\n${output}`).toBe(null);
     }
   },
-  300_000,
+  600_000,
 );
 
 test('the pictures are pictures', () => {

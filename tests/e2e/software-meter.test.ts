@@ -14,7 +14,7 @@ const alice = () => join(system.dataDir, 'keys', 'alice.json');
 
 beforeAll(async () => {
   system = await RunningSystem.start({ args: ['--interval-seconds', '1'] });
-}, 300_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 /** A reading of a software meter whose interval is not empty yet is not signed: again when a second has passed. */
@@ -94,7 +94,7 @@ test('keygen, register-user, verify-user, register-meter, 25 - 10 kWh: 15 GRID i
   const settled = await system.gtxJson('settle-meter-balance', '--meter-id', 'MTR-A');
   expect(settled).toMatchObject({ changed: false, total_minted_grid: '15', held_kwh: '0' });
   await expectBooksToAgree(system, { wallet, meters: ['MTR-A'] });
-}, 240_000);
+}, 600_000);
 
 test('--direct to the chain: settle-meter-balance mints it, the collector imports it and goes on from it', async () => {
   const wallet = system.key('alice').publicKey.toBase58();
@@ -131,7 +131,7 @@ test('--direct to the chain: settle-meter-balance mints it, the collector import
     json: { sequence: '4', kwh_amount: '0.000000001', http_status: 201 },
   });
   await expectBooksToAgree(system, { wallet, meters: ['MTR-A'] });
-}, 240_000);
+}, 600_000);
 
 test('the same reading again is 200, more than 100 kWh is 202 and nothing of that meter settles', async () => {
   const meter = await SigningMeter.register(system, 'MTR-B');
@@ -181,7 +181,7 @@ test('the same reading again is 200, more than 100 kWh is 202 and nothing of tha
     status: 'open',
     amount_nkwh: kwhToNkwh('100.000000001').toString(),
   });
-}, 240_000);
+}, 600_000);
 
 test('beyond the rated power the chain holds: release lets it count, write-off gives it up', async () => {
   // 1 kW: some seconds allow far less than a kilowatt-hour.
@@ -225,4 +225,4 @@ test('beyond the rated power the chain holds: release lets it count, write-off g
     async () => (await onChain()).minted === mintedBefore + kwhToNkwh('0.0001'),
   );
   await system.auditPasses();
-}, 240_000);
+}, 600_000);

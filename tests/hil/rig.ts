@@ -198,7 +198,7 @@ export class Watched {
             BigInt(meter.consumed_total) === expected.consumed
           );
         },
-        { timeoutMs: 150_000 },
+        { timeoutMs: 240_000 },
       );
     } catch (cause) {
       throw new Error(

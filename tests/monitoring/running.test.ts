@@ -16,7 +16,7 @@ import { referencesOf } from './promql.js';
 import { hasPromtool, promtool } from './promtool.js';
 import { makeCertificates, tlsFront } from './tls-front.js';
 
-const SLOW = 300_000;
+const SLOW = 600_000;
 const rules = fileURLToPath(new URL('../../deploy/prometheus/rules/', import.meta.url));
 let system: RunningSystem;
 let urls: Record<ComponentName, string>;

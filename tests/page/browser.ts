@@ -8,7 +8,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 const CHROMIUM = '/usr/bin/chromium';
 
 /** How long the page may take for anything: the machine may be slow. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 120_000;
 
 /** False: no Chromium here, the tests are skipped. With `CI` set that is a failure. */
 export function hasChromium(): boolean {

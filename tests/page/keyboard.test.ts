@@ -37,7 +37,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     });
     owner = await open();
     operator = await open();
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await system?.destroy();
@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('content');
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.closest("main") !== null')).toBe(true);
-  }, 240_000);
+  }, 600_000);
 
   test('Live: every stop, both ways; a mint is opened and left', async () => {
     const { page } = owner;
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     await goTo(page, 'summary');
     await page.keyboard.press('Enter');
     expect(await details.evaluate((one) => (one as unknown as { open: boolean }).open)).toBe(true);
-  }, 300_000);
+  }, 600_000);
 
   test('the language is changed with the arrows, on any page', async () => {
     const { page } = owner;
@@ -103,7 +103,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     expect(await page.evaluate('document.activeElement.tagName')).toBe('SELECT');
     await page.keyboard.press('ArrowUp');
     await waitFor('English', () => page.evaluate<boolean>("document.documentElement.lang === 'en'"));
-  }, 240_000);
+  }, 600_000);
 
   test('My home: logged in, every stop both ways, periods and days', async () => {
     const { page } = owner;
@@ -126,7 +126,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     await goTo(page, /CSV/);
     await page.keyboard.press('Enter');
     expect((await downloading).suggestedFilename()).toMatch(/\.csv$/);
-  }, 300_000);
+  }, 600_000);
 
   test('Market: every stop both ways; an order is made and taken back', async () => {
     const trading = await open();
@@ -159,7 +159,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     await mine.getByText('cancelled').waitFor();
     expect(trading.complaints).toEqual([]);
     await trading.close();
-  }, 300_000);
+  }, 600_000);
 
   test('Operator: logged in by name and password; every part, every stop both ways', async () => {
     const { page } = operator;
@@ -180,7 +180,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
       await page.locator('main td, main .figure').first().waitFor();
       await walk(page);
     }
-  }, 300_000);
+  }, 600_000);
 
   test('a dialog keeps the keys within, gives the focus back, and lets a held reading be accepted', async () => {
     const { page } = operator;
@@ -216,7 +216,7 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
     // The button has gone with its row: the way goes on, and not from the beginning of the page.
     await page.keyboard.press('Tab');
     expect((await stop(page)).name).not.toContain('Skip to content');
-  }, 300_000);
+  }, 600_000);
 
   test('what cannot be come to, or cannot be seen, is noticed', async () => {
     const { page } = owner;
@@ -236,5 +236,5 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
       `document.querySelector('header select').addEventListener('keydown', (event) => event.preventDefault())`,
     );
     await expect(walk(page)).rejects.toThrow();
-  }, 240_000);
+  }, 600_000);
 });

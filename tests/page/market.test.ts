@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     for (const { wallet } of [seller, buyer])
       await system.gtxJson('faucet', '--amount', '200', '--to', wallet);
     market = await openWindow(browser);
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await system?.destroy();
@@ -94,7 +94,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     const { orders } = await told(terminal, 'orders', '--wallet', seller.wallet, '--source', 'chain');
     expect(orders).toHaveLength(1);
     expect(await gridOf(seller)).toBe('50');
-  }, 240_000);
+  }, 600_000);
 
   test('the depth of the book follows the channel, and its prices go into the form', async () => {
     const other = await openWindow(browser);
@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     expect(await page.getByLabel('Buy', { exact: true }).isChecked()).toBe(true);
     await other.close();
     expect(other.complaints).toEqual([]);
-  }, 240_000);
+  }, 600_000);
 
   test('an order that meets one’s own is told so, and the two do not trade', async () => {
     const { page } = market;
@@ -136,7 +136,7 @@ describe.skipIf(!hasChromium())('the market', () => {
       { order_id: '1', status: 'open' },
       { order_id: '2', status: 'open' },
     ]);
-  }, 240_000);
+  }, 600_000);
 
   test('an order is taken back, and what was in it returns', async () => {
     const { page } = market;
@@ -151,7 +151,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     expect(await mine(page).getByRole('button').count()).toBe(0);
     expect((await ordersOf(seller)).map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
     await waitFor('the rest is back', async () => (await gridOf(seller)) === '59');
-  }, 240_000);
+  }, 600_000);
 
   test('an order that ends is shown as expired by itself', async () => {
     const { page } = market;
@@ -160,11 +160,12 @@ describe.skipIf(!hasChromium())('the market', () => {
       ...['create-order', '--amount', '4', '--price', '9', '--expires', '20s', '--keypair', seller.keyFile],
     );
     const row = mine(page).locator('tbody tr', { hasText: /^3/ });
-    await row.getByText('open', { exact: true }).waitFor();
+    // On a busy machine it may have ended before it is shown for the first time.
+    await row.getByText(/^(open|expired)$/).waitFor();
     await row.getByText('expired', { exact: true }).waitFor();
     expect(await row.getByRole('button').count()).toBe(0);
     await waitFor('its energy is back', async () => (await gridOf(seller)) === '59');
-  }, 240_000);
+  }, 600_000);
 
   test('what cannot be is said in plain words, in the reader’s language', async () => {
     const { page } = market;
@@ -195,7 +196,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     // The browser itself tells of refusals.
     expect(market.complaints.filter((text) => !/status of 4(09|22)/.test(text))).toEqual([]);
     market.complaints.length = 0;
-  }, 240_000);
+  }, 600_000);
 
   test('two people in two browsers trade: what one offers the other sees at once', async () => {
     await told(terminal, 'cancel-order', '--order-id', '1', '--keypair', buyer.keyFile);
@@ -226,7 +227,7 @@ describe.skipIf(!hasChromium())('the market', () => {
       expect(window.complaints).toEqual([]);
       await window.close();
     }
-  }, 240_000);
+  }, 600_000);
 
   test('looks well to everybody: sizes, colors, languages', async () => {
     // A market with something to see.
@@ -291,5 +292,5 @@ describe.skipIf(!hasChromium())('the market', () => {
       expect(window.complaints, look.name).toEqual([]);
       await window.close();
     }
-  }, 300_000);
+  }, 600_000);
 });

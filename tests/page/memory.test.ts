@@ -28,7 +28,7 @@ describe.skipIf(!hasChromium())('pages that stay open', () => {
   beforeAll(async () => {
     system = await RunningSystem.start({ args: ['--interval-seconds', '2'] });
     browser = await openBrowser();
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await system?.destroy();
@@ -127,7 +127,7 @@ describe.skipIf(!hasChromium())('pages that stay open', () => {
       { everyMs: 500, timeoutMs: 240_000 },
     );
     await page.context().close();
-  }, 300_000);
+  }, 600_000);
 
   test(
     `after ${MINUTES} minutes Live, My home and Operator hold no more than before`,

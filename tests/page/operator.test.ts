@@ -66,7 +66,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     browser = await openBrowser();
     await registerFarm();
     operator = await openWindow(browser);
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await system?.destroy();
@@ -176,7 +176,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     // The browser itself tells of refusals.
     expect(complaints.filter((text) => !/status of 40[13]/.test(text))).toEqual([]);
     await close();
-  }, 240_000);
+  }, 600_000);
 
   test('the fleet by the server’s filters and search, and each gateway in full', async () => {
     const { page } = operator;
@@ -221,7 +221,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     const devices = page.getByRole('region', { name: 'Devices on the bus' });
     await devices.getByText('METER_BUS_ERROR').waitFor();
     await page.getByText('does not answer').first().waitFor();
-  }, 240_000);
+  }, 600_000);
 
   test('live traffic: by kind and meter, stopped and gone on with', async () => {
     const { page } = operator;
@@ -248,7 +248,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     // A filter that nothing passes shows nothing, and says so.
     await page.getByLabel('Outcome').selectOption('refused');
     await page.getByText('Nothing yet. Messages appear as they come.').waitFor();
-  }, 240_000);
+  }, 600_000);
 
   test('a decision asks for its reason in a dialog that the keyboard can leave', async () => {
     const terminal = terminalOf(system);
@@ -287,7 +287,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     await page.keyboard.press('Enter');
     await dismiss.waitFor({ state: 'detached' });
     expect(await statusOf()).toEqual({ status: 'written_off', note: 'the inverter counts twice' });
-  }, 240_000);
+  }, 600_000);
 
   test('an operator accepts a reading that was held, and its energy becomes tokens', async () => {
     const terminal = terminalOf(system);
@@ -312,7 +312,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
         review?.status === 'released' && review.note === 'seen on site' && meter?.minted === '130000000000'
       );
     });
-  }, 240_000);
+  }, 600_000);
 
   test('settlement tells what the chain refused and why; the system, whether the books agree', async () => {
     const { page } = operator;
@@ -347,7 +347,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
       [idOf(0)],
     );
     expect(operator.complaints.filter((text) => !/401/.test(text))).toEqual([]);
-  }, 240_000);
+  }, 600_000);
 
   test('looks well to everybody: sizes, colors, languages', async () => {
     for (const look of LOOKS) {
@@ -379,5 +379,5 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
       expect(window.complaints, look.name).toEqual([]);
       await window.close();
     }
-  }, 300_000);
+  }, 600_000);
 });

@@ -26,4 +26,4 @@ test('the whole page is below 300 KB compressed, and brings no inline script or 
   expect(bytes).toBeLessThan(LIMIT_BYTES);
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
   expect(html).not.toMatch(/<style|style=|<script(?![^>]*src=)|https?:/);
-}, 240_000);
+}, 600_000);

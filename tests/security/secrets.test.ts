@@ -225,4 +225,4 @@ test('no log, file, answer, command line or message holds a secret, and key file
     expect((statSync(join(dataDir, file)).mode & 0o077).toString(8), file).toBe('0');
   }
   expect(await system.stop()).toBe(0);
-}, 400_000);
+}, 600_000);

@@ -68,7 +68,7 @@ beforeAll(async () => {
   neighbour = await SigningMeter.register(system, 'MTR-NEIGHBOUR', options);
   await system.gtxJson('airdrop', '--to', thief.publicKey.toBase58(), '--sol', '100');
   await ensureTokenAccounts(system.connection, thief, [thief.publicKey]);
-}, 300_000);
+}, 600_000);
 afterAll(() => system?.destroy());
 
 const owner = () => new PublicKey(victim.wallet);
@@ -328,7 +328,7 @@ describe('a meter’s key', () => {
     // The new one goes on where the counters stand.
     await send(thief, withReading(victim.body(next, 0n, fresh), victim));
     expect((await fetchMeter(system.connection, 'MTR-VICTIM'))?.lastSequence).toBe(next.sequence);
-  }, 120_000);
+  });
 });
 
 describe('a gateway’s login', () => {
@@ -368,7 +368,7 @@ describe('a gateway’s login', () => {
     }
     expect(await granted(gateway.client, 'gtx/v1/MTR-NEIGHBOUR/command')).toBe(true);
     await gateway.end();
-  }, 120_000);
+  });
 
   test('needs the meter’s own fresh signature, once', async () => {
     const time = Math.floor(Date.now() / 1000);
@@ -394,7 +394,7 @@ describe('a gateway’s login', () => {
       return fresh;
     });
     await expect(connectTo(system, used)).rejects.toThrow(/not authorized/i);
-  }, 120_000);
+  });
 });
 
 describe('the operator’s login', () => {
@@ -434,7 +434,7 @@ describe('the operator’s login', () => {
     expect((await fetch(url)).status).toBe(401);
     const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64');
     expect((await fetch(url, { headers: { authorization: `Basic ${basic}` } })).status).toBe(200);
-  }, 120_000);
+  });
 });
 
 describe('the owner’s wallet', () => {
@@ -484,7 +484,7 @@ describe('the owner’s wallet', () => {
       }),
       'NotRegistrar',
     );
-  }, 120_000);
+  });
 });
 
 describe('the registrar’s and the guardian’s keys', () => {
@@ -611,7 +611,7 @@ describe('the registrar’s and the guardian’s keys', () => {
     for (const signer of [registrar, guardian, admin]) {
       await refused(send(thief, [tokenTransfer(owner(), thief.publicKey, 1n, signer.publicKey)], [signer]));
     }
-  }, 180_000);
+  });
 });
 
 describe('the collector’s acknowledgement key', () => {
@@ -691,7 +691,7 @@ describe('the collector’s acknowledgement key', () => {
       await home.stop();
       await broker.kill();
     }
-  }, 180_000);
+  });
 });
 
 test('after all of it the books agree', async () => {
@@ -702,7 +702,7 @@ test('after all of it the books agree', async () => {
   );
   expect(system.component('collector').restarts).toBe(0);
   await system.auditPasses();
-}, 120_000);
+});
 
 // --- instructions of the token program, byte by byte: what any client could send
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../collector/src/testing/mosquitto.js';
+import { freePort } from '../../collector/src/testing/port.js';
 
 const VERSIONS = '/usr/lib/postgresql';
 

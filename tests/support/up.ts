@@ -261,7 +261,7 @@ export class RunningSystem {
           last = await this.gtx('audit', '--json');
           return last.code === 0;
         },
-        { everyMs: 1_000, timeoutMs: 60_000 },
+        { everyMs: 1_000 },
       );
     } catch (error) {
       throw new Error(`the audit finds differences:\n${last?.stdout}`, { cause: error });

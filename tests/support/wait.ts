@@ -1,5 +1,5 @@
 /** How long a test waits for a condition before it calls the condition failed. Generous: the machine may be slow. */
-const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_TIMEOUT_MS = 180_000;
 
 /**
  * Polls until `probe` gives something other than undefined or false, and returns that.

@@ -144,11 +144,11 @@ export function registers(simulator: Simulator, unit: number): { importNkwh: big
   return { importNkwh: kwhToNkwh(state.import_kwh), exportNkwh: kwhToNkwh(state.export_kwh) };
 }
 
-/** Waits until a condition holds. @throws Error with `what` after `timeoutMs` */
+/** Waits until a condition holds. @throws Error with `what` after `timeoutMs`, which only ends a test that hangs */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 40_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {

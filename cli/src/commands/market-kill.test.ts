@@ -98,4 +98,4 @@ it('makes each order once, however often its process is killed', async () => {
   expect(prices).toEqual([2_100_000_000n, 2_200_000_000n]);
   const ids = made.map(({ account }) => account.orderId.toString()).sort();
   expect(answers.map((answer) => JSON.parse(answer).order_id).sort()).toEqual(ids);
-}, 180_000);
+});

@@ -37,7 +37,7 @@ describe.skipIf(!able)('a service under systemd', () => {
   let heard: string;
   let env: NodeJS.ProcessEnv;
 
-  const said = (what: string) => vi.waitFor(() => expect(heard).toContain(what), { timeout: 30_000 });
+  const said = (what: string) => vi.waitFor(() => expect(heard).toContain(what), { timeout: 120_000 });
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'gtx-notify-'));
@@ -92,7 +92,7 @@ describe.skipIf(!able)('a service under systemd', () => {
       asked += 1;
       return healthy;
     });
-    await vi.waitFor(() => expect(asked).toBeGreaterThan(3), { timeout: 30_000 });
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(3), { timeout: 120_000 });
     expect(heard).not.toContain('WATCHDOG=1');
     expect(warnings.join('\n')).toContain('not healthy');
     healthy = true;

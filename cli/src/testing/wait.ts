@@ -1,8 +1,8 @@
-/** Waits until `condition` holds (returns something other than false or undefined) and returns what it gave. */
+/** Waits until `condition` holds (returns something other than false or undefined) and returns what it gave. The limit only ends a test that hangs. */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  timeoutMs = 30_000,
+  timeoutMs = 120_000,
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

@@ -15,7 +15,7 @@ import { until } from '../testing/wait.js';
  * through a first start, a killed run and a later start.
  */
 const bin = fileURLToPath(new URL('../../bin/gtx.mjs', import.meta.url));
-const SLOW = 240_000;
+const SLOW = 600_000;
 let folder: string;
 let dataDir: string;
 const started: ChildProcess[] = [];
@@ -72,7 +72,7 @@ async function upAndReady() {
       if (running.child.exitCode !== null) throw new Error(`gtx up ended:\n${running.text().err}`);
       return running.text().out.includes('"ready":true');
     },
-    120_000,
+    240_000,
   );
   return running;
 }
@@ -215,14 +215,10 @@ describe.sequential('gtx up', () => {
       code: EXIT.ok,
       last: { meter_id: 'MTR-001', sequence: '1', kwh_amount: '15', http_status: 201 },
     });
-    const minted = await until(
-      '15 GRID are minted for it',
-      async () => {
-        const { last } = await gtx('settle-meter-balance');
-        return last.total_minted_grid === '15' ? last : undefined;
-      },
-      60_000,
-    );
+    const minted = await until('15 GRID are minted for it', async () => {
+      const { last } = await gtx('settle-meter-balance');
+      return last.total_minted_grid === '15' ? last : undefined;
+    });
     expect(minted).toMatchObject({ held_kwh: '0' });
     const direct = await until('a second later', async () => {
       const result = await gtx('submit-reading', '--production', '1', '--consumption', '0.25', '--direct');
@@ -291,18 +287,14 @@ describe.sequential('gtx up', () => {
     const before = readRunFile(join(dataDir, 'up.json')) as RunFile;
     const victim = before.components.find(({ name }) => name === 'collector')?.process as { pid: number };
     process.kill(victim.pid, 'SIGKILL');
-    const after = await until(
-      'the collector runs again',
-      () => {
-        const run = readRunFile(join(dataDir, 'up.json'));
-        const collector = run?.components.find(({ name }) => name === 'collector');
-        return collector?.state === 'running' && collector.process?.pid !== victim.pid ? run : undefined;
-      },
-      90_000,
-    );
+    const after = await until('the collector runs again', () => {
+      const run = readRunFile(join(dataDir, 'up.json'));
+      const collector = run?.components.find(({ name }) => name === 'collector');
+      return collector?.state === 'running' && collector.process?.pid !== victim.pid ? run : undefined;
+    });
     const urls = (run: RunFile) => run.components.find(({ name }) => name === 'collector')?.urls;
     expect(urls(after)).toEqual(urls(before));
-    expect(await gtx('audit')).toMatchObject({ code: EXIT.ok, last: { ok: true } });
+    await until('the books agree', async () => (await gtx('audit')).code === EXIT.ok);
 
     running.child.kill('SIGINT');
     const { code } = await running.ended;

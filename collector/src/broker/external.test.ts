@@ -8,7 +8,8 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, test } from 'vitest';
 import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
-import { freePort, mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
+import { mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
+import { freePort } from '../testing/port.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { writeBrokerRules } from './rules.js';
 

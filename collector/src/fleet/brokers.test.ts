@@ -9,7 +9,8 @@ import { writeBrokerRules } from '../broker/rules.js';
 import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
 import { TestLiveClient } from '../testing/live-client.js';
-import { freePort, mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
+import { mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
+import { freePort } from '../testing/port.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { bindTestNetwork, TestWallet } from '../testing/wallet.js';
 import type { FleetItem, FleetSummary, Power } from './schemas.js';
@@ -71,7 +72,6 @@ const becomes = (meter: TestMeter, expected: object, at = collector) =>
       }
     },
     `${meter.meterId} ${JSON.stringify(expected)}`,
-    60_000,
   );
 
 function newMeter(meterId: string, wallet: TestWallet): TestMeter {
@@ -394,6 +394,6 @@ describe.runIf(mosquittoWanted())(
         await mosquitto.stop();
         rmSync(folder, { recursive: true, force: true });
       }
-    }, 180_000);
+    });
   },
 );

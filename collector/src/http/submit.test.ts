@@ -1,6 +1,6 @@
 import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestCollector, type TestCollector } from '../testing/collector.js';
+import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
 import { randomKey, TestMeter } from '../testing/gateway.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 
@@ -258,7 +258,7 @@ describe('refused', () => {
           [meter.meterId],
         )
       ).rows;
-    await expect.poll(alerts).toHaveLength(1);
+    await until(async () => (await alerts()).length === 1, 'one alert');
   });
 
   test('a stranger with another key raises no alert and sees no totals', async () => {

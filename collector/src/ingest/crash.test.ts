@@ -126,14 +126,14 @@ describe('the database is killed', () => {
     });
     const work = Promise.all(gateways);
     for (const share of [0.15, 0.4, 0.7]) {
-      await until(() => acknowledged.size >= share * 800, `${share} acknowledged`, 60_000);
+      await until(() => acknowledged.size >= share * 800, `${share} acknowledged`);
       await postgres.kill();
       kills += 1;
       await until(() => !bench.ingest.storageUp, 'noticed');
       // What was acknowledged before the crash is there after it.
       const before = [...acknowledged];
       await postgres.restart();
-      await until(() => bench.ingest.storageUp, 'recovered', 30_000);
+      await until(() => bench.ingest.storageUp, 'recovered');
       const { rows } = await bench.pool.query<{ name: string }>(
         `SELECT meter_id || '/' || sequence AS name FROM meter_readings`,
       );
@@ -163,7 +163,7 @@ describe('the database is killed', () => {
     expect((await fetch(`${collector.httpUrl}/metrics`)).status).toBe(200);
     expect((await fetch(`${collector.httpUrl}/api/status`)).status).toBe(503);
     await postgres.restart();
-    await until(async () => (await collector.post(body)).status < 300, 'stored again', 30_000);
+    await until(async () => (await collector.post(body)).status < 300, 'stored again');
     expect((await fetch(`${collector.httpUrl}/healthz`)).status).toBe(200);
     await collector.stop();
   });

@@ -356,11 +356,11 @@ describe('the mirror of a market', () => {
               ({ name, data }) => name === 'OrderCreated' && data.order === order.address.toBase58(),
             ),
         );
-      await until(() => told(made), 60_000);
+      await until(() => told(made));
       const port = await world.stopChain();
       await world.startChain(port);
       const later = await world.order(alice, 'sell', 1, 5);
-      await until(() => told(later), 60_000);
+      await until(() => told(later));
       const { rows } = await pool.query(`SELECT status FROM orders WHERE address = ANY($1)`, [
         [made, later].map(({ address }) => address.toBase58()),
       ]);

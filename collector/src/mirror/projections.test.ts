@@ -464,7 +464,7 @@ describe('projections', () => {
       ),
       { numRuns: 20 },
     );
-  }, 120_000);
+  });
 
   it('forget what a fork took back, whenever that is noticed', async () => {
     await fc.assert(
@@ -506,7 +506,7 @@ describe('projections', () => {
       ),
       { numRuns: 20 },
     );
-  }, 120_000);
+  });
 
   it('loses no trade of an order when two collectors write one each at the same time', async () => {
     await empty();

@@ -99,7 +99,7 @@ const feed = async () => {
   return found;
 };
 const price = async () => (await feed()).price;
-const eventually = <T>(probe: () => T | Promise<T>) => vi.waitFor(probe, { timeout: 60_000, interval: 30 });
+const eventually = <T>(probe: () => T | Promise<T>) => vi.waitFor(probe, { timeout: 120_000, interval: 30 });
 
 const file = (name = 'price.json') => join(folder, `${feeds}-${name}`);
 const write = (text: string, name?: string) => writeFileSync(file(name), text);

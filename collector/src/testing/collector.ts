@@ -105,11 +105,11 @@ export function newSecretKey(): Uint8Array {
   return secretKey;
 }
 
-/** Waits until `check` gives a value other than undefined or false. */
+/** Waits until `check` gives a value other than undefined or false. The limit only ends a test that hangs. */
 export async function until<T>(
   check: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,
-  timeoutMillis = 20_000,
+  timeoutMillis = 120_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMillis;
   for (;;) {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 
 /** A real Mosquitto with a given configuration, for tests. */
 export interface TestMosquitto {
@@ -25,16 +25,6 @@ export function mosquittoUser(): { uid: number; gid: number } | undefined {
   const [, , uid, gid] = line?.split(':') ?? [];
   if (uid === undefined) throw new Error('there is no user mosquitto; apt-get install mosquitto');
   return { uid: Number(uid), gid: Number(gid) };
-}
-
-/** A port that nobody listens on now; Mosquitto cannot choose one itself. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Starts it and waits until it takes connections on the port. */

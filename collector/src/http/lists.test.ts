@@ -1,4 +1,5 @@
 import { encodeBase58, GtxError } from '@gridtokenx/protocol';
+import { Connection } from '@solana/web3.js';
 import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/p
 import { encodeCursor } from './cursor.js';
 import * as lists from './market-queries.js';
 import * as schemas from './market-schemas.js';
+import { proofOf } from './proof.js';
 import { assertReadable, metersPage, readingsCsv, readingsPage } from './queries.js';
 import { MeterState, StoredReading } from './schemas.js';
 
@@ -77,6 +79,9 @@ beforeAll(async () => {
     `INSERT INTO settlement_items SELECT s.id, m.meter_id, 'submit', 0, 1, 1000000000, 1000000000, false
      FROM settlements s CROSS JOIN LATERAL (SELECT 'MTR-' || lpad((1 + (s.id * 2 + k) % ${ROWS})::text, 5, '0') AS meter_id
        FROM generate_series(0, 1) AS k) AS m`,
+    // Nine readings each that were brought one by one, and minted together by a transaction that brought none.
+    `INSERT INTO chain_readings SELECT 'MTR-' || lpad((1 + n % 3000)::text, 5, '0'), 1 + n / 3000, ${named('S', 87)}, n, 'k', 1, 1, 1, 1,
+       1, 0, 'minted', ${named('S', 87, 'n - n % 10')} ${fill} WHERE n % 10 <> 0`,
     'SELECT ensure_reading_partition(to_timestamp(1700000000)), ensure_reading_partition(to_timestamp(1702800000))',
     // 1,500 of one meter, over a month's end, and 15 of each of 700 others.
     `INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start, interval_end, produced_total,
@@ -284,6 +289,19 @@ test('single rows and figures are found by an index too', async () => {
   expect(balances[1]).toMatchObject({ symbol: 'GRX', amount: '0', escrowed: '240', total: '240' });
   // There are only a few markets: that is read whole.
   for (const plan of plans) expect(plan).not.toMatch(/Seq Scan on (?!markets)/);
+});
+
+test('the readings behind a transaction are found by an index', async () => {
+  const { pool: db, plans } = watchPlans(pool);
+  const minted = `S${'z'.repeat(82)}4z1z`;
+  // Nobody is asked: a transaction that only mints has no bytes to show.
+  const proof = await proofOf(db, new Connection('http://127.0.0.1:1'), minted);
+  expect(proof).toEqual({ transaction: null, readings: [], accepted_in: expect.any(Array) });
+  expect(proof.accepted_in.toSorted()).toEqual(
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `${minted.slice(0, -1)}${n}`),
+  );
+  expect(plans).toHaveLength(1);
+  for (const plan of plans) expect(plan).not.toMatch(/Seq Scan/);
 });
 
 test('what was minted before a meter was handed over is not shown to its new owner', async () => {

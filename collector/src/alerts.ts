@@ -1,18 +1,21 @@
+import type { NoticeFacts } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { AlertKind } from './alerts/kinds.js';
 
 export type AlertSeverity = 'info' | 'warning' | 'critical';
 
-export interface AlertInput {
+interface AlertOf<Kind extends AlertKind> {
   /** What kind of trouble. */
-  kind: AlertKind;
+  kind: Kind;
   /** What it is about (a meter, a transaction): while an alert is open, the same kind and key count up. */
   key: string;
   severity: AlertSeverity;
   message: string;
-  details?: Record<string, unknown>;
+  /** What it is about as data: the facts of its kind, from which others make a sentence, and whatever else helps. */
+  details: NoticeFacts<Kind> & Readonly<Record<string, unknown>>;
 }
+export type AlertInput = { [Kind in AlertKind]: AlertOf<Kind> }[AlertKind];
 
 /**
  * Alerts for operators: one open row in `alerts` for each (kind, key), and a log line for each new one.
@@ -25,7 +28,7 @@ export class Alerts {
   ) {}
 
   async raise(alert: AlertInput): Promise<void> {
-    const { kind, key, severity, message, details = {} } = alert;
+    const { kind, key, severity, message, details } = alert;
     const log = { alert: kind, key, severity, ...details };
     try {
       const { rows } = await this.pool.query<{ occurrences: string }>(

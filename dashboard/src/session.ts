@@ -36,6 +36,17 @@ export const roles = computed<readonly Role[]>(() => tokens.value?.roles ?? []);
 /** Signs for the wallet in this window; a login outlasts it. */
 export const signer = signal<Signer | undefined>(undefined);
 
+/** A wallet that was connected only to sign decisions, beside the login; the login's own signs where there is none. */
+const connected = signal<Signer | undefined>(undefined);
+export const hasDecider = computed<boolean>(() => connected.value !== undefined);
+/** Signs what an operator decides. */
+export const decider = computed<Signer | undefined>(() => connected.value ?? signer.value);
+
+/** @param by without it: disconnects the one that was connected */
+export function decideBy(by?: Signer): void {
+  connected.value = by;
+}
+
 function keep(next: LoginTokens | undefined): void {
   tokens.value = next;
   if (next) globalThis.localStorage?.setItem(STORED, JSON.stringify(next));
@@ -94,6 +105,7 @@ export const hasPassword = computed<boolean>(() => operatorPassword.value !== un
 /** @param username without it: forgets them */
 export function usePassword(username?: string, password = ''): void {
   operatorPassword.value = username === undefined ? undefined : { username, password };
+  if (username === undefined) decideBy();
   void link.loginChanged();
 }
 
@@ -123,6 +135,7 @@ export async function logOut(): Promise<void> {
   } finally {
     keep(undefined);
     signer.value = undefined;
+    decideBy();
     await link.loginChanged();
   }
 }

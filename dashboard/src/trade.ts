@@ -26,7 +26,7 @@ export function build(body: Record<string, unknown>): Promise<BuiltTransaction> 
  * @throws ApiError, TransactionFailed, or what the wallet throws when its owner declines
  */
 export async function carryOut(
-  built: BuiltTransaction,
+  built: Pick<BuiltTransaction, 'transaction'>,
   by: Signer,
   told: (step: Step, signature?: string) => void,
 ): Promise<string> {

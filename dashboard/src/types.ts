@@ -189,8 +189,10 @@ export interface Review {
   status: string;
   subject: string;
   meter_id: string | null;
+  sequence: string | null;
   amount_kwh: string;
   reason: string;
+  details: Record<string, unknown>;
   actions: ('retry' | 'accept' | 'dismiss' | 'prepare')[];
   created_at: string;
 }
@@ -201,6 +203,7 @@ export interface Alert {
   key: string;
   severity: 'info' | 'warning' | 'critical';
   message: string;
+  details: Record<string, unknown>;
   occurrences: number;
   first_seen: string;
   last_seen: string;

@@ -6,6 +6,7 @@ export * from './fields.js';
 export * from './limits.js';
 export * from './live.js';
 export * from './messages.js';
+export * from './notices.js';
 export * from './payloads.js';
 export * from './reading.js';
 export * from './sessions.js';

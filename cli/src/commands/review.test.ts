@@ -288,7 +288,13 @@ describe('the commands of the runbook', () => {
   );
 
   it('work for alerts', async () => {
-    await world.alerts.raise({ kind: 'paused', key: 'page', severity: 'info', message: 'a test' });
+    await world.alerts.raise({
+      kind: 'paused',
+      key: 'page',
+      severity: 'info',
+      message: 'a test',
+      details: {},
+    });
     const { rows } = await world.pool.query(`SELECT id FROM alerts WHERE dedupe_key = 'page'`);
     const lines = [...own(reviews.split('## Reviews')[0] ?? ''), ...own(page.split(/^## Alerts$/m)[1] ?? '')];
     expect(lines).toContain("gtx alerts acknowledge $ALERT --reason 'called the owner'");
@@ -301,7 +307,13 @@ describe('the commands of the runbook', () => {
 
 describe('gtx alerts', () => {
   it('lists, acknowledges, and tells of what the collector raised', async () => {
-    await world.alerts.raise({ kind: 'fee_payer', key: 'wallet', severity: 'critical', message: 'empty' });
+    await world.alerts.raise({
+      kind: 'fee_payer',
+      key: 'wallet',
+      severity: 'critical',
+      message: 'empty',
+      details: { wallet: 'wallet', part: 'settlement' },
+    });
     const heard = (event: string) =>
       hooks.some(({ notices }) =>
         notices.some((notice) => notice.event === event && notice.alert.kind === 'fee_payer'),

@@ -85,7 +85,13 @@ function delivery(...channels: AlertChannel[]): AlertDelivery {
 }
 
 const raise = (key: string, severity: 'info' | 'warning' | 'critical' = 'warning') =>
-  alerts.raise({ kind: 'fee_payer', key, severity, message: `about ${key}`, details: { amount: 7n } });
+  alerts.raise({
+    kind: 'fee_payer',
+    key,
+    severity,
+    message: `about ${key}`,
+    details: { wallet: key, part: 'settlement', amount: 7n },
+  });
 
 /** As if everything had happened that much earlier. */
 async function pass(hours: number): Promise<void> {
@@ -163,7 +169,7 @@ describe('delivery', () => {
             key: 'a',
             severity: 'critical',
             message: 'about a',
-            details: { amount: '7' },
+            details: { wallet: 'a', part: 'settlement', amount: '7' },
             occurrences: 1,
             first_seen: expect.any(String),
             last_seen: expect.any(String),
@@ -495,6 +501,7 @@ describe('mail', () => {
       key: 'wallet\r\nBcc: thief@example.org',
       severity: 'critical',
       message: 'the fee payer is empty\r\nBcc: thief@example.org',
+      details: { wallet: 'wallet', part: 'settlement' },
     });
     await sender.run(channel);
     const [mail] = mails;

@@ -134,6 +134,7 @@ export class AlertDelivery {
           key: name,
           severity: 'warning',
           message: `alerts do not get through by ${name}: ${message}`,
+          details: { channel: name },
         });
       }
       return false;

@@ -267,7 +267,7 @@ export class CertificatesIssuer {
       key: meterId,
       severity: 'warning',
       message: `the chain refused a certificate of ${meterId} ${count} times (${reason})${hint}`,
-      details: { meter_id: meterId, error: reason },
+      details: { meter_id: meterId, attempts: count, error: reason },
     });
   }
 
@@ -303,6 +303,7 @@ export class CertificatesIssuer {
             key: 'certificates',
             severity: 'warning',
             message: `certificates do not get on: ${error instanceof Error ? error.message : String(error)}`,
+            details: { part: 'certificates' },
           });
         }
       }

@@ -4,7 +4,7 @@
  * A reading is answered exactly once, and only after its transaction has ended. Memory is bounded: beyond
  * the queue's limits readings are answered `overloaded` and the sender keeps them.
  */
-import { GtxError } from '@gridtokenx/protocol';
+import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Alerts } from '../alerts.js';
@@ -408,6 +408,7 @@ export class Ingest {
         meter_id: submission.meterId,
         sequence: submission.reading.sequence.toString(),
         amount_nkwh: amountNkwh.toString(),
+        amount_kwh: nkwhToKwh(amountNkwh),
       },
     });
   }

@@ -1,4 +1,5 @@
 import { chainTime, escrowAddress, instructions, setUpFeed } from '@gridtokenx/chain';
+import { noticeOf } from '@gridtokenx/protocol';
 import { createCloseAccountInstruction, createSetAuthorityInstruction } from '@solana/spl-token';
 import { Keypair, PublicKey, SystemProgram } from '@solana/web3.js';
 import fc from 'fast-check';
@@ -428,10 +429,13 @@ describe('matching', { timeout: 240_000 }, () => {
     }
     await matchAll(collector);
     expect(await attempts()).toEqual({ attempts: 10, held: true });
-    const { rows } = await world.pool.query(`SELECT id, kind, subject FROM reviews WHERE status = 'open'`);
+    const { rows } = await world.pool.query(
+      `SELECT id, kind, subject, details FROM reviews WHERE status = 'open'`,
+    );
     expect(rows).toMatchObject([
       { kind: 'match_failed', subject: `${sell.address.toBase58()}/${buy.address.toBase58()}` },
     ]);
+    expect(noticeOf('match_failed', rows[0]?.details)?.facts).toMatchObject({ attempts: 10 });
     refusing = false;
     await matchAll(collector);
     expect(await remaining(sell)).toBe(units(1));

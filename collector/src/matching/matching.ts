@@ -191,6 +191,7 @@ export class Matching {
             key: 'matching',
             severity: 'critical',
             message: `matching does not get on: ${error instanceof Error ? error.message : String(error)}`,
+            details: { part: 'matching' },
           });
         }
         pause = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
@@ -227,6 +228,7 @@ export class Matching {
       key: wallet,
       severity: 'critical',
       message: `the fee payer ${wallet} cannot pay for matching: send it SOL (${reason})`,
+      details: { wallet, part: 'matching', error: reason },
     });
   }
 

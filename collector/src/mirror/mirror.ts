@@ -359,12 +359,16 @@ export class ChainMirror implements ChainMirrorPort {
         );
         const elsewhere = error instanceof GtxError && error.code === 'CONFIG_INVALID';
         if (failures === 5 || elsewhere) {
-          await alerts.raise({
-            kind: elsewhere ? 'other_chain' : 'chain_unavailable',
+          const alert = {
             key: 'mirror',
             severity: 'critical',
             message: error instanceof Error ? error.message : String(error),
-          });
+          } as const;
+          await alerts.raise(
+            elsewhere
+              ? { ...alert, kind: 'other_chain', details: {} }
+              : { ...alert, kind: 'chain_unavailable', details: { part: 'mirror' } },
+          );
         }
       }
       const delay = failures === 0 ? pollMs : Math.min(500 * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS);
@@ -532,6 +536,7 @@ export class ChainMirror implements ChainMirrorPort {
         key: signature,
         severity: 'critical',
         message: `transaction ${signature} cannot be applied to the database: ${String(error)}`,
+        details: { signature },
       });
     }
   }
@@ -569,7 +574,7 @@ export class ChainMirror implements ChainMirrorPort {
         key: `${meterId}/${sequence}`,
         severity: 'critical',
         message: `the chain accepted other bytes of ${meterId} under sequence ${sequence}: two gateways share a key`,
-        details: { meter_id: meterId, sequence, signature },
+        details: { meter_id: meterId, sequence: sequence.toString(), signature },
       });
     }
     for (const { meterId, sequence, amountNkwh } of findings.held) {
@@ -583,7 +588,7 @@ export class ChainMirror implements ChainMirrorPort {
         key: transaction.signature,
         severity: transaction.recovery.lost.length > 0 ? 'critical' : 'info',
         message: `transaction ${transaction.signature} logged so much that its events are cut off; readings and mints are taken from its instructions`,
-        details: { lost: transaction.recovery.lost },
+        details: { signature: transaction.signature, lost: transaction.recovery.lost },
       });
     }
     if (findings.paused === true) {
@@ -592,6 +597,7 @@ export class ChainMirror implements ChainMirrorPort {
         key: 'registry',
         severity: 'critical',
         message: 'the registry is paused',
+        details: {},
       });
     } else if (findings.paused === false) await alerts.resolve('paused', 'registry');
     for (const listener of this.appliedListeners) listener();

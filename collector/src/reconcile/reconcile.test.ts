@@ -1,4 +1,5 @@
 import { escrowAddress, gridTokenAccount } from '@gridtokenx/chain';
+import { noticeOf } from '@gridtokenx/protocol';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DifferenceKind } from '../audit/differences.js';
@@ -305,9 +306,10 @@ it('adds energy up again that an audit finds wrong, or tells a person', async ()
   await world.reconciler({ repair: false }).round();
   expect(await remembered()).toMatchObject([{ kind: 'ENERGY_DIFFERS', confirmed: true, resolved: false }]);
   const { rows } = await pool.query(
-    `SELECT reason FROM reviews WHERE kind = 'audit_difference' AND status = 'open'`,
+    `SELECT reason, details FROM reviews WHERE kind = 'audit_difference' AND status = 'open'`,
   );
   expect(rows[0]?.reason).toMatch(/^ENERGY_DIFFERS quarter\/20\d\d-.*Z: expected produced \d+, /);
+  expect(noticeOf('audit_difference', rows[0]?.details)?.facts).toEqual({ kind: 'ENERGY_DIFFERS' });
 
   await change('UPDATE reconcile_differences SET next_look_at = now()');
   await world.reconciler().round();

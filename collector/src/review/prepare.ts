@@ -53,6 +53,7 @@ export async function prepareHeldDecision(
       'FORBIDDEN',
       `only the registrar or the admin decides about held energy, not ${wallet}`,
       {
+        reason: 'NotRegistrar',
         registrar: config?.registrar.toBase58(),
         admin: config?.admin.toBase58(),
       },

@@ -1,4 +1,4 @@
-import { GtxError, type Nkwh } from '@gridtokenx/protocol';
+import { GtxError, type Nkwh, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { AlertSeverity } from '../alerts.js';
 import { kindEntry, type ReviewKind, type ReviewStatus } from './kinds.js';
@@ -42,6 +42,14 @@ export async function openReview(
   );
   const row = rows[0] as { id: string; subject: string; opened: boolean };
   const alert = kindEntry(kind)?.alert;
+  // The alert has no such columns: what the review knows of its own goes with the rest.
+  const facts = {
+    ...details,
+    review_id: row.id,
+    ...(meterId !== undefined && { meter_id: meterId }),
+    ...(sequence !== undefined && { sequence }),
+    ...(amountNkwh > 0n && { amount_kwh: nkwhToKwh(amountNkwh) }),
+  };
   await client.query(
     `INSERT INTO alerts (kind, dedupe_key, severity, message, details) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (kind, dedupe_key) WHERE resolved_at IS NULL
@@ -52,7 +60,7 @@ export async function openReview(
       alert?.key === 'meter' ? (meterId ?? row.subject) : row.subject,
       severity,
       reason,
-      JSON.stringify({ ...details, review_id: row.id, ...(meterId && { meter_id: meterId }) }, bigintAsText),
+      JSON.stringify(facts, bigintAsText),
     ],
   );
   return { id: row.id, opened: row.opened };

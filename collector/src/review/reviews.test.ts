@@ -117,6 +117,7 @@ describe('the review queue', () => {
         key: `${meterId}/1`,
         severity: 'warning',
         message: 'held',
+        details: { meter_id: meterId, sequence: '1', amount_kwh: '7' },
       });
       const { rows } = await pool.query('SELECT id FROM reviews WHERE meter_id = $1', [meterId]);
       const ended = await new Reviews({ pool })[action](rows[0].id, {

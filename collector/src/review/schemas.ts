@@ -7,6 +7,12 @@ const kinds = Object.keys(REVIEW_KINDS) as [ReviewKind, ...ReviewKind[]];
 const ENDS = ['released', 'written_off', 'dismissed', 'retried', 'resolved'] as const;
 const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
+/** By kind, with what the review knows of itself: NOTICE_FACTS of the protocol. */
+const details = z.record(z.string(), z.unknown()).meta({
+  description:
+    'What it is about as data, so that it can be said in any language: docs/alerts.md lists the facts that each kind has; there may be more',
+});
+
 export const ReviewItem = z.strictObject({
   id: z.uuid(),
   kind: z.string().meta({ description: `One of ${kinds.join(', ')}` }),
@@ -18,8 +24,8 @@ export const ReviewItem = z.strictObject({
   meter_id: z.string().nullable(),
   sequence: z.string().nullable(),
   amount_kwh: kwh,
-  reason: z.string(),
-  details: z.record(z.string(), z.unknown()),
+  reason: z.string().meta({ description: 'Why a person is needed, in English' }),
+  details,
   actions: z
     .array(z.enum(['retry', 'accept', 'dismiss', 'prepare']))
     .meta({ description: 'What can be done with it now' }),
@@ -85,8 +91,8 @@ export const AlertItem = z.strictObject({
   kind: z.string().meta({ examples: ['settlement_failed'] }),
   key: z.string().meta({ description: 'What it is about', examples: ['MTR-001'] }),
   severity: z.enum(SEVERITIES),
-  message: z.string(),
-  details: z.record(z.string(), z.unknown()),
+  message: z.string().meta({ description: 'In English' }),
+  details,
   occurrences: z.number().int(),
   first_seen: isoTime,
   last_seen: isoTime,

@@ -100,7 +100,8 @@ async function play(seed: number, meters: number, steps: number) {
       batchMeters: 1 + Math.floor(random() * 8),
       pause: () => scheduler.pause(name),
       stopping: () => false,
-      alert: async () => {},
+      cannotPay: async () => {},
+      dropped: async () => {},
     });
     const work = async () => {
       await engine.run();

@@ -34,8 +34,10 @@ export interface EngineOptions {
   /** Waits between two looks at the chain; returns early when the engine is to stop. */
   readonly pause: (milliseconds: number) => Promise<void>;
   readonly stopping: () => boolean;
-  /** Told what is wrong for an operator; never throws. */
-  readonly alert: (kind: 'fee_payer' | 'settlement_dropped', key: string, message: string) => Promise<void>;
+  /** Told why the fee payer cannot pay; never throws. */
+  readonly cannotPay: (reason: string) => Promise<void>;
+  /** Told of a transaction that a fork took back; never throws. */
+  readonly dropped: (signature: string) => Promise<void>;
 }
 
 /** How long to wait after a refusal that has nothing to do with the meters. */
@@ -212,7 +214,7 @@ export class SettlementEngine {
 
   private async noteFeePayer(refusal: Refusal): Promise<void> {
     if (!/InsufficientFundsForFee|AccountNotFound|InsufficientFundsForRent/.test(refusal.name)) return;
-    await this.options.alert('fee_payer', 'fee_payer', refusal.name);
+    await this.options.cannotPay(refusal.name);
   }
 
   /** One look at each; returns how many are not open any more. */
@@ -293,11 +295,7 @@ export class SettlementEngine {
       case 'drop':
         observer.dropped();
         await store.drop(settlement);
-        await this.options.alert(
-          'settlement_dropped',
-          settlement.signature,
-          `a fork took back transaction ${settlement.signature}; its readings wait again`,
-        );
+        await this.options.dropped(settlement.signature);
         return true;
     }
   }

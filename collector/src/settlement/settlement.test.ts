@@ -6,7 +6,7 @@ import {
   instructions,
   verifyUser,
 } from '@gridtokenx/chain';
-import { encodeBase58 } from '@gridtokenx/protocol';
+import { encodeBase58, noticeOf } from '@gridtokenx/protocol';
 import { createBurnInstruction, createCloseAccountInstruction } from '@solana/spl-token';
 import { type Connection, Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -172,8 +172,12 @@ describe('Settlement', () => {
         `SELECT sequence::int, amount_nkwh::text AS amount, status FROM reviews WHERE kind = 'energy_held'`,
       );
       expect(rows).toEqual([{ sequence: 2, amount: '3900000000', status: 'open' }]);
-      const alerts = await world.pool.query(`SELECT dedupe_key FROM alerts WHERE kind = 'energy_held'`);
-      expect(alerts.rows).toEqual([{ dedupe_key: `${home.meter.meterId}/2` }]);
+      const alerts = await world.pool.query(
+        `SELECT dedupe_key, details FROM alerts WHERE kind = 'energy_held'`,
+      );
+      expect(alerts.rows).toMatchObject([{ dedupe_key: `${home.meter.meterId}/2` }]);
+      const facts = { meter_id: home.meter.meterId, sequence: '2', amount_kwh: '3.9' };
+      expect(noticeOf('energy_held', alerts.rows[0]?.details)).toEqual({ name: 'energy_held', facts });
 
       await world.send(
         [
@@ -250,8 +254,13 @@ describe('Settlement', () => {
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]).toMatchObject({ amount: '600000000', reason: expect.stringContaining('10 times') });
-    const alerts = await world.pool.query(`SELECT dedupe_key FROM alerts WHERE kind = 'settlement_failed'`);
-    expect(alerts.rows).toEqual([{ dedupe_key: broken.meter.meterId }]);
+    const alerts = await world.pool.query(
+      `SELECT dedupe_key, details FROM alerts WHERE kind = 'settlement_failed'`,
+    );
+    expect(alerts.rows).toMatchObject([{ dedupe_key: broken.meter.meterId }]);
+    expect(noticeOf('settlement_failed', alerts.rows[0]?.details)?.facts).toMatchObject({
+      meter_id: broken.meter.meterId,
+    });
     await world.pool.query(`UPDATE settlement_meters SET next_attempt_at = '-infinity'`);
     await settlement.settleNow();
     expect(await minted(broken)).toBe(600_000_000n);

@@ -68,7 +68,12 @@ export class Settlement implements SettlementPort {
           key: meterId,
           severity: 'critical',
           message: `the chain refused reading ${sequence} of ${meterId} ten times (${refusal.name}): it waits for review`,
-          details: { meter_id: meterId, sequence, error: refusal.name, message: refusal.message },
+          details: {
+            meter_id: meterId,
+            sequence: sequence.toString(),
+            error: refusal.name,
+            message: refusal.message,
+          },
         }),
     });
     this.engine = new SettlementEngine({
@@ -94,10 +99,15 @@ export class Settlement implements SettlementPort {
       batchMeters: config.batchMeters ?? 50,
       pause: (milliseconds) => this.sleep(milliseconds, false),
       stopping: () => this.stopping,
-      alert: (kind, key, message) =>
-        kind === 'fee_payer'
-          ? this.feePayerAlert(message)
-          : alerts.raise({ kind, key, severity: 'critical', message }),
+      cannotPay: (reason) => this.feePayerAlert(reason),
+      dropped: (signature) =>
+        alerts.raise({
+          kind: 'settlement_dropped',
+          key: signature,
+          severity: 'critical',
+          message: `a fork took back transaction ${signature}; its readings wait again`,
+          details: { signature },
+        }),
     });
   }
 
@@ -191,6 +201,7 @@ export class Settlement implements SettlementPort {
             key: 'settlement',
             severity: 'critical',
             message: `settlement does not get on: ${error instanceof Error ? error.message : String(error)}`,
+            details: { part: 'settlement' },
           });
         }
       }
@@ -208,6 +219,7 @@ export class Settlement implements SettlementPort {
       key: wallet,
       severity: 'critical',
       message: `the fee payer ${wallet} cannot pay for settlements: send it SOL (${reason})`,
+      details: { wallet, part: 'settlement', error: reason },
     });
   }
 

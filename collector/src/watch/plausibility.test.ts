@@ -1,7 +1,7 @@
-import { GtxError } from '@gridtokenx/protocol';
+import { GtxError, noticeOf } from '@gridtokenx/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judgeDay, judgeReading, type Production } from './plausibility.js';
+import { type Finding, judgeDay, judgeReading, type Production } from './plausibility.js';
 import { parseSites } from './sites.js';
 import { highestSun, sunElevation } from './sun.js';
 
@@ -71,7 +71,14 @@ function production(watts: number, start: number, extra: Partial<Production> = {
     ...extra,
   };
 }
-const rules = (...args: Parameters<typeof judgeReading>) => judgeReading(...args).map(({ rule }) => rule);
+const rules = (...args: Parameters<typeof judgeReading>) => judgeReading(...args).map(told);
+
+/** The rule that a finding tells of: by its facts alone, from which others make a sentence. */
+function told({ rule, meterId, details }: Finding): string {
+  const notice = noticeOf('implausible_production', { ...details, meter_id: meterId });
+  expect(notice?.name).toBe(`implausible_production.${rule}`);
+  return rule;
+}
 
 describe('a reading', () => {
   it('above the rated power is told of, with some tolerance, and not where that is unknown', () => {
@@ -173,7 +180,7 @@ describe('a day', () => {
   it('is not told of where the neighbours themselves differ as much', () => {
     const days = [0.3, 0.5, 0.8, 1, 1, 3, 4, 4.5, 5].map((kwh, index) => day(kwh, `n-${index}`));
     expect(judgeDay(days, 8)).toEqual([]);
-    expect(judgeDay([...days, day(20, 'cheat')], 8)).toHaveLength(1);
+    expect(judgeDay([...days, day(20, 'cheat')], 8).map(told)).toEqual(['above_neighbours']);
   });
 
   it('does not depend on the order, nor on the size of the meters', () => {

@@ -144,6 +144,7 @@ export class ProductionWatch {
         key: config.sitesFile,
         severity: 'warning',
         message: `the earlier sites stay in force: ${error instanceof Error ? error.message : String(error)}`,
+        details: { file: config.sitesFile },
       });
     }
   }

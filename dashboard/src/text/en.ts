@@ -24,6 +24,11 @@ export const en = {
   'wallet.none': 'This browser has no Solana wallet.',
   'wallet.file':
     'Demo only: log in with a key file. The key stays in this window; never use one with something of value in it.',
+  'wallet.connect': 'Connect {name}',
+  'wallet.file.sign':
+    'Demo only: sign with a key file. The key stays in this window; never use one with something of value in it.',
+  'wallet.signs': 'Signs in this window:',
+  'wallet.disconnect': 'Disconnect',
   'market.none': 'There is no market yet.',
   'market.price': 'What energy is worth',
   'market.guide': 'Price guide',
@@ -226,6 +231,8 @@ export const en = {
   'error.TIMEOUT': 'That took too long. Try again.',
   'error.TLS_REQUIRED': 'The connection is not encrypted. Open the page by https.',
   'error.INTERNAL': 'Something went wrong in the collector. Try again; if it goes on, tell the operator.',
+  'reason.NotRegistrar':
+    'This wallet may not decide about held energy: connect the registrar’s or the admin’s. Nothing has changed.',
   'reason.Paused': 'The market is paused. Orders can still be cancelled.',
   'reason.OrderClosed': 'The order is gone: filled, cancelled or returned.',
   'reason.OrderFilled': 'The order is filled.',
@@ -553,6 +560,53 @@ export const en = {
   'duration.hour': '{count} h',
   'duration.day': '{count} d',
   'home.counting': 'Readings from before are still being added up: the figures will rise.',
+  'notice.sequence_conflict':
+    'Meter {meter_id} signed two different readings with one sequence ({sequence}). The first one counts.',
+  'notice.reading_not_storable': 'The database refuses reading {sequence} of {meter_id}, which is valid.',
+  'notice.reading_held':
+    'Reading {sequence} of {meter_id} is above the limit, with {amount_kwh} kWh, and waits for review.',
+  'notice.held_amount':
+    'Reading {sequence} of {meter_id} is above the limit for one reading, with {amount_kwh} kWh. Nothing of this meter settles until this is decided.',
+  'notice.energy_held':
+    'Reading {sequence} of {meter_id} claims more than the meter’s rated power allows: {amount_kwh} kWh are held back on the chain.',
+  'notice.implausible_production.above_rated':
+    'Meter {meter_id} produced {mean_watts} W on average and is rated {rated_watts} W.',
+  'notice.implausible_production.sun_below_horizon':
+    'Meter {meter_id} has only solar modules and produced {mean_watts} W on average at night.',
+  'notice.implausible_production.neighbours_silent':
+    'Meter {meter_id} produced {mean_watts} W on average while {silent} of {neighbours} neighbours produced nothing.',
+  'notice.implausible_production.above_neighbours':
+    'Meter {meter_id} produced {own_kwh_per_kw} kWh for each kW in a day, and its {neighbours} neighbours {median_kwh_per_kw}.',
+  'notice.sites_file_invalid':
+    'The file that says where meters are, {file}, cannot be used. The earlier places stay in force.',
+  'notice.gateway_silent': 'The gateway of meter {meter_id} was not heard for long.',
+  'notice.gateway_silent.many': 'The gateways of {meters} meters were not heard for long.',
+  'notice.gateway_bus': 'The gateway of meter {meter_id} reports that a measuring device does not answer.',
+  'notice.gateway_bus.many': 'The gateways of {meters} meters report that measuring devices do not answer.',
+  'notice.gateway_clock': 'The gateway of meter {meter_id} reports that its clock is not synchronised.',
+  'notice.gateway_clock.many':
+    'The gateways of {meters} meters report that their clocks are not synchronised.',
+  'notice.settlement_failed':
+    'The chain refused reading {sequence} of {meter_id} ten times ({error}). It waits for review.',
+  'notice.settlement_dropped': 'A fork took back transaction {signature}. Its readings wait again.',
+  'notice.fee_payer.settlement': 'The fee payer {wallet} cannot pay for settlements. Send it SOL.',
+  'notice.fee_payer.matching': 'The fee payer {wallet} cannot pay for matching. Send it SOL.',
+  'notice.certificate_refused': 'The chain refused a certificate of {meter_id} {attempts} times ({error}).',
+  'notice.match_failed': 'The chain refused to match these two orders {attempts} times ({error}).',
+  'notice.market_halted': 'Orders cross in market {market} and cannot trade ({reason}).',
+  'notice.chain_unavailable.mirror': 'The chain cannot be followed: the node does not answer as it should.',
+  'notice.chain_unavailable.settlement': 'Settlement does not get on.',
+  'notice.chain_unavailable.matching': 'Matching does not get on.',
+  'notice.chain_unavailable.certificates': 'Certificates do not get on.',
+  'notice.other_chain': 'The node belongs to another chain than the database. Nothing is followed.',
+  'notice.mirror_failed': 'Transaction {signature} cannot be applied to the database.',
+  'notice.chain_reading_conflict':
+    'The chain accepted other bytes of {meter_id} under sequence {sequence}: two gateways share a key.',
+  'notice.chain_logs_truncated':
+    'Transaction {signature} logged so much that its events are cut off. Readings and mints were taken from its instructions.',
+  'notice.paused': 'The registry is paused.',
+  'notice.audit_difference': 'Chain, database and wallets disagree: {kind}.',
+  'notice.alert_channel_failed': 'Alerts do not get through by {channel}.',
   'kind.held_amount': 'Reading above the limit',
   'kind.energy_held': 'Energy held by the registry',
   'kind.settlement_failed': 'Settlement refused',

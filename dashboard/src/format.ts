@@ -51,27 +51,47 @@ export function duration(seconds: number): string {
   return t(`duration.${unit?.name ?? 'second'}`, { count: value.toFixed(digits) });
 }
 
+const LOCALES = { en: 'en-GB', th: 'th-TH-u-ca-gregory' } as const;
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The browser's format for dates in a language: made once, since making one takes a hundred times as long as using it. */
+function formatOf(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${locale} ${JSON.stringify(options)}`;
+  let format = formats.get(key);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat(locale, options);
+    formats.set(key, format);
+  }
+  return format;
+}
+
+/** The browser's format for dates in the reader's language. */
+export const dates = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+  formatOf(LOCALES[language.value], options);
+
 /** The time zone that times are shown in: the reader's own. */
-export const zone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const zone = (): string => formatOf(LOCALES.en, {}).resolvedOptions().timeZone;
+
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit' } as const;
+const STYLES = {
+  full: { year: 'numeric', month: 'short', day: '2-digit', ...CLOCK },
+  dated: { month: 'short', day: '2-digit', ...CLOCK },
+  clock: CLOCK,
+  bare: CLOCK,
+} as const;
 
 /**
  * A time of the interface (ISO 8601) in the reader's language and zone.
  * @param style `clock`: without the date. Without the zone, where that stands beside it: `bare`, without the date too, and
  *   `dated`, without the year
  */
-export function time(iso: string | number, style: 'full' | 'clock' | 'bare' | 'dated' = 'full'): string {
+export function time(iso: string | number, style: keyof typeof STYLES = 'full'): string {
   const date = new Date(typeof iso === 'number' ? iso * 1000 : iso);
   if (Number.isNaN(date.getTime())) return String(iso);
-  const text = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
-    ...(style === 'full' && { year: 'numeric' }),
-    ...((style === 'full' || style === 'dated') && { month: 'short', day: '2-digit' }),
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  }).format(date);
+  const text = dates(STYLES[style]).format(date);
   if (style === 'bare' || style === 'dated') return text;
   // Asked for together, Thai spells the hours and minutes out in words.
-  const zoneName = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' })
+  const zoneName = formatOf(LOCALES.en, { timeZoneName: 'short' })
     .formatToParts(date)
     .find(({ type }) => type === 'timeZoneName')?.value;
   return zoneName === undefined ? text : `${text} ${zoneName}`;

@@ -273,6 +273,7 @@ export interface EnergyBucket {
 }
 
 export interface Energy {
+  step: 'quarter' | 'hour' | 'day';
   items: EnergyBucket[];
   counted: boolean;
 }
@@ -341,6 +342,12 @@ export interface FleetItem {
   holds: number;
   minted_grid: string;
   site: { latitude: number; longitude: number } | null;
+}
+
+export interface FleetPlaces {
+  items: { meter_id: string; state: FleetState; latitude: number; longitude: number }[];
+  meters: number;
+  more: boolean;
 }
 
 export interface FleetSummary {

@@ -223,6 +223,42 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     await page.getByText('does not answer').first().waitFor();
   }, 600_000);
 
+  test('what stays as it is is not drawn again, and the map is one picture however many meters it shows', async () => {
+    const { page } = operator;
+    await page.getByRole('link', { name: 'Fleet' }).click();
+    await waitFor('all are listed', async () => (await listed(page)).length === FLEET.length + 1);
+    expect(await page.locator('.map canvas').count()).toBe(1);
+    expect(await page.locator('.map canvas ~ *').count()).toBe(1);
+    const farm = await system.query<{ time: number }>(
+      `SELECT floor(extract(epoch FROM t))::float8 AS time FROM fleet, unnest(ARRAY[changed_at, heard_at]) AS t
+       WHERE meter_id LIKE 'FARM-%'`,
+    );
+    const times = new Set(farm.map(({ time }) => time));
+    // Each row is drawn with one of its times in words: these are counted.
+    await page.evaluate(`(() => {
+      globalThis.worded = [];
+      const { get } = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, 'format');
+      Object.defineProperty(Intl.DateTimeFormat.prototype, 'format', {
+        configurable: true,
+        get() {
+          const format = get.call(this);
+          return (date) => (globalThis.worded.push(Math.floor(Number(date) / 1000)), format(date));
+        },
+      });
+    })()`);
+    const drawn = async () =>
+      (await page.evaluate<number[]>('globalThis.worded.splice(0)')).filter((time) => times.has(time)).length;
+    const asked = (path: string) => page.waitForResponse((response) => response.url().includes(path));
+    // Of what is asked for again and again, twice all; what the first of them brought is shown before the second.
+    for (let round = 0; round < 2; round += 1) await Promise.all(['/api/fleet?', '/api/status'].map(asked));
+    expect(await page.evaluate<number>('globalThis.worded.length')).toBeGreaterThan(0);
+    expect(await drawn()).toBe(0);
+    const one = idOf(FLEET.findIndex(({ state }) => state === 'online'));
+    await system.query('UPDATE fleet SET outbox_depth = 3 WHERE meter_id = $1', [one]);
+    await page.locator('tr', { hasText: one }).getByRole('cell', { name: '3', exact: true }).waitFor();
+    expect(await drawn()).toBe(1);
+  }, 240_000);
+
   test('live traffic: by kind and meter, stopped and gone on with', async () => {
     const { page } = operator;
     await page.getByRole('link', { name: 'Traffic', exact: true }).click();

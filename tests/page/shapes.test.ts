@@ -115,6 +115,7 @@ const ANSWERS: Record<string, Schema> = {
   Energy: answerOf('get /api/energy'),
   Overview: answerOf('get /api/overview'),
   FleetItem: itemOf('get /api/fleet'),
+  FleetPlaces: answerOf('get /api/fleet/places'),
   FleetSummary: answerOf('get /api/fleet/summary'),
   SettlementQueue: answerOf('get /api/settlement'),
   HealthDetails: answerOf('get /api/health'),

@@ -145,7 +145,7 @@ describe('at the broker in the collector', () => {
     expect(await ask(path, theirs)).toMatchObject({ status: 403, body: { error: { code: 'FORBIDDEN' } } });
     expect((await ask(path)).status).toBe(401);
     expect((await ask('/api/meters/NO-SUCH/live', OPERATOR)).status).toBe(404);
-    for (const operators of ['/api/fleet', '/api/fleet/summary']) {
+    for (const operators of ['/api/fleet', '/api/fleet/places', '/api/fleet/summary']) {
       expect((await ask(operators, OPERATOR)).status, operators).toBe(200);
       expect((await ask(operators, mine)).status, operators).toBe(403);
       expect((await ask(operators)).status, operators).toBe(401);

@@ -7,8 +7,8 @@ import { migrate } from '../store/migrate.js';
 import { watchPlans } from '../testing/plans.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { powerNow } from './power.js';
-import { fleetPage, fleetSummary, meterLive, walletPower } from './queries.js';
-import { FleetItem, FleetSummary, Power } from './schemas.js';
+import { fleetPage, fleetPlaces, fleetSummary, meterLive, walletPower } from './queries.js';
+import { FleetItem, FleetPlaces, FleetSummary, Power } from './schemas.js';
 import type { FleetState } from './state.js';
 
 /* The fleet against tables with thousands of rows: states, filters that fit together, and plans that read no table from end to
@@ -105,6 +105,27 @@ describe.each(LISTS)('meters by %s', (name, query, count) => {
     for (const plan of plans) expect(plan, name).not.toMatch(/Seq Scan/);
   });
 });
+
+test.each(LISTS)(
+  'places of meters by %s: those of the list, found by an index',
+  async (name, query, count) => {
+    const { pool: db, plans } = watchPlans(pool);
+    // Every tenth has a place.
+    const siteOf = (meterId: string) => {
+      const n = Number(meterId.slice(4));
+      return n % 10 === 7 ? { latitude: n / 1000, longitude: -n / 1000 } : undefined;
+    };
+    const { limit: _, ...filter } = query;
+    const places = FleetPlaces.parse(await fleetPlaces(db, filter, { ...asked, siteOf }));
+    expect(places.meters).toBe(Math.min(count, 2_000));
+    expect(places.more).toBe(count > 2_000);
+    const { items } = await fleetPage(pool, { ...filter, limit: 2_000 } as Query, { ...asked, siteOf });
+    expect(places.items).toEqual(
+      items.flatMap(({ meter_id, state, site }) => (site === null ? [] : [{ meter_id, state, ...site }])),
+    );
+    for (const plan of plans) expect(plan, name).not.toMatch(/Seq Scan/);
+  },
+);
 
 test('a cursor of another kind is refused', async () => {
   for (const cursor of ['"; DROP TABLE fleet; --', encodeCursor([]), encodeCursor(["1'; SELECT 1; --"])]) {

@@ -2,7 +2,7 @@ import { formatTimestamp, GtxError, nkwhToKwh, type Status } from '@gridtokenx/p
 import type pg from 'pg';
 import { decodeCursor, encodeCursor } from '../http/cursor.js';
 import { METER_POWER } from './power.js';
-import type { FleetItem, FleetQuery, FleetSummary } from './schemas.js';
+import type { FleetItem, FleetPlaces, FleetQuery, FleetSummary } from './schemas.js';
 import {
   FLEET_STATES,
   type FleetProblem,
@@ -119,13 +119,18 @@ export interface FleetAsked {
   siteOf: SiteOf;
 }
 
-/** One page of meters by their ids, with what their gateways said. */
-export async function fleetPage(
-  pool: Pool,
-  { state, problem, version, q, limit, cursor }: FleetQuery,
-  { rules, nowSeconds, siteOf }: FleetAsked,
-): Promise<{ items: FleetItem[]; next_cursor: string | null }> {
-  const [after = ''] = decodeCursor(cursor, ['text']) ?? [];
+type FleetFilter = Omit<FleetQuery, 'limit' | 'cursor'>;
+
+/** How meters that fit are found. */
+interface Search {
+  /** The tables, and the column of the id that they are in order by. */
+  from: string;
+  id: string;
+  /** The condition for those beyond an id; what it needs is added to the statement's values. */
+  where: (beyond: string, values: unknown[]) => string;
+}
+
+function searchFor({ state, problem, version, q }: FleetFilter): Search {
   // Few have these: they are found by an index on the fleet. No other state than `offline` has said so.
   const said = [
     ...(problem === undefined ? [] : [PROBLEM_SQL[problem]]),
@@ -133,7 +138,6 @@ export async function fleetPage(
   ];
   const byFleet = said.length > 0 || version !== undefined;
   const id = byFleet ? 'f.meter_id' : 'm.meter_id';
-  const from = byFleet ? FROM_FLEET : FROM_METERS;
   const where = (beyond: string, values: unknown[]): string => {
     const parts = [`${id} > $${values.push(beyond)}`, ...said];
     if (version !== undefined) parts.push(`f.version = $${values.push(version)}`);
@@ -142,17 +146,19 @@ export async function fleetPage(
     else if (q !== undefined) parts.push(`${id} LIKE $${values.push(`${q.replaceAll('_', '\\_')}%`)}`);
     return parts.join(' AND ');
   };
-  if (state === undefined) {
-    const values: unknown[] = [];
-    const { rows } = await pool.query(
-      `SELECT ${ITEM}, ${stateSql(rules, nowSeconds, values)} AS state ${from}
-       WHERE ${where(after, values)} ORDER BY ${id} LIMIT $${values.push(limit + 1)}`,
-      values,
-    );
-    return pageOf(rows, limit, siteOf);
-  }
+  return { from: byFleet ? FROM_FLEET : FROM_METERS, id, where };
+}
+
+/** The first meters beyond an id that are in a state, and perhaps some more. */
+async function inState(
+  pool: Pool,
+  state: FleetState,
+  { from, id, where }: Search,
+  { after, most }: { after: string; most: number },
+  { rules, nowSeconds }: FleetAsked,
+): Promise<string[]> {
   const found: string[] = [];
-  for (let beyond: string | null = after; beyond !== null && found.length <= limit; ) {
+  for (let beyond: string | null = after; beyond !== null && found.length < most; ) {
     const values: unknown[] = [];
     const { rows }: pg.QueryResult = await pool.query(
       `SELECT count(*)::int AS looked, max(meter_id) AS last,
@@ -164,12 +170,70 @@ export async function fleetPage(
     found.push(...(rows[0].found ?? []));
     beyond = rows[0].looked < WINDOW ? null : rows[0].last;
   }
+  return found;
+}
+
+/** One page of meters by their ids, with what their gateways said. */
+export async function fleetPage(
+  pool: Pool,
+  { limit, cursor, ...filter }: FleetQuery,
+  asked: FleetAsked,
+): Promise<{ items: FleetItem[]; next_cursor: string | null }> {
+  const { rules, nowSeconds, siteOf } = asked;
+  const [after = ''] = decodeCursor(cursor, ['text']) ?? [];
+  const search = searchFor(filter);
+  const most = limit + 1;
+  if (filter.state === undefined) {
+    const values: unknown[] = [];
+    const { rows } = await pool.query(
+      `SELECT ${ITEM}, ${stateSql(rules, nowSeconds, values)} AS state ${search.from}
+       WHERE ${search.where(after, values)} ORDER BY ${search.id} LIMIT $${values.push(most)}`,
+      values,
+    );
+    return pageOf(rows, limit, siteOf);
+  }
+  const found = await inState(pool, filter.state, search, { after, most }, asked);
   // They may be in another state by now: told is the one that they were found in.
   const { rows } = await pool.query(
     `SELECT ${ITEM}, $1::text AS state ${FROM_METERS} WHERE m.meter_id = ANY($2::text[]) ORDER BY m.meter_id`,
-    [state, found.slice(0, limit + 1)],
+    [filter.state, found.slice(0, most)],
   );
   return pageOf(rows, limit, siteOf);
+}
+
+/** Meters that a map is drawn of: more would only cover each other. */
+const MOST_PLACES = 2_000;
+
+/** Where the first meters are that fit, as far as it is known, and how their gateways do. */
+export async function fleetPlaces(pool: Pool, filter: FleetFilter, asked: FleetAsked): Promise<FleetPlaces> {
+  const { rules, nowSeconds, siteOf } = asked;
+  const search = searchFor(filter);
+  const most = MOST_PLACES + 1;
+  let found: { meter_id: string; state: FleetState }[];
+  if (filter.state === undefined) {
+    const values: unknown[] = [];
+    const { rows } = await pool.query(
+      `SELECT m.meter_id, ${stateSql(rules, nowSeconds, values)} AS state ${search.from}
+       WHERE ${search.where('', values)} ORDER BY ${search.id} LIMIT $${values.push(most)}`,
+      values,
+    );
+    found = rows;
+  } else {
+    const { state } = filter;
+    const ids = await inState(pool, state, search, { after: '', most }, asked);
+    found = ids.map((meter_id) => ({ meter_id, state }));
+  }
+  const looked = found.slice(0, MOST_PLACES);
+  return {
+    items: looked.flatMap(({ meter_id, state }) => {
+      const { latitude, longitude } = siteOf(meter_id) ?? {};
+      return latitude === undefined || longitude === undefined
+        ? []
+        : [{ meter_id, state, latitude, longitude }];
+    }),
+    meters: looked.length,
+    more: found.length > looked.length,
+  };
 }
 
 function pageOf(rows: pg.QueryResultRow[], limit: number, siteOf: SiteOf) {

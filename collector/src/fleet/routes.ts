@@ -3,8 +3,15 @@ import type pg from 'pg';
 import { mayActAsOperator } from '../http/guards.js';
 import { type HttpContext, ownWallet, serve } from '../http/route.js';
 import { powerNow } from './power.js';
-import { type FleetAsked, fleetPage, meterLive } from './queries.js';
-import { type FleetSummary, getFleetSummary, getMeterLive, getPower, listFleet } from './schemas.js';
+import { type FleetAsked, fleetPage, fleetPlaces, meterLive } from './queries.js';
+import {
+  type FleetSummary,
+  getFleetSummary,
+  getMeterLive,
+  getPower,
+  listFleet,
+  listFleetPlaces,
+} from './schemas.js';
 
 export interface FleetRoutesDeps {
   pool: pg.Pool;
@@ -18,6 +25,7 @@ export interface FleetRoutesDeps {
 export function fleetRoutes(app: FastifyInstance, context: HttpContext, deps: FleetRoutesDeps): void {
   const { pool, asked, summary } = deps;
   serve(app, context, listFleet, async ({ query }) => fleetPage(pool, query, await asked()));
+  serve(app, context, listFleetPlaces, async ({ query }) => fleetPlaces(pool, query, await asked()));
   serve(app, context, getFleetSummary, () => summary());
   serve(app, context, getMeterLive, async ({ params, principal }) => {
     // Without a wallet and without the role there is nobody: such a request is not admitted, and would see nothing.

@@ -88,6 +88,22 @@ export type FleetQuery = z.infer<typeof FleetQuery>;
 
 const count = z.number().int();
 
+export const FleetPlacesQuery = FleetQuery.omit({ limit: true, cursor: true });
+
+export const FleetPlaces = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      meter_id: meterId,
+      state: z.enum(FLEET_STATES),
+      latitude: z.number(),
+      longitude: z.number(),
+    }),
+  ),
+  meters: count.meta({ description: 'Meters that were looked at, with and without a place' }),
+  more: z.boolean().meta({ description: 'There are more: filters lead to them' }),
+});
+export type FleetPlaces = z.infer<typeof FleetPlaces>;
+
 export const FleetSummary = z.strictObject({
   time: isoTime,
   meters: count,
@@ -126,6 +142,21 @@ export const listFleet = route({
   access: 'operator',
   limit: 'read',
   answers: { 200: { description: 'A page.', schema: FleetPage } },
+  errors: [],
+});
+
+export const listFleetPlaces = route({
+  method: 'get',
+  path: '/api/fleet/places',
+  tag,
+  summary: 'Where the meters are',
+  description:
+    'For a map: of the first 2,000 meters by their ids, those whose place is known (GTX_SITES_FILE), with nothing but the state of ' +
+    'their gateway. With the same filters as the list.',
+  query: FleetPlacesQuery,
+  access: 'operator',
+  limit: 'read',
+  answers: { 200: { description: 'The places.', schema: FleetPlaces } },
   errors: [],
 });
 
@@ -172,4 +203,10 @@ export const getPower = route({
   errors: [],
 });
 
-export const FLEET_ROUTES: readonly Route[] = [listFleet, getFleetSummary, getMeterLive, getPower];
+export const FLEET_ROUTES: readonly Route[] = [
+  listFleet,
+  listFleetPlaces,
+  getFleetSummary,
+  getMeterLive,
+  getPower,
+];

@@ -1,15 +1,15 @@
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { download } from '../download.js';
-import { amount, count, short, shortAmount, time, zone } from '../format.js';
+import { amount, count, dates, short, shortAmount, time, zone } from '../format.js';
 import { boundsOf, columns, iso, PERIODS, type Period, STEPS, step } from '../history.js';
-import { useAsk, useNews } from '../parts/ask.js';
+import { useAsk, useLast, useNews } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { Proof } from '../parts/proof.js';
 import { hrefOf } from '../routes.js';
-import { language, t } from '../text/index.js';
+import { t } from '../text/index.js';
 import type { Energy as EnergyAnswer, Meter, Reading } from '../types.js';
 import { sum } from '../units.js';
 
@@ -74,11 +74,9 @@ export function History({ meter }: { meter: Meter }) {
 }
 
 function titleOf(period: Period, from: Date, to: Date): string {
-  const of = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', options);
-  if (period === 'month') return of({ month: 'long', year: 'numeric' }).format(from);
-  if (period === 'day') return of({ dateStyle: 'long' }).format(from);
-  return of({ day: 'numeric', month: 'short', year: 'numeric' }).formatRange(
+  if (period === 'month') return dates({ month: 'long', year: 'numeric' }).format(from);
+  if (period === 'day') return dates({ dateStyle: 'long' }).format(from);
+  return dates({ day: 'numeric', month: 'short', year: 'numeric' }).formatRange(
     from,
     new Date(to.getTime() - 1),
   );
@@ -91,6 +89,8 @@ interface Span {
   readonly to: Date;
 }
 
+const seconds = (iso: string | undefined): number => Date.parse(iso ?? '') / 1000;
+
 function Energy({ meter, path, period, from, to, title }: Span & { period: Period; title: string }) {
   const energy = useAsk<EnergyAnswer>(`${path}/energy`, {
     from: iso(from),
@@ -99,7 +99,10 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
     zone: zone(),
   });
   useNews(meter.last_sequence, energy.again);
-  const items = energy.answer?.items;
+  // What was on show stays until the next is there, drawn as what it is.
+  const last = useLast(energy);
+  const shown = energy.error ? energy.answer : last;
+  const items = shown?.items;
   const plotted = useMemo(() => columns(items ?? []), [items]);
   const total = (of: 'produced_kwh' | 'consumed_kwh' | 'surplus_kwh') =>
     shortAmount(sum((items ?? []).map((bucket) => bucket[of] ?? '0')));
@@ -116,14 +119,14 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
           <Figure name={t('home.readings')} value={count(measured)} />
         </div>
       )}
-      {energy.answer?.counted === false && <p class="note">{t('home.counting')}</p>}
+      {shown?.counted === false && <p class="note">{t('home.counting')}</p>}
       {items && measured === 0 && <Empty>{t('home.empty')}</Empty>}
-      {items && measured > 0 && (
+      {shown && items && measured > 0 && (
         <Chart
           label={t('home.chart', { meter: meter.meter_id, day: title })}
-          unit={t(`home.unit.${STEPS[period]}`)}
-          from={from.getTime() / 1000}
-          to={to.getTime() / 1000}
+          unit={t(`home.unit.${shown.step}`)}
+          from={seconds(items[0]?.start)}
+          to={seconds(items.at(-1)?.end)}
           times={plotted.times}
           series={[
             {
@@ -154,36 +157,30 @@ function Readings({ meter, path, from, to }: Span) {
   const news = useTopic({ channel: 'readings', meterId: meter.meter_id })?.value;
   useNews(cursors.length === 1 ? news?.items : undefined, readings.again, 1_000);
   // The page before stays on show until the next one is there.
-  const shown = useRef<Page<Reading> | undefined>(undefined);
-  if (readings.answer) shown.current = readings.answer;
-  const { items = [], next_cursor: next = null } = shown.current ?? {};
+  const { items = [], next_cursor: next = null } = useLast(readings) ?? {};
+  const columns = useColumns<Reading>(() => [
+    { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp, 'dated') },
+    { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
+    { name: 'kWh', number: true, cell: (reading) => amount(reading.kwh_amount) },
+    { name: t('col.state'), cell: (reading) => t(readingState(reading.status)) },
+    { name: t('col.proof'), cell: (reading) => <Proof reading={reading} /> },
+    {
+      name: t('col.mint'),
+      cell: (reading) =>
+        reading.mint_tx_signature === null ? (
+          '–'
+        ) : (
+          <a href={hrefOf('live', reading.mint_tx_signature)}>
+            <code>{short(reading.mint_tx_signature)}</code>
+          </a>
+        ),
+    },
+  ]);
   return (
     <>
       {readings.error && <Problem error={readings.error} again={readings.again} />}
       {items.length > 0 && (
-        <Table
-          label={t('home.readings')}
-          rows={items}
-          rowKey={({ id }) => id}
-          columns={[
-            { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp, 'dated') },
-            { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
-            { name: 'kWh', number: true, cell: (reading) => amount(reading.kwh_amount) },
-            { name: t('col.state'), cell: (reading) => t(readingState(reading.status)) },
-            { name: t('col.proof'), cell: (reading) => <Proof reading={reading} /> },
-            {
-              name: t('col.mint'),
-              cell: (reading) =>
-                reading.mint_tx_signature === null ? (
-                  '–'
-                ) : (
-                  <a href={hrefOf('live', reading.mint_tx_signature)}>
-                    <code>{short(reading.mint_tx_signature)}</code>
-                  </a>
-                ),
-            },
-          ]}
-        />
+        <Table label={t('home.readings')} rows={items} rowKey={({ id }) => id} columns={columns} />
       )}
       {(next !== null || cursors.length > 1) && (
         <div class="tools pages">

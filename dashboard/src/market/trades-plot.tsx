@@ -1,6 +1,6 @@
-import { amount, shortAmount, time } from '../format.js';
+import { amount, dates, shortAmount, time } from '../format.js';
 import { useWidth } from '../parts/width.js';
-import { language, t } from '../text/index.js';
+import { t } from '../text/index.js';
 import type { Trade } from '../types.js';
 import { sum } from '../units.js';
 import { ticksOf } from './depth.js';
@@ -44,7 +44,7 @@ function Drawing({ trades, width }: { trades: readonly Trade[]; width: number })
   const buckets = bucketsOf(points, from, to, BARS);
   const most = Math.max(...buckets.map(({ total }) => total));
   const tall = (total: number) => (total / most) * (AMOUNTS.bottom - AMOUNTS.top);
-  const clock = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
+  const clock = dates({
     ...(to - from > 86_400 && { day: 'numeric', month: 'short' }),
     hour: '2-digit',
     minute: '2-digit',

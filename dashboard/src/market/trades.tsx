@@ -1,6 +1,6 @@
 import { amount, short, shortAmount, time } from '../format.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Table } from '../parts/frame.js';
+import { Card, Empty, Loading, Table, useColumns } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { wallet } from '../session.js';
 import { t } from '../text/index.js';
@@ -14,6 +14,17 @@ const ROWS = 50;
 export function TradesCard({ market }: { market: Market }) {
   const news = useTopic({ channel: 'trades', market: market.address })?.value;
   const trades = (news?.items ?? []) as unknown as Trade[];
+  const columns = useColumns<Trade>(() => [
+    {
+      name: t('col.time'),
+      cell: (trade) => <a href={hrefOf('live', trade.signature)}>{time(trade.executed_at)}</a>,
+    },
+    { name: 'GRX/kWh', number: true, cell: (trade) => amount(trade.price) },
+    { name: 'GRID', number: true, cell: (trade) => shortAmount(trade.amount) },
+    { name: 'GRX', number: true, cell: (trade) => shortAmount(trade.quote) },
+    { name: t('col.seller'), cell: (trade) => <Who address={trade.seller} /> },
+    { name: t('col.buyer'), cell: (trade) => <Who address={trade.buyer} /> },
+  ]);
   return (
     <Card title={t('market.trades')} wide>
       {news?.problem && <p class="problem">{news.problem}</p>}
@@ -26,17 +37,7 @@ export function TradesCard({ market }: { market: Market }) {
             label={t('market.trades')}
             rows={trades.slice(0, ROWS)}
             rowKey={(trade) => `${trade.signature}/${trade.event_index}`}
-            columns={[
-              {
-                name: t('col.time'),
-                cell: (trade) => <a href={hrefOf('live', trade.signature)}>{time(trade.executed_at)}</a>,
-              },
-              { name: 'GRX/kWh', number: true, cell: (trade) => amount(trade.price) },
-              { name: 'GRID', number: true, cell: (trade) => shortAmount(trade.amount) },
-              { name: 'GRX', number: true, cell: (trade) => shortAmount(trade.quote) },
-              { name: t('col.seller'), cell: (trade) => <Who address={trade.seller} /> },
-              { name: t('col.buyer'), cell: (trade) => <Who address={trade.buyer} /> },
-            ]}
+            columns={columns}
           />
         </>
       )}

@@ -3,11 +3,12 @@ import { time } from '../format.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useReason } from '../parts/dialog.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { useWork } from '../parts/work.js';
 import { t } from '../text/index.js';
 import type { Alert } from '../types.js';
-import { useDecision } from './decision.js';
 import { Kind, kindInWords } from './kind.js';
+import { Notice } from './notice.js';
 
 /** What needs somebody, the worst first, and who looks after it. */
 export function AlertsCard() {
@@ -16,7 +17,7 @@ export function AlertsCard() {
   const { again } = alerts;
   useNews(news?.ready ? news.items : undefined, again);
   useRegularly(again, news?.problem !== undefined);
-  const { busy, error, run } = useDecision(again);
+  const { busy, error, run } = useWork(again);
   const { ask: askReason, dialog } = useReason();
   const acknowledge = async (alert: Alert) => {
     const reason = await askReason({
@@ -28,45 +29,40 @@ export function AlertsCard() {
       await run(() => ask(`/api/alerts/${alert.id}/acknowledge`, { method: 'POST', body: { reason } }));
   };
   const items = alerts.answer?.items ?? [];
+  const columns = useColumns<Alert>(
+    () => [
+      {
+        name: t('col.severity'),
+        cell: (one) => <span class={`tag ${one.severity}`}>{t(`severity.${one.severity}`)}</span>,
+      },
+      { name: t('col.what'), cell: (one) => <Kind kind={one.kind} of={one.key} /> },
+      {
+        name: t('col.message'),
+        cell: (one) => <Notice kind={one.kind} facts={one.details} original={one.message} />,
+      },
+      { name: t('col.times'), number: true, cell: (one) => one.occurrences },
+      { name: t('col.since'), cell: (one) => time(one.first_seen) },
+      {
+        name: t('col.action'),
+        cell: (one) =>
+          one.acknowledged_at === null ? (
+            <button type="button" disabled={busy} onClick={() => void acknowledge(one)}>
+              {t('operator.ack')}
+            </button>
+          ) : (
+            t('operator.acked')
+          ),
+      },
+    ],
+    busy,
+  );
   return (
     <Card title={t('operator.alerts')} wide>
       {(alerts.error ?? error) && <Problem error={(alerts.error ?? error) as Error} again={again} />}
       {!alerts.answer && alerts.loading && <Loading />}
       {alerts.answer && items.length === 0 && <Empty>{t('operator.quiet')}</Empty>}
       {items.length > 0 && (
-        <Table
-          label={t('operator.alerts')}
-          rows={items}
-          rowKey={({ id }) => id}
-          columns={[
-            {
-              name: t('col.severity'),
-              cell: (one) => <span class={`tag ${one.severity}`}>{t(`severity.${one.severity}`)}</span>,
-            },
-            { name: t('col.what'), cell: (one) => <Kind kind={one.kind} of={one.key} /> },
-            {
-              name: t('col.message'),
-              cell: (one) => (
-                <span class="words" lang="en">
-                  {one.message}
-                </span>
-              ),
-            },
-            { name: t('col.times'), number: true, cell: (one) => one.occurrences },
-            { name: t('col.since'), cell: (one) => time(one.first_seen) },
-            {
-              name: t('col.action'),
-              cell: (one) =>
-                one.acknowledged_at === null ? (
-                  <button type="button" disabled={busy} onClick={() => void acknowledge(one)}>
-                    {t('operator.ack')}
-                  </button>
-                ) : (
-                  t('operator.acked')
-                ),
-            },
-          ]}
-        />
+        <Table label={t('operator.alerts')} rows={items} rowKey={({ id }) => id} columns={columns} />
       )}
       {dialog}
     </Card>

@@ -1,10 +1,10 @@
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { count, power, short, shortAmount, time } from '../format.js';
-import { useAsk, useRegularly } from '../parts/ask.js';
+import { useAsk, useLast, useRegularly } from '../parts/ask.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Fact, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Fact, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 import type { FleetItem, FleetSummary } from '../types.js';
@@ -105,10 +105,13 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
     problem: problem === '' ? undefined : problem,
     q: search === '' || wrong ? undefined : search,
   };
-  useEffect(() => setCursors([]), [state, problem, search]);
+  useEffect(() => setCursors((before) => (before.length === 0 ? before : [])), [state, problem, search]);
   const fleet = useAsk<Page<FleetItem>>('/api/fleet', { ...query, limit: ROWS, cursor: cursors.at(-1) });
   useRegularly(fleet.again);
-  const next = fleet.answer?.next_cursor ?? undefined;
+  const last = useLast(fleet);
+  // Rows stay until others are there; not where there will be none.
+  const { items, next_cursor: next = null } = (fleet.error ? fleet.answer : last) ?? {};
+  const turn = (to: readonly string[]) => fleet.answer && setCursors(to);
   const flaw = useId();
   return (
     <>
@@ -138,21 +141,17 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
         </div>
         <SearchFlaw id={flaw} wrong={wrong} />
         {fleet.error && <Problem error={fleet.error} again={fleet.again} />}
-        {!fleet.answer && fleet.loading && <Loading />}
+        {!fleet.answer && fleet.loading && !items?.length && <Loading />}
         {fleet.answer?.items.length === 0 && <Empty>{t('fleet.none')}</Empty>}
-        {fleet.answer && fleet.answer.items.length > 0 && <FleetTable items={fleet.answer.items} />}
+        {items && items.length > 0 && <FleetTable items={items} busy={!fleet.answer} />}
         <div class="tools">
-          <button
-            type="button"
-            disabled={cursors.length === 0}
-            onClick={() => setCursors(cursors.slice(0, -1))}
-          >
+          <button type="button" disabled={cursors.length === 0} onClick={() => turn(cursors.slice(0, -1))}>
             {t('page.back')}
           </button>
           <button
             type="button"
-            disabled={next === undefined}
-            onClick={() => next !== undefined && setCursors([...cursors, next])}
+            disabled={next === null}
+            onClick={() => next !== null && turn([...cursors, next])}
           >
             {t('page.next')}
           </button>
@@ -162,36 +161,38 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
   );
 }
 
-function FleetTable({ items }: { items: readonly FleetItem[] }) {
+function FleetTable({ items, busy }: { items: readonly FleetItem[]; busy: boolean }) {
+  const columns = useColumns<FleetItem>(() => [
+    {
+      name: t('col.meter'),
+      cell: (one) => <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>,
+    },
+    { name: t('col.state'), cell: (one) => <StateTag state={one.state} /> },
+    { name: t('col.since'), cell: (one) => (one.since === null ? '–' : time(one.since)) },
+    {
+      name: t('fleet.power'),
+      number: true,
+      cell: (one) => (one.power?.production_watts == null ? '–' : power(one.power.production_watts)),
+    },
+    { name: t('fleet.outbox'), number: true, cell: (one) => one.outbox_depth ?? '–' },
+    { name: t('fleet.clock'), cell: (one) => <ClockCell clock={one.clock} /> },
+    { name: t('fleet.bus'), cell: (one) => <BusCell bus={one.bus} /> },
+    { name: t('fleet.complaints'), number: true, cell: (one) => one.alerts.length },
+    { name: t('fleet.version'), cell: (one) => one.version ?? '–' },
+    {
+      name: t('meter.last'),
+      cell: (one) => (one.last_reading_at === null ? '–' : time(one.last_reading_at)),
+    },
+    { name: t('col.held'), number: true, cell: (one) => one.holds },
+    { name: t('meter.minted'), number: true, cell: (one) => shortAmount(one.minted_grid) },
+  ]);
   return (
     <Table
       label={t('operator.fleet')}
       rows={items}
       rowKey={({ meter_id }) => meter_id}
-      columns={[
-        {
-          name: t('col.meter'),
-          cell: (one) => <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>,
-        },
-        { name: t('col.state'), cell: (one) => <StateTag state={one.state} /> },
-        { name: t('col.since'), cell: (one) => (one.since === null ? '–' : time(one.since)) },
-        {
-          name: t('fleet.power'),
-          number: true,
-          cell: (one) => (one.power?.production_watts == null ? '–' : power(one.power.production_watts)),
-        },
-        { name: t('fleet.outbox'), number: true, cell: (one) => one.outbox_depth ?? '–' },
-        { name: t('fleet.clock'), cell: (one) => <ClockCell clock={one.clock} /> },
-        { name: t('fleet.bus'), cell: (one) => <BusCell bus={one.bus} /> },
-        { name: t('fleet.complaints'), number: true, cell: (one) => one.alerts.length },
-        { name: t('fleet.version'), cell: (one) => one.version ?? '–' },
-        {
-          name: t('meter.last'),
-          cell: (one) => (one.last_reading_at === null ? '–' : time(one.last_reading_at)),
-        },
-        { name: t('col.held'), number: true, cell: (one) => one.holds },
-        { name: t('meter.minted'), number: true, cell: (one) => shortAmount(one.minted_grid) },
-      ]}
+      columns={columns}
+      busy={busy}
     />
   );
 }

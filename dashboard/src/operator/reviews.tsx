@@ -3,12 +3,15 @@ import { amount, time } from '../format.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useReason } from '../parts/dialog.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table } from '../parts/frame.js';
-import { signer } from '../session.js';
+import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { SigningPanel } from '../parts/wallet.js';
+import { useWork } from '../parts/work.js';
+import { decider } from '../session.js';
 import { t } from '../text/index.js';
-import type { Review, Submitted } from '../types.js';
-import { useDecision } from './decision.js';
+import { carryOut } from '../trade.js';
+import type { Review } from '../types.js';
 import { Kind } from './kind.js';
+import { Notice } from './notice.js';
 
 type Action = 'retry' | 'accept' | 'dismiss';
 type Decision = 'release' | 'write_off';
@@ -17,17 +20,15 @@ interface Prepared {
   transaction: string;
 }
 
-/** The chain decides: the operator's own wallet signs what the collector has prepared. */
+/** The chain decides: the operator's own wallet signs what the collector has prepared. Ends when the chain has executed it. */
 async function decide(review: Review, decision: Decision, reason: string): Promise<void> {
-  if (!signer.value) throw new Error(t('operator.sign'));
-  const { transaction } = await ask<Prepared>(`/api/reviews/${review.id}/prepare`, {
+  const by = decider.value;
+  if (!by) throw new Error(t('operator.sign'));
+  const prepared = await ask<Prepared>(`/api/reviews/${review.id}/prepare`, {
     method: 'POST',
-    body: { decision, wallet: signer.value.address, reason },
+    body: { decision, wallet: by.address, reason },
   });
-  await ask<Submitted>('/api/transactions/submit', {
-    method: 'POST',
-    body: { transaction: await signer.value.signTransaction(transaction) },
-  });
+  await carryOut(prepared, by, () => {});
 }
 
 /** What waits for a person's decision. */
@@ -37,7 +38,7 @@ export function ReviewsCard() {
   const { again } = reviews;
   useNews(news?.ready ? news.items : undefined, again);
   useRegularly(again, news?.problem !== undefined);
-  const { busy, error, run } = useDecision(again);
+  const { busy, error, run } = useWork(again);
   const { ask: askReason, dialog } = useReason();
   const act = async (review: Review, action: Action | Decision) => {
     const reason = await askReason({
@@ -53,36 +54,29 @@ export function ReviewsCard() {
     );
   };
   const items = reviews.answer?.items ?? [];
+  const columns = useColumns<Review>(
+    () => [
+      { name: t('col.what'), cell: (one) => <Kind kind={one.kind} /> },
+      { name: t('col.about'), cell: (one) => one.subject },
+      { name: 'kWh', number: true, cell: (one) => amount(one.amount_kwh) },
+      {
+        name: t('col.message'),
+        cell: (one) => <Notice kind={one.kind} facts={{ ...one, ...one.details }} original={one.reason} />,
+      },
+      { name: t('col.since'), cell: (one) => time(one.created_at) },
+      { name: t('col.action'), cell: (one) => <Actions review={one} busy={busy} act={act} /> },
+    ],
+    busy,
+  );
   return (
     <Card title={t('operator.reviews')} note={t('operator.reviews.note')} wide>
       {(reviews.error ?? error) && <Problem error={(reviews.error ?? error) as Error} again={again} />}
       {!reviews.answer && reviews.loading && <Loading />}
       {reviews.answer && items.length === 0 && <Empty>{t('operator.nothing')}</Empty>}
       {items.length > 0 && (
-        <Table
-          label={t('operator.reviews')}
-          rows={items}
-          rowKey={({ id }) => id}
-          columns={[
-            { name: t('col.what'), cell: (one) => <Kind kind={one.kind} /> },
-            { name: t('col.about'), cell: (one) => one.subject },
-            { name: 'kWh', number: true, cell: (one) => amount(one.amount_kwh) },
-            {
-              name: t('col.message'),
-              cell: (one) => (
-                <span class="words" lang="en">
-                  {one.reason}
-                </span>
-              ),
-            },
-            { name: t('col.since'), cell: (one) => time(one.created_at) },
-            { name: t('col.action'), cell: (one) => <Actions review={one} busy={busy} act={act} /> },
-          ]}
-        />
+        <Table label={t('operator.reviews')} rows={items} rowKey={({ id }) => id} columns={columns} />
       )}
-      {items.some(({ actions }) => actions.includes('prepare')) && signer.value === undefined && (
-        <p class="note">{t('operator.sign')}</p>
-      )}
+      {items.some(({ actions }) => actions.includes('prepare')) && <SigningPanel why={t('operator.sign')} />}
       {dialog}
     </Card>
   );
@@ -112,7 +106,8 @@ function Actions({
         <button
           key={action}
           type="button"
-          disabled={busy || (signs && signer.value === undefined)}
+          disabled={busy || (signs && decider.value === undefined)}
+          title={signs && decider.value === undefined ? t('operator.sign') : undefined}
           onClick={() => void act(review, action)}
         >
           {t(`review.${action}`)}

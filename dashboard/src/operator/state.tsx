@@ -3,20 +3,25 @@ import type { FleetState } from '../types.js';
 
 export const STATES = ['online', 'silent', 'offline', 'never'] as const satisfies readonly FleetState[];
 
-/** A state's sign, told apart by its form as well as by its color. Drawn around 0,0. */
-export function StateShape({ state, size }: { state: FleetState; size: number }) {
+/** The outline of a state's sign around 0,0, as a path: told apart by its form as well as by its color. */
+export function outlineOf(state: FleetState, size: number): string {
   const half = size / 2;
-  const name = `state ${state}`;
   switch (state) {
     case 'online':
-      return <circle class={name} r={half} />;
+      return circle(half);
     case 'silent':
-      return <path class={name} d={`M0,${-half}L${half},${half * 0.8}L${-half},${half * 0.8}Z`} />;
+      return `M0,${-half}L${half},${half * 0.8}L${-half},${half * 0.8}Z`;
     case 'offline':
-      return <rect class={name} x={-half * 0.9} y={-half * 0.9} width={size * 0.9} height={size * 0.9} />;
+      return `M${-half * 0.9},${-half * 0.9}h${size * 0.9}v${size * 0.9}h${-size * 0.9}Z`;
     case 'never':
-      return <circle class={name} r={half * 0.8} />;
+      return circle(half * 0.8);
   }
+}
+
+const circle = (r: number): string => `M${-r},0a${r},${r} 0 1,1 ${2 * r},0a${r},${r} 0 1,1 ${-2 * r},0Z`;
+
+export function StateShape({ state, size }: { state: FleetState; size: number }) {
+  return <path class={`state ${state}`} d={outlineOf(state, size)} />;
 }
 
 /** The sign with its word. */

@@ -3,7 +3,7 @@ import { time } from '../format.js';
 import type { TrafficFilter } from '../link.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Table } from '../parts/frame.js';
+import { Card, Empty, Loading, Table, useColumns } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 
@@ -57,6 +57,29 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
       )
     : 0;
   const flaw = useId();
+  const columns = useColumns<Message>(() => [
+    { name: t('col.time'), cell: (one) => time(one.time, 'clock') },
+    {
+      name: t('traffic.direction'),
+      cell: (one) => t(one.direction === 'out' ? 'traffic.out' : 'traffic.in'),
+    },
+    { name: t('traffic.kind'), cell: (one) => t(`traffic.${one.kind}`) },
+    {
+      name: t('col.meter'),
+      cell: (one) =>
+        one.meter_id === null ? '–' : <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>,
+    },
+    { name: t('traffic.outcome'), cell: (one) => <OutcomeCell message={one} /> },
+    {
+      name: t('traffic.summary'),
+      cell: (one) => (
+        <span class="words" lang="en">
+          {one.summary}
+        </span>
+      ),
+    },
+    { name: t('traffic.bytes'), number: true, cell: (one) => one.bytes ?? '–' },
+  ]);
   return (
     <Card title={t('traffic.title')} note={t('traffic.note')} wide>
       <div class="tools filters">
@@ -96,38 +119,7 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
       {!news?.ready && <Loading />}
       {news?.ready && items.length === 0 && <Empty>{t('traffic.none')}</Empty>}
       {items.length > 0 && (
-        <Table
-          label={t('traffic.title')}
-          rows={items}
-          rowKey={({ key }) => key}
-          columns={[
-            { name: t('col.time'), cell: (one) => time(one.time, 'clock') },
-            {
-              name: t('traffic.direction'),
-              cell: (one) => t(one.direction === 'out' ? 'traffic.out' : 'traffic.in'),
-            },
-            { name: t('traffic.kind'), cell: (one) => t(`traffic.${one.kind}`) },
-            {
-              name: t('col.meter'),
-              cell: (one) =>
-                one.meter_id === null ? (
-                  '–'
-                ) : (
-                  <a href={hrefOf('operator', 'fleet', one.meter_id)}>{one.meter_id}</a>
-                ),
-            },
-            { name: t('traffic.outcome'), cell: (one) => <OutcomeCell message={one} /> },
-            {
-              name: t('traffic.summary'),
-              cell: (one) => (
-                <span class="words" lang="en">
-                  {one.summary}
-                </span>
-              ),
-            },
-            { name: t('traffic.bytes'), number: true, cell: (one) => one.bytes ?? '–' },
-          ]}
-        />
+        <Table label={t('traffic.title')} rows={items} rowKey={({ key }) => key} columns={columns} />
       )}
     </Card>
   );

@@ -4,7 +4,7 @@ import { amount, short, shortAmount, time } from '../format.js';
 import { History } from '../home/history.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { Gateway, GatewayTag } from '../parts/gateway.js';
 import { PowerFigures } from '../parts/power.js';
 import { WalletPanel } from '../parts/wallet.js';
@@ -182,6 +182,20 @@ function SettlementsCard({ owner }: { owner: string }) {
   const settlements = useAsk<Page<Settlement>>('/api/settlements', { wallet: owner, limit: 25 });
   const news = useTopic({ channel: 'settlements' })?.value;
   useNews(news?.items, settlements.again);
+  const columns = useColumns<Settlement>(() => [
+    { name: t('col.time'), cell: (one) => time(one.confirmed_at ?? one.created_at) },
+    { name: t('col.meter'), cell: (one) => one.meter_id },
+    { name: 'GRID', number: true, cell: (one) => (one.minted === null ? '–' : amount(one.minted)) },
+    { name: t('col.state'), cell: (one) => t(`settlement.${one.state}`) },
+    {
+      name: t('col.mint'),
+      cell: (one) => (
+        <a href={hrefOf('live', one.signature)}>
+          <code>{short(one.signature)}</code>
+        </a>
+      ),
+    },
+  ]);
   return (
     <Card title={t('home.settlements')} note={t('home.settlements.note')} wide>
       {settlements.error && <Problem error={settlements.error} again={settlements.again} />}
@@ -191,20 +205,7 @@ function SettlementsCard({ owner }: { owner: string }) {
           label={t('home.settlements')}
           rows={settlements.answer.items}
           rowKey={({ id, meter_id }) => `${id}/${meter_id}`}
-          columns={[
-            { name: t('col.time'), cell: (one) => time(one.confirmed_at ?? one.created_at) },
-            { name: t('col.meter'), cell: (one) => one.meter_id },
-            { name: 'GRID', number: true, cell: (one) => (one.minted === null ? '–' : amount(one.minted)) },
-            { name: t('col.state'), cell: (one) => t(`settlement.${one.state}`) },
-            {
-              name: t('col.mint'),
-              cell: (one) => (
-                <a href={hrefOf('live', one.signature)}>
-                  <code>{short(one.signature)}</code>
-                </a>
-              ),
-            },
-          ]}
+          columns={columns}
         />
       )}
     </Card>
@@ -213,6 +214,13 @@ function SettlementsCard({ owner }: { owner: string }) {
 
 function CertificatesCard({ owner }: { owner: string }) {
   const certificates = useAsk<Page<Certificate>>('/api/certificates', { holder: owner, limit: 25 });
+  const columns = useColumns<Certificate>(() => [
+    { name: t('col.meter'), cell: (one) => one.meter_id },
+    { name: t('col.number'), number: true, cell: (one) => one.serial },
+    { name: 'kWh', number: true, cell: (one) => amount(one.energy) },
+    { name: t('col.state'), cell: (one) => t(`certificate.${one.status}`) },
+    { name: t('col.until'), cell: (one) => time(one.period_end) },
+  ]);
   return (
     <Card title={t('home.certificates')} note={t('home.certificates.note')} wide>
       {certificates.error && <Problem error={certificates.error} again={certificates.again} />}
@@ -222,13 +230,7 @@ function CertificatesCard({ owner }: { owner: string }) {
           label={t('home.certificates')}
           rows={certificates.answer.items}
           rowKey={({ address }) => address}
-          columns={[
-            { name: t('col.meter'), cell: (one) => one.meter_id },
-            { name: t('col.number'), number: true, cell: (one) => one.serial },
-            { name: 'kWh', number: true, cell: (one) => amount(one.energy) },
-            { name: t('col.state'), cell: (one) => t(`certificate.${one.status}`) },
-            { name: t('col.until'), cell: (one) => time(one.period_end) },
-          ]}
+          columns={columns}
         />
       )}
     </Card>

@@ -1,15 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
-import { count, roughAmount, short, shortAmount, time, zone } from '../format.js';
+import { count, dates, roughAmount, short, shortAmount, time, zone } from '../format.js';
 import { boundsOf, iso, powerCurve } from '../history.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Figure, Loading, Problem, Table } from '../parts/frame.js';
+import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { Pipeline } from '../parts/pipeline.js';
 import { PowerFigures } from '../parts/power.js';
 import { hrefOf } from '../routes.js';
-import { language, t } from '../text/index.js';
+import { t } from '../text/index.js';
 import type { ChainEvent, Energy, Health, Overview } from '../types.js';
 import { TransactionView } from './transaction.js';
 
@@ -110,9 +110,7 @@ function DayCurve({ overview, today }: { overview: Overview; today: { from: Date
     return energy.error ? <Problem error={energy.error} again={energy.again} /> : <Loading />;
   }
   const { times, produced, consumed } = powerCurve(energy.answer.items, overview);
-  const day = new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', {
-    dateStyle: 'long',
-  }).format(today.from);
+  const day = dates({ dateStyle: 'long' }).format(today.from);
   return (
     <>
       {energy.error && <Problem error={energy.error} again={energy.again} />}
@@ -168,6 +166,23 @@ function PipelineCard({ overview }: { overview: Overview }) {
 }
 
 function MintsCard({ mints }: { mints: Overview['mints'] }) {
+  const columns = useColumns<Overview['mints'][number]>(() => [
+    { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
+    { name: 'GRID', number: true, cell: (one) => shortAmount(one.amount, 4) },
+    {
+      name: t('col.transaction'),
+      cell: (one) => (
+        <a href={hrefOf('live', one.signature)}>
+          <code>{short(one.signature)}</code>
+        </a>
+      ),
+    },
+    {
+      name: t('col.state'),
+      cell: (one) => t(one.state === 'finalized' ? 'chain.final' : 'chain.confirmed'),
+    },
+    { name: t('col.meters'), number: true, cell: (one) => count(one.meters) },
+  ]);
   return (
     <Card
       title={t('live.mints')}
@@ -177,28 +192,7 @@ function MintsCard({ mints }: { mints: Overview['mints'] }) {
       {mints.length === 0 ? (
         <Empty>{t('live.mints.none')}</Empty>
       ) : (
-        <Table
-          label={t('live.mints')}
-          rows={mints}
-          rowKey={(one) => one.signature}
-          columns={[
-            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
-            { name: 'GRID', number: true, cell: (one) => shortAmount(one.amount, 4) },
-            {
-              name: t('col.transaction'),
-              cell: (one) => (
-                <a href={hrefOf('live', one.signature)}>
-                  <code>{short(one.signature)}</code>
-                </a>
-              ),
-            },
-            {
-              name: t('col.state'),
-              cell: (one) => t(one.state === 'finalized' ? 'chain.final' : 'chain.confirmed'),
-            },
-            { name: t('col.meters'), number: true, cell: (one) => count(one.meters) },
-          ]}
-        />
+        <Table label={t('live.mints')} rows={mints} rowKey={(one) => one.signature} columns={columns} />
       )}
     </Card>
   );
@@ -207,6 +201,18 @@ function MintsCard({ mints }: { mints: Overview['mints'] }) {
 function ActivityCard() {
   const events = useAsk<Page<ChainEvent>>('/api/events', { limit: 25 });
   useRegularly(events.again);
+  const columns = useColumns<ChainEvent>(() => [
+    { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
+    { name: t('col.event'), cell: (one) => one.name },
+    {
+      name: t('col.transaction'),
+      cell: (one) => (
+        <a href={hrefOf('live', one.signature)}>
+          <code>{short(one.signature)}</code>
+        </a>
+      ),
+    },
+  ]);
   return (
     <Card title={t('live.activity')} note={t('live.activity.note')} place="activity">
       {events.error && <Problem error={events.error} again={events.again} />}
@@ -216,18 +222,7 @@ function ActivityCard() {
           label={t('live.activity')}
           rows={events.answer.items}
           rowKey={(one) => `${one.signature}/${one.event_index}`}
-          columns={[
-            { name: t('col.time'), cell: (one) => (one.time === null ? '–' : time(one.time, 'bare')) },
-            { name: t('col.event'), cell: (one) => one.name },
-            {
-              name: t('col.transaction'),
-              cell: (one) => (
-                <a href={hrefOf('live', one.signature)}>
-                  <code>{short(one.signature)}</code>
-                </a>
-              ),
-            },
-          ]}
+          columns={columns}
         />
       )}
     </Card>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api.js';
 import { AlertsCard } from '../operator/alerts.js';
 import { FiguresCard } from '../operator/figures.js';
@@ -88,12 +88,19 @@ function Tabs({ part }: { part: Part }) {
   );
 }
 
-function PartView({ part, rest, status }: { part: Part; rest: readonly string[]; status: CollectorStatus }) {
+function PartView(of: { part: Part; rest: readonly string[]; status: CollectorStatus }) {
+  const { part, rest } = of;
+  // The others show nothing of the status, which is another every few seconds.
+  const status = part === 'overview' ? of.status : undefined;
+  return useMemo(() => partOf(part, rest, status), [part, rest.join('/'), status]);
+}
+
+function partOf(part: Part, rest: readonly string[], status: CollectorStatus | undefined) {
   switch (part) {
     case 'overview':
       return (
         <>
-          <FiguresCard status={status} />
+          {status && <FiguresCard status={status} />}
           <FleetSummaryCard />
           <AlertsCard />
           <ReviewsCard />

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { ask } from '../api.js';
+import { sameAs } from '../same.js';
 
 /** Looked at this often where no channel tells of it. */
 const LOOK_EVERY_MS = 5_000;
@@ -10,6 +11,7 @@ export interface Asked<Answer> {
   /** Of what is asked for now; undefined until it is there. */
   readonly answer: Answer | undefined;
   readonly error: Error | undefined;
+  /** Asked, and not answered yet; no more once there is an answer, until asking again fails. */
   readonly loading: boolean;
   /** Asks again, after the answer that is still awaited; what was answered stays on show meanwhile. */
   again(): void;
@@ -40,10 +42,20 @@ export function useAsk<Answer>(
     const abort = new AbortController();
     busy.current = true;
     wanted.current = false;
-    setState((before) => ({ ...(before.key === key && before), key, loading: true }));
+    // Nobody shows that what is there is asked for again.
+    setState((before) =>
+      before.key === key && (before.loading || (before.answer !== undefined && before.error === undefined))
+        ? before
+        : { ...(before.key === key && before), key, loading: true },
+    );
     ask<Answer>(path, { query, signal: abort.signal })
       .then(
-        (answer) => setState({ key, answer, loading: false }),
+        (answer) =>
+          setState((before) => {
+            const kept = sameAs(before.answer, answer);
+            const same = before.key === key && before.answer === kept && !before.loading && !before.error;
+            return same ? before : { key, answer: kept, loading: false };
+          }),
         (error: Error) => {
           if (!abort.signal.aborted) setState((before) => ({ ...before, error, loading: false }));
         },
@@ -62,6 +74,13 @@ export function useAsk<Answer>(
   }, []);
   const own = state.key === key ? state : undefined;
   return { answer: own?.answer, error: own?.error, loading: own?.loading ?? true, again };
+}
+
+/** The last answer that there was, be it to another question: what shows it need not vanish before the next one is there. */
+export function useLast<Answer>({ answer }: Asked<Answer>): Answer | undefined {
+  const last = useRef<Answer>(undefined);
+  if (answer !== undefined) last.current = answer;
+  return last.current;
 }
 
 /** Asks again now and then, while the page is to be seen. */

@@ -1,6 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { dates } from '../format.js';
 import { language, t } from '../text/index.js';
+import { colorOf, useDark } from './color.js';
 import 'uplot/dist/uPlot.min.css';
 
 export interface Series {
@@ -15,19 +17,7 @@ export interface Series {
 }
 
 const HEIGHT = 240;
-/** What is drawn does not change its colors by itself. */
-const DARK = globalThis.matchMedia('(prefers-color-scheme: dark)');
 const DAY_SECONDS = 86_400;
-
-/** A color as the canvas takes it: a custom property may still hold both the light and the dark one. */
-function colorOf(name: string, within: HTMLElement): string {
-  const probe = document.createElement('span');
-  probe.style.color = `var(--${name})`;
-  within.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
 
 /** The same color with little of it. */
 const faint = (color: string): string => color.replace(/^rgb\((.*)\)$/, 'rgba($1, 0.22)');
@@ -60,18 +50,13 @@ export function Chart({
     unit,
     language.value,
     series.map(({ name, color, shape, filled }) => [name, color, shape, filled]),
-    [from, to, height],
+    height,
   ]);
   const plot = useRef<uPlot | undefined>(undefined);
-  const [dark, setDark] = useState(DARK.matches);
-  useEffect(() => {
-    const listen = () => setDark(DARK.matches);
-    DARK.addEventListener('change', listen);
-    return () => DARK.removeEventListener('change', listen);
-  }, []);
+  const dark = useDark();
   const data = [times, ...series.map(({ values }) => values)] as unknown as uPlot.AlignedData;
-  const latest = useRef(data);
-  latest.current = data;
+  const latest = useRef({ data, from, to });
+  latest.current = { data, from, to };
 
   useEffect(() => {
     const element = holder.current;
@@ -88,16 +73,16 @@ export function Chart({
       ticks: { stroke: colorOf('line', element) },
     };
     const stamp = (seconds: number, options: Intl.DateTimeFormatOptions) =>
-      new Intl.DateTimeFormat(language.value === 'th' ? 'th-TH-u-ca-gregory' : 'en-GB', options).format(
-        seconds * 1000,
-      );
+      dates(options).format(seconds * 1000);
     const made = new uPlot(
       {
         width: Math.max(element.clientWidth, 200),
         height: tall,
         cursor: { drag: { x: false, y: false } },
         scales: {
-          ...(from !== undefined && to !== undefined && { x: { range: [from, to] as [number, number] } }),
+          x: {
+            range: (_plot, min, max) => [latest.current.from ?? min, latest.current.to ?? max],
+          },
           y: { range: (_plot, min, max) => [Math.min(0, min), max > 0 ? max * 1.05 : 1] },
         },
         axes: [
@@ -138,7 +123,7 @@ export function Chart({
           })),
         ],
       },
-      latest.current,
+      latest.current.data,
       element,
     );
     plot.current = made;
@@ -153,8 +138,8 @@ export function Chart({
     };
   }, [key, dark]);
   useEffect(() => {
-    plot.current?.setData(latest.current);
-  }, [times, series]);
+    plot.current?.setData(latest.current.data);
+  }, [from, to, times, ...series.map(({ values }) => values)]);
 
   return <div ref={holder} class="chart" role="img" aria-label={label} />;
 }

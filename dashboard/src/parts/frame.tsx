@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useMemo } from 'preact/hooks';
 import { inWords } from '../problem.js';
-import { t } from '../text/index.js';
+import { language, t } from '../text/index.js';
 
 /** A titled part of a page. */
 export function Card({
@@ -96,21 +96,35 @@ export interface Column<Row> {
   readonly number?: boolean;
 }
 
-/** A table that scrolls sideways by itself where there is little room. */
+/** Columns of a table, made once for each language. @param of what else the cells are made from, besides the row */
+export function useColumns<Row>(
+  make: () => readonly Column<Row>[],
+  ...of: readonly unknown[]
+): readonly Column<Row>[] {
+  return useMemo(make, [language.value, ...of]);
+}
+
+/**
+ * A table that scrolls sideways by itself where there is little room. Rows that are the same objects as before, in the same columns,
+ * are not drawn again.
+ */
 export function Table<Row>({
   label,
   columns,
   rows,
   rowKey,
+  busy = false,
 }: {
   label: string;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   rowKey: (row: Row) => string;
+  /** Other rows are on their way. */
+  busy?: boolean;
 }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-    <section class="scroll" aria-label={label} tabIndex={0}>
+    <section class="scroll" aria-label={label} aria-busy={busy} tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -123,17 +137,25 @@ export function Table<Row>({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={rowKey(row)}>
-              {columns.map(({ name, cell, number }) => (
-                <td key={name} class={number ? 'number' : undefined}>
-                  {cell(row)}
-                </td>
-              ))}
-            </tr>
+            <TableRow key={rowKey(row)} row={row} columns={columns} />
           ))}
         </tbody>
       </table>
     </section>
+  );
+}
+
+function TableRow<Row>({ row, columns }: { row: Row; columns: readonly Column<Row>[] }) {
+  // Whoever reads a signal is drawn again only for that, or for something else to show (@preact/signals).
+  void language.value;
+  return (
+    <tr>
+      {columns.map(({ name, cell, number }) => (
+        <td key={name} class={number ? 'number' : undefined}>
+          {cell(row)}
+        </td>
+      ))}
+    </tr>
   );
 }
 

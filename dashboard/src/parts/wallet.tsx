@@ -7,27 +7,10 @@ import type { Health } from '../types.js';
 import { browserWallets, connectWallet, keyFileSigner, onWalletsChange } from '../wallets.js';
 import { useAsk } from './ask.js';
 import { Problem } from './frame.js';
+import { useWork } from './work.js';
 
 /** Key files are for demonstrations on this machine, where nothing has a value: anywhere else a key belongs into a wallet. */
 const onThisMachine = (): boolean => /^(localhost|127\.|\[::1\])/.test(globalThis.location.hostname);
-
-/** Something with a wallet that is under way, one at a time, and what went wrong. */
-function useWallet() {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<Error>();
-  const run = async (action: () => Promise<unknown>) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await action();
-    } catch (problem) {
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, error, run };
-}
 
 /** The wallets of this browser, and in the demo a key file, each to be taken with a click. */
 function Wallets({
@@ -84,7 +67,7 @@ function Connected({ text, by }: { text: string; by: Signer }) {
 
 /** Logs a wallet in or out; shown wherever something of one's own would be. */
 export function WalletPanel() {
-  const { busy, error, run } = useWallet();
+  const { busy, error, run } = useWork();
   const enter = async (by: Signer) => {
     // A login that lasts needs only the wallet again, to sign with.
     if (wallet.value === by.address) signer.value = by;
@@ -126,7 +109,7 @@ export function WalletPanel() {
  * @param why what it is to sign, while there is none
  */
 export function SigningPanel({ why }: { why: string }) {
-  const { busy, error, run } = useWallet();
+  const { busy, error, run } = useWork();
   const by = decider.value;
   return (
     <div class="wallet">

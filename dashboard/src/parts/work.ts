@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 
-/** Something that a person decided, on its way to the collector. @param done afterwards, whatever came of it */
-export function useDecision(done: () => void): {
+/** Something that a person asked for, under way, and what went wrong. @param done afterwards, whatever came of it */
+export function useWork(done?: () => void): {
   busy: boolean;
   error: Error | undefined;
   run: (work: () => Promise<unknown>) => Promise<void>;
@@ -17,7 +17,7 @@ export function useDecision(done: () => void): {
       setError(problem instanceof Error ? problem : new Error(String(problem)));
     } finally {
       setBusy(false);
-      done();
+      done?.();
     }
   };
   return { busy, error, run };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   ensureTokenAccounts,
+  fetchMeter,
   ownerMessageFor,
   registerMeter,
   registerUser,
@@ -18,6 +19,7 @@ import { RunningSystem } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
 import { enterAsOperator, enterWithKey, inspect, LOOKS, lookOptions, show } from './actions.js';
 import { hasChromium, openBrowser, openWindow, takeDocumentedPicture, type Window } from './browser.js';
+import { TestWallet } from './test-wallet.js';
 
 /*
  * The operator's page in a real browser against the whole running system: who may see it, the fleet with its filters and map,
@@ -348,6 +350,112 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
         review?.status === 'released' && review.note === 'seen on site' && meter?.minted === '130000000000'
       );
     });
+  }, 600_000);
+
+  test('energy that the chain holds back: the registrar’s own wallet decides, and nobody else’s', async () => {
+    const terminal = terminalOf(system);
+    const keyFile = (name: string) => join(system.dataDir, 'keys', `${name}.json`);
+    for (const meterId of ['MTR-004', 'MTR-005']) {
+      const owner = await newPerson(terminal, `owner-of-${meterId}`);
+      // Far more than a kilowatt gives in the seconds since the meter was registered.
+      await produce(terminal, owner, meterId, { production: '50', consumption: '10', ratedWatts: '1000' });
+    }
+    const queue = (page: Page) => page.getByRole('region', { name: 'Waiting for a decision' });
+    const button = (page: Page, meterId: string, name: string) =>
+      queue(page)
+        .locator('tr', { hasText: `${meterId}/1` })
+        .getByRole('button', { name });
+    const decide = async (page: Page, meterId: string, name: string) => {
+      await button(page, meterId, name).click();
+      const dialog = page.getByRole('dialog', { name: `${name}: ${meterId}/1` });
+      await dialog.getByLabel('Why').fill('seen on site');
+      await dialog.getByRole('button', { name }).click();
+    };
+    const onChain = async (meterId: string) => {
+      const { held, minted, eligible } = (await fetchMeter(system.connection, meterId)) ?? {};
+      return { held, minted, eligible };
+    };
+    const reviewOf = async (meterId: string) =>
+      (
+        await system.query<{ status: string; by: string | null; note: string | null }>(
+          'SELECT status, resolved_by AS by, resolution_note AS note FROM reviews WHERE subject = $1',
+          [`${meterId}/1`],
+        )
+      )[0];
+    const open = { status: 'open', by: null, note: null };
+    const registrar = system.key('registrar').publicKey.toBase58();
+    /** The account may be read before the event that tells who decided. */
+    const expectDecided = async (meterId: string, status: string) => {
+      await waitFor(`it is ${status}`, async () => (await reviewOf(meterId))?.status === status);
+      const note = expect.stringContaining(`decided by ${registrar} in `);
+      expect(await reviewOf(meterId)).toEqual({ status, by: 'chain', note });
+    };
+
+    // Without a wallet that could sign, nothing can be decided, and it says why.
+    const own = await openWindow(browser);
+    const { page } = own;
+    await show(page, url, 'operator');
+    await enterAsOperator(page, system.dataDir);
+    for (const meterId of ['MTR-004', 'MTR-005'])
+      for (const name of ['Release', 'Write off']) {
+        await button(page, meterId, name).waitFor();
+        expect(await button(page, meterId, name).isDisabled()).toBe(true);
+        expect(await button(page, meterId, name).getAttribute('title')).toMatch(/^Connect the registrar’s/);
+      }
+    const why = page.getByText('Connect the registrar’s or admin’s wallet first');
+    await why.waitFor();
+
+    // Somebody else's wallet is told so, before it is asked to sign anything.
+    const before = await onChain('MTR-004');
+    expect(before.held).toBeGreaterThan(39_000_000_000n);
+    const file = page.getByLabel('Demo only: sign with a key file');
+    await file.setInputFiles(keyFile('owner'));
+    await page.getByText('Signs in this window').waitFor();
+    await decide(page, 'MTR-004', 'Release');
+    await page
+      .getByRole('alert')
+      .getByText('This wallet may not decide about held energy: connect the registrar’s or the admin’s.')
+      .waitFor();
+    expect(await onChain('MTR-004')).toEqual(before);
+    expect(await reviewOf('MTR-004')).toEqual(open);
+
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await why.waitFor();
+    await file.setInputFiles(keyFile('registrar'));
+    await decide(page, 'MTR-004', 'Release');
+    await button(page, 'MTR-004', 'Release').waitFor({ state: 'detached' });
+    await waitFor('it is minted', async () => (await onChain('MTR-004')).minted === 40_000_000_000n);
+    await expectDecided('MTR-004', 'released');
+
+    // The same with a wallet of the Wallet Standard, in a window of its own.
+    const other = await openWindow(browser);
+    const wallet = new TestWallet(keyFile('registrar'));
+    await wallet.install(other.page);
+    await show(other.page, url, 'operator');
+    await enterAsOperator(other.page, system.dataDir);
+    await other.page.getByRole('button', { name: 'Connect Test Wallet' }).click();
+    await other.page.getByText('Signs in this window').waitFor();
+    const held = await onChain('MTR-005');
+    wallet.mood = 'decline';
+    await decide(other.page, 'MTR-005', 'Write off');
+    await other.page.getByRole('alert').getByText('You declined in Test Wallet. Nothing was sent').waitFor();
+    expect(await onChain('MTR-005')).toEqual(held);
+    expect(await reviewOf('MTR-005')).toEqual(open);
+    wallet.mood = 'sign';
+    await decide(other.page, 'MTR-005', 'Write off');
+    for (const one of [other.page, page])
+      await button(one, 'MTR-005', 'Write off').waitFor({ state: 'detached' });
+    expect(wallet.asked).toEqual(['transaction']);
+    await expectDecided('MTR-005', 'written_off');
+    // Gone for good: nothing of it is minted.
+    const { eligible } = held;
+    await waitFor('the rest is minted', async () => (await onChain('MTR-005')).minted === eligible);
+    expect(await onChain('MTR-005')).toEqual({ held: 0n, minted: eligible, eligible });
+    for (const window of [own, other]) {
+      // The browser itself tells of refusals.
+      expect(window.complaints.filter((text) => !/status of 40[13]/.test(text))).toEqual([]);
+      await window.close();
+    }
   }, 600_000);
 
   test('settlement tells what the chain refused and why; the system, whether the books agree', async () => {

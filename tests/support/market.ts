@@ -75,22 +75,28 @@ export async function newPerson(terminal: Terminal, name: string): Promise<Perso
   return { name, keyFile, wallet };
 }
 
-/** Registers a person with a meter made of software, and lets it sign one reading. */
+/**
+ * Registers a person with a meter made of software, and lets it sign one reading. Unless told otherwise it is rated so high that a
+ * second is enough for a day's energy.
+ */
 export async function produce(
   terminal: Terminal,
   person: Person,
   meterId: string,
-  { production, consumption }: { production: string; consumption: string },
+  {
+    production,
+    consumption,
+    ratedWatts = '1000000000',
+  }: { production: string; consumption: string; ratedWatts?: string },
   collectorUrl?: string,
 ): Promise<void> {
   const registrar = join(terminal.dataDir, 'keys', 'registrar.json');
   await told(terminal, 'register-user', '--wallet-key', person.keyFile, '--payer-key', registrar);
   await told(terminal, 'verify-user', '--wallet', person.wallet);
-  // Rated so high that a second is enough for a day's energy.
   await told(
     terminal,
     ...['register-meter', '--meter-id', meterId, '--owner-key', person.keyFile],
-    ...['--rated-watts', '1000000000'],
+    ...['--rated-watts', ratedWatts],
   );
   await persist(
     terminal,

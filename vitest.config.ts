@@ -15,8 +15,10 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/target/**', '.gridtokenx/**'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    globalSetup: ['tests/support/run-folder.ts'],
+    // Nothing is fast or slow by these: they end what hangs, also on a machine that is ten times as busy.
+    testTimeout: 240_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     passWithNoTests: false,
   },

@@ -214,10 +214,15 @@ export async function believed(
   meter: Watched,
   status: () => AgentStatus | Promise<AgentStatus>,
 ): Promise<void> {
-  await waitFor(`${meter.id} is measured`, async () => {
-    const view = (await status()).meters.find(({ id }) => id === meter.id);
-    return view?.healthy === true && view.sequence > 0;
-  });
+  // Dozens of meters begin at the same time.
+  await waitFor(
+    `${meter.id} is measured`,
+    async () => {
+      const view = (await status()).meters.find(({ id }) => id === meter.id);
+      return view?.healthy === true && view.sequence > 0;
+    },
+    { timeoutMs: 480_000 },
+  );
 }
 
 /**

@@ -86,6 +86,8 @@ export async function startTestPostgres(postgresFlags: string[] = []): Promise<T
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: [
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
+      // A server that is killed leaves its writes to the kernel: only the loss of the machine would lose them.
+      ...['-c', 'fsync=off'],
       ...postgresFlags,
     ],
     onLog: keep,

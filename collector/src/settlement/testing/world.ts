@@ -111,7 +111,7 @@ export class World {
       logger: this.logger,
       now: this.now,
     });
-    this.connection = openConnection(this.localnet.rpcUrl, { timeoutMs: 5_000 });
+    this.connection = openConnection(this.localnet.rpcUrl, { timeoutMs: 30_000 });
   }
 
   /** Takes the node away; the chain stays in its folder. Returns the port. */

@@ -238,47 +238,59 @@ function onTerminal(
 const ESCAPE = '\u001b[';
 
 describe('gtx status', () => {
-  it('shows the figures of the page', async () => {
-    const status = await system.gtxJson('status');
-    const midnight = new Date();
-    midnight.setHours(0, 0, 0, 0);
-    const page = JSON.parse(
-      await system.http('collector', `/api/overview?since=${encodeURIComponent(midnight.toISOString())}`),
-    );
-    const { overview, operator, service } = status.figures;
-    expect(service.status).toBe('ok');
-    expect(overview.today.since).toBe(page.today.since);
-    expect(Number(overview.total.minted_grid)).toBeGreaterThan(0);
-    expect(Number(overview.total.minted_grid)).toBeLessThanOrEqual(Number(page.total.minted_grid));
-    expect(overview.pipeline.map((one: { stage: string }) => one.stage)).toEqual(
-      page.pipeline.map((one: { stage: string }) => one.stage),
-    );
-    expect(operator.fleet).toMatchObject({ meters: 1, states: { online: 1, silent: 0 } });
-    expect(operator.alerts).toMatchObject({ open: 0, more: false });
-    const { stdout, code } = await system.gtx('status');
-    expect(code).toBe(0);
-    for (const line of [
-      /^Power now +[\d,]+ W produced, [\d,]+ W used, [\d,]+ W surplus, of 1 meter$/m,
-      /^Today +.*kWh produced, .*kWh used, .*kWh surplus; \d+ readings?$/m,
-      /^GRID +[\d.,]+ GRID minted today, [\d.,]+ GRID in all$/m,
-      /^Gateways +1 online, 0 silent, 0 offline, 0 never heard; \d+ readings? still in gateways$/m,
-      /^Settlement +\d+ waiting/m,
-      /^Alerts +none open$/m,
-      /^ {2}received +\d/m,
-      /^ {2}final +\d/m,
-      /^collector: running, process \d+, healthy$/m,
-    ]) {
-      expect(stdout).toMatch(line);
-    }
-    expect(stdout).not.toContain(ESCAPE);
-  });
+  it(
+    'shows the figures of the page',
+    async () => {
+      // On a busy machine a component may be late with its answer, and the gateway with its messages: then it says so.
+      await waitFor('a system that is well is told as the page tells it', async () => {
+        const status = await system.gtxJson('status');
+        const midnight = new Date();
+        midnight.setHours(0, 0, 0, 0);
+        const page = JSON.parse(
+          await system.http('collector', `/api/overview?since=${encodeURIComponent(midnight.toISOString())}`),
+        );
+        const { overview, operator, service } = status.figures;
+        expect(service.status).toBe('ok');
+        expect(overview.today.since).toBe(page.today.since);
+        expect(Number(overview.total.minted_grid)).toBeGreaterThan(0);
+        expect(Number(overview.total.minted_grid)).toBeLessThanOrEqual(Number(page.total.minted_grid));
+        expect(overview.pipeline.map((one: { stage: string }) => one.stage)).toEqual(
+          page.pipeline.map((one: { stage: string }) => one.stage),
+        );
+        expect(operator.fleet).toMatchObject({ meters: 1, states: { online: 1, silent: 0 } });
+        expect(operator.alerts).toMatchObject({ open: 0, more: false });
+        return true;
+      });
+      await waitFor('the same in words', async () => {
+        const { stdout, code } = await system.gtx('status');
+        expect(code).toBe(0);
+        for (const line of [
+          /^Power now +[\d,]+ W produced, [\d,]+ W used, [\d,]+ W surplus, of 1 meter$/m,
+          /^Today +.*kWh produced, .*kWh used, .*kWh surplus; \d+ readings?$/m,
+          /^GRID +[\d.,]+ GRID minted today, [\d.,]+ GRID in all$/m,
+          /^Gateways +1 online, 0 silent, 0 offline, 0 never heard; \d+ readings? still in gateways$/m,
+          /^Settlement +\d+ waiting/m,
+          /^Alerts +none open$/m,
+          /^ {2}received +\d/m,
+          /^ {2}final +\d/m,
+          /^collector: running, process \d+, healthy$/m,
+        ]) {
+          expect(stdout).toMatch(line);
+        }
+        expect(stdout).not.toContain(ESCAPE);
+        return true;
+      });
+    },
+    SLOW,
+  );
 
   it(
     'is coloured on a terminal, unless somebody does not want it',
     async () => {
-      const { code, seen } = await onTerminal(['status']);
-      expect(code).toBe(0);
-      expect(seen).toContain(`${ESCAPE}32mhealthy${ESCAPE}39m`);
+      await waitFor('it is healthy, in green', async () => {
+        const { code, seen } = await onTerminal(['status']);
+        return code === 0 && seen.includes(`${ESCAPE}32mhealthy${ESCAPE}39m`);
+      });
       expect((await onTerminal(['status', '--no-color'])).seen).not.toContain(ESCAPE);
       expect((await onTerminal(['status'], { NO_COLOR: '1' })).seen).not.toContain(ESCAPE);
       expect((await onTerminal(['status', '--json'])).seen).not.toContain(ESCAPE);

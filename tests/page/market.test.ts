@@ -153,6 +153,29 @@ describe.skipIf(!hasChromium())('the market', () => {
     await waitFor('the rest is back', async () => (await gridOf(seller)) === '59');
   }, 600_000);
 
+  test('an answer about something that has been written over meanwhile offers nothing to sign', async () => {
+    const { page } = market;
+    const amount = page.getByLabel('How much (GRID)');
+    const check = page.getByRole('button', { name: 'Check the order' });
+    await page.route('**/api/orders/build', async (route) => {
+      await amount.fill('2');
+      await route.continue();
+    });
+    await Promise.all([
+      page.waitForResponse('**/api/orders/build'),
+      checkOrder(page, { side: 'Sell', amount: '1', price: '8' }),
+    ]);
+    await page.unrouteAll({ behavior: 'wait' });
+    // It can be checked again as soon as the answer has been dealt with.
+    await waitFor('the answer is dealt with', () => check.isEnabled());
+    expect(await page.getByRole('button', { name: 'Sign and send' }).count()).toBe(0);
+    expect(await page.getByText('Checked: the chain would carry it out').count()).toBe(0);
+    await check.click();
+    await page.getByText('Sell 2 GRID at 8 GRX each').waitFor();
+    await amount.fill('3');
+    expect(await page.getByRole('button', { name: 'Sign and send' }).count()).toBe(0);
+  }, 600_000);
+
   test('an order that ends is shown as expired by itself', async () => {
     const { page } = market;
     await told(

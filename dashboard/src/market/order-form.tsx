@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import { amount, time } from '../format.js';
 import { useAsk, useNews } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
@@ -90,13 +90,17 @@ function flaw(text: string, step: string, unit: string): string | undefined {
 function OrderForm({ market, draft, write, own }: FormProps) {
   const { side, size, price } = draft;
   const [lifetime, setLifetime] = useState<Lifetime>('week');
-  const [built, setBuilt] = useState<BuiltTransaction>();
   const action = useTransaction();
-  // What was checked belongs to what was written then.
+  // What was checked belongs to what was written then: as soon as that is changed there is nothing to sign, also when the answer
+  // to an earlier check comes only now.
+  const written = JSON.stringify([side, size, price, lifetime]);
+  const latest = useRef(written);
+  latest.current = written;
+  const [checked, setChecked] = useState<{ of: string; built: BuiltTransaction }>();
+  const built = checked?.of === written ? checked.built : undefined;
   useEffect(() => {
-    setBuilt(undefined);
     if (size !== '') action.forget();
-  }, [side, size, price, lifetime]);
+  }, [written]);
   const flaws = {
     size: flaw(size, market.lot_size, 'GRID'),
     price: flaw(price, market.tick_size, 'GRX'),
@@ -120,7 +124,10 @@ function OrderForm({ market, draft, write, own }: FormProps) {
             price: price.trim(),
             expires_at: String(Math.floor(Date.now() / 1000) + LIFETIMES[lifetime]),
           },
-          setBuilt,
+          (answer) => {
+            if (latest.current === written) setChecked({ of: written, built: answer });
+            else action.forget();
+          },
         );
       }}
     >
@@ -171,7 +178,7 @@ function OrderForm({ market, draft, write, own }: FormProps) {
           size={size.trim()}
           action={action}
           done={() => {
-            setBuilt(undefined);
+            setChecked(undefined);
             write({ ...draft, size: '' });
           }}
         />

@@ -51,8 +51,9 @@ export function useTransaction(): Action {
       guarded(async () => {
         setSignature(undefined);
         setStep(undefined);
-        then(await build(body));
+        const built = await build(body);
         setStep('built');
+        then(built);
       }),
     carryOut: (built, done) =>
       guarded(async () => {

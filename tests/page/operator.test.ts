@@ -477,15 +477,25 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     await page.getByText(/^PostgreSQL \d+/).waitFor();
     await page.getByRole('region', { name: 'Collectors' }).locator('tbody tr').first().waitFor();
     await page.getByText('There was no whole audit yet.').waitFor();
-    // A changed balance is a difference, which a whole audit finds.
+    // A changed balance is a difference, which a whole audit finds; so is energy that was added up otherwise.
     await system.query(`UPDATE meters SET chain_minted = chain_minted + 1 WHERE meter_id = $1`, [idOf(0)]);
-    await system.gtx('audit', '--json');
+    await system.query(
+      `UPDATE energy_quarters SET surplus = surplus + 1 WHERE quarter = (SELECT min(quarter) FROM energy_quarters)`,
+    );
+    const audit = await system.gtx('audit', '--energy', '--json');
+    expect(audit.stderr).toMatch(/^Energy of (\d+) of \1 days compared with its readings\.$/m);
     await page.getByText(/^. The last whole audit, .* found differences up to slot \d+: [1-9]/).waitFor();
     await page
-      .getByRole('region', { name: 'Differences of the last audit' })
-      .getByText('METER_DIFFERS')
-      .first()
+      .getByText(
+        /^Energy by quarters of an hour compared with the readings: [1-9]\d* quarters, [1-9].* of all days/,
+      )
       .waitFor();
+    for (const kind of ['METER_DIFFERS', 'ENERGY_DIFFERS'])
+      await page
+        .getByRole('region', { name: 'Differences of the last audit' })
+        .getByText(kind)
+        .first()
+        .waitFor();
     await system.query(
       `UPDATE meters SET chain_minted = chain_minted - 1 WHERE meter_id = $1 AND chain_minted > 0`,
       [idOf(0)],

@@ -26,6 +26,8 @@ const ADVICE: Record<string, string> = {
   FeedPaused: 'The price feed is paused. Try again later.',
   FeedStale: 'The price feed is too old. Try again when a new price has been published.',
   OutOfBand: "The price is too far from the feed's. Choose another order, or try again later.",
+  // registry
+  NotAuthorized: "Sign with the wallet that may do this; of held energy the registrar's or the admin's.",
   // token programs and the chain itself
   InsufficientFunds: 'The wallet has not enough of the token. Look at its balances.',
   InsufficientFundsForFee: 'The wallet has not enough SOL for the fee. Send it some.',

@@ -53,7 +53,8 @@ export async function prepareHeldDecision(
       'FORBIDDEN',
       `only the registrar or the admin decides about held energy, not ${wallet}`,
       {
-        reason: 'NotRegistrar',
+        // What the registry would call it.
+        reason: 'NotAuthorized',
         registrar: config?.registrar.toBase58(),
         admin: config?.admin.toBase58(),
       },

@@ -231,7 +231,7 @@ export const en = {
   'error.TIMEOUT': 'That took too long. Try again.',
   'error.TLS_REQUIRED': 'The connection is not encrypted. Open the page by https.',
   'error.INTERNAL': 'Something went wrong in the collector. Try again; if it goes on, tell the operator.',
-  'reason.NotRegistrar':
+  'reason.NotAuthorized':
     'This wallet may not decide about held energy: connect the registrar’s or the admin’s. Nothing has changed.',
   'reason.Paused': 'The market is paused. Orders can still be cancelled.',
   'reason.OrderClosed': 'The order is gone: filled, cancelled or returned.',

@@ -32,13 +32,18 @@ interface MeterView {
 
 export async function measureAgent(
   stack: Stack,
-  { quick, say }: { quick: boolean; say: (text: string) => void },
+  { quick, say, tls }: { quick: boolean; say: (text: string) => void; tls: boolean },
 ): Promise<Figure[]> {
   // As users have it: `npm start` and the packages pack the gateway, `tsc -b` alone does not.
   execFileSync(process.execPath, [fileURLToPath(new URL('../../scripts/pack-gateway.mjs', import.meta.url))]);
   say(`registering ${METERS} meters on the chain`);
   const fleet = await registerFleet(stack.connection(), stack.registrar, { prefix: 'AGENT', count: METERS });
-  const collector = await stack.startCollector({ settlement: 'interval', settlementSeconds: 60 });
+  const tlsDir = join(stack.layout.root, 'tls');
+  const collector = await stack.startCollector({
+    settlement: 'interval',
+    settlementSeconds: 60,
+    ...(tls && { env: { GTX_TLS_DIR: tlsDir, GTX_HTTP_TLS: 'on' } }),
+  });
   const simulators = new Child('agent-meters');
   const pool = createPool(stack.databaseUrl, 4, stack.logger);
   let agent: Awaited<ReturnType<Stack['startProcess']>> | undefined;
@@ -64,14 +69,14 @@ export async function measureAgent(
       record_seconds: 1,
       collector_key: encodeBase58(stack.ackPublicKey),
       collector_url: collector.httpUrl,
-      mqtt: { url: collector.mqttUrl },
+      mqtt: { url: collector.mqttUrl, ...(tls && { ca_file: join(tlsDir, 'ca.pem') }) },
       http: { port: 0 },
       meters,
     };
     const configFile = join(stack.layout.root, 'agent.yaml');
     // JSON is YAML.
     writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
-    say('starting the gateway');
+    say(`starting the gateway with Node ${stack.gatewayNodeVersion()}`);
     const spawned = performance.now();
     agent = await stack.startProcess('agent', ['agent', 'run', '--config', configFile]);
     const pid = Number(agent.ready.pid);

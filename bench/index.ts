@@ -1,6 +1,9 @@
 /** `npm run bench`: see docs/benchmarks.md. Progress on stderr, figures on stdout. */
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureAgent } from './agent.js';
 import { measureBook } from './book.js';
@@ -40,9 +43,19 @@ const USAGE = `npm run bench -- [NAME...] [options]
   --check          exit 1 when a goal is missed
   --cpu-prof DIR   leave CPU profiles of the measured processes there
   --keep           leave the data folder
+  --gateway-node FILE
+                   agent, offline: the gateway on another Node; \`package\` is the one that the Debian package carries
+  --tls            agent: to broker and collector by TLS
   --data-dir DIR   page: keep its database there (20 GB), and use what an earlier run has left
   --readings N     page: readings of each of its 10,000 meters; default 2000
 `;
+
+/** The program that `--gateway-node` means. */
+function nodeOf(given: string | undefined, runtimeDir: string): string | undefined {
+  if (given !== 'package') return given === undefined ? undefined : resolve(given);
+  const script = fileURLToPath(new URL('../../deploy/debian/runtime.mjs', import.meta.url));
+  return execFileSync(process.execPath, [script, runtimeDir], { encoding: 'utf8' }).trim();
+}
 
 const say = (text: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`);
 
@@ -56,6 +69,8 @@ async function main(): Promise<number> {
     help?: boolean;
     'cpu-prof'?: string;
     'data-dir'?: string;
+    'gateway-node'?: string;
+    tls?: boolean;
     readings?: string;
   };
   try {
@@ -70,6 +85,8 @@ async function main(): Promise<number> {
         help: { type: 'boolean' },
         'cpu-prof': { type: 'string' },
         'data-dir': { type: 'string' },
+        'gateway-node': { type: 'string' },
+        tls: { type: 'boolean' },
         readings: { type: 'string' },
       },
     });
@@ -99,7 +116,10 @@ async function main(): Promise<number> {
   const profileDir = values['cpu-prof'] === undefined ? undefined : resolve(values['cpu-prof']);
   if (profileDir !== undefined) mkdirSync(profileDir, { recursive: true });
 
-  const stack = new Stack({ say, profileDir, keep: values.keep ?? false });
+  const runtimeDir = mkdtempSync(join(tmpdir(), 'gtx-bench-node-'));
+  process.once('exit', () => rmSync(runtimeDir, { recursive: true, force: true }));
+  const gatewayNode = nodeOf(values['gateway-node'], runtimeDir);
+  const stack = new Stack({ say, profileDir, keep: values.keep ?? false, gatewayNode });
   const machine = describeMachine(stack.layout.root);
   const figures: Figure[] = [];
   const interrupted = new Promise<never>((_, reject) => {
@@ -113,7 +133,7 @@ async function main(): Promise<number> {
     const measure: Record<Benchmark, () => Promise<Figure[]>> = {
       book: async () => measureBook({ quick, say }),
       latency: () => measureLatency(stack, { quick, say }),
-      agent: () => measureAgent(stack, { quick, say }),
+      agent: () => measureAgent(stack, { quick, say, tls: values.tls ?? false }),
       offline: () => measureOffline(stack, { quick, say }),
       'ingest-mqtt': () => fleet.mqtt(),
       'ingest-direct': () => fleet.direct(),

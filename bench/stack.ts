@@ -1,9 +1,10 @@
 /** The real processes that the benchmarks measure, in a temporary data folder. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LEAN_NODE_OPTIONS } from '@gridtokenx/agent/lean-options';
+import { LEAN_NODE_ENV, leanNodeOptions } from '@gridtokenx/agent/lean-options';
 import { chainInit, openConnection } from '@gridtokenx/chain';
 import {
   type ComponentSpec,
@@ -37,6 +38,8 @@ export interface StackOptions {
   keep: boolean;
   /** Default: a new one. What an earlier run left there is used. */
   dataDir?: string | undefined;
+  /** Node that runs the gateway. Default: the one that runs this. */
+  gatewayNode?: string | undefined;
 }
 
 export interface CollectorSettings {
@@ -198,19 +201,28 @@ export class Stack {
     }
   }
 
+  /** As in `24.21.0`. */
+  gatewayNodeVersion(): string {
+    const { gatewayNode } = this.options;
+    if (gatewayNode === undefined) return process.versions.node;
+    return execFileSync(gatewayNode, ['--version'], { encoding: 'utf8' }).trim().replace(/^v/, '');
+  }
+
   private component(name: string, args: string[], env: Record<string, string> = {}): ComponentSpec {
     const nodeArgs = name === 'postgres' || name === 'localnet' ? [] : this.nodeArgs(name);
+    const isGateway = name === 'agent';
     // As `gtx up` and the packages start a gateway.
-    if (name === 'agent') nodeArgs.push(...LEAN_NODE_OPTIONS);
+    if (isGateway) nodeArgs.push(...leanNodeOptions(this.gatewayNodeVersion()));
+    const file = (isGateway ? this.options.gatewayNode : undefined) ?? process.execPath;
     return {
       name,
       logFile: join(this.layout.logs, `${name}.log`),
       readyTimeoutMs: 150_000,
       stopTimeoutMs: 30_000,
       command: () => ({
-        file: process.execPath,
+        file,
         args: [...nodeArgs, gtx, ...args, '--data-dir', this.layout.root],
-        env,
+        env: isGateway ? { ...LEAN_NODE_ENV, ...env } : env,
       }),
     };
   }

@@ -10,6 +10,7 @@ import { DeviceReader } from './measure.js';
 import { Metering } from './metering.js';
 import { agentMetrics } from './metrics.js';
 import { type LineSettings, lineKey, ModbusLine } from './modbus-line.js';
+import { monotonicMs } from './monotonic.js';
 import { Outbox } from './outbox.js';
 import type { RegisterLimits } from './plausible.js';
 import { Publisher } from './publish.js';
@@ -21,7 +22,7 @@ export interface AgentDeps {
   logger: Logger;
   /** Wall clock in ms. Default: Date.now. */
   now?: () => number;
-  /** Milliseconds that never step. Default: performance.now. */
+  /** Milliseconds that never step. Default: `monotonicMs`. */
   monotonic?: () => number;
   /** Whether the system's clock is synchronised. Default: asks timedatectl. */
   ntpStatus?: () => Promise<boolean | undefined>;
@@ -96,7 +97,7 @@ const DAY_MS = 86_400_000;
  */
 export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<RunningAgent> {
   const now = deps.now ?? Date.now;
-  const monotonic = deps.monotonic ?? (() => performance.now());
+  const monotonic = deps.monotonic ?? monotonicMs;
   const ntpStatus = deps.ntpStatus ?? readNtpStatus;
   const logger = deps.logger.child({ component: 'agent' });
   const startedMs = now();

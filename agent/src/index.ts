@@ -2,7 +2,7 @@
 export { type AgentDeps, type AgentStatus, type RunningAgent, startAgent } from './agent.js';
 export { AgentConfig, type AgentConfigInput, loadAgentConfig, parseAgentConfig } from './config.js';
 export { readKeyFile } from './keyfile.js';
-export { LEAN_NODE_OPTIONS } from './lean-options.js';
+export { LEAN_NODE_ENV, LEAN_NODE_OPTIONS } from './lean-options.js';
 export { describeAgentMetrics } from './metrics.js';
 export { Outbox, type OutboxReading, type ReadingState } from './outbox.js';
 export { MeterSigner } from './sign.js';

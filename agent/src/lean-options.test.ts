@@ -1,6 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isGatewayCommand, isGatewayRun, LEAN_NODE_OPTIONS } from './lean-options.js';
+import {
+  isGatewayCommand,
+  isGatewayRun,
+  LEAN_NODE_ENV,
+  LEAN_NODE_OPTIONS,
+  leanNodeOptions,
+} from './lean-options.js';
 
 describe('a gateway’s process', () => {
   it('is known by its command line, wherever the options stand', () => {
@@ -39,5 +46,16 @@ describe('a gateway’s process', () => {
     expect(execFileSync(process.execPath, [...LEAN_NODE_OPTIONS, '-e', source], { encoding: 'utf8' })).toBe(
       '2',
     );
+  });
+
+  it('starts from the Debian package as everywhere else, with the options of the package’s Node', () => {
+    const file = (name: string) =>
+      readFileSync(new URL(`../../deploy/debian/${name}`, import.meta.url), 'utf8');
+    const { version } = JSON.parse(file('runtime.json')) as { version: string };
+    const [, run = ''] = /'agent run'\)([^;]*)/.exec(file('gtx')) ?? [];
+    expect(run).toContain(`bin/node ${leanNodeOptions(version).join(' ')} /usr`);
+    for (const [name, value] of Object.entries(LEAN_NODE_ENV)) {
+      expect(run).toContain(`export ${name}="\${${name}:-${value}}"`);
+    }
   });
 });

@@ -1,5 +1,3 @@
-const [major = 0] = process.versions.node.split('.').map(Number);
-
 /**
  * Options for Node with which a gateway is smallest: no optimising compiler and no code kept for it, and a nursery of one
  * megabyte. A process can set only a part of this for itself (see lean.ts), so whoever starts one should.
@@ -7,10 +5,19 @@ const [major = 0] = process.versions.node.split('.').map(Number);
  * The first one takes WebAssembly away. Node 22 ends without it as soon as a library asks whether there is a WebSocket, which
  * the MQTT client does; Node 20 has none, and Node 24 looks for WebAssembly later.
  */
-export const LEAN_NODE_OPTIONS: readonly string[] = [
-  major > 20 && major < 24 ? '--optimize-for-size' : '--lite-mode',
-  '--max-semi-space-size=1',
-];
+export const LEAN_NODE_OPTIONS: readonly string[] = leanNodeOptions(process.versions.node);
+
+/** The same for another Node than the one that runs this. @param version as in `24.21.0` */
+export function leanNodeOptions(version: string): readonly string[] {
+  const [major = 0] = version.split('.').map(Number);
+  return [major > 20 && major < 24 ? '--optimize-for-size' : '--lite-mode', '--max-semi-space-size=1'];
+}
+
+/**
+ * What goes with them into the environment. glibc gives each thread that allocates an arena of its own; those of Node's helper
+ * threads hold next to nothing, in memory that is then missing.
+ */
+export const LEAN_NODE_ENV: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };
 
 /** The words of a `gtx` command line from its command on; options may stand before it. */
 function commandWords(args: readonly string[]): readonly string[] {

@@ -22,6 +22,7 @@ import {
   type Wire,
   type WireEvents,
 } from './modbus-wire.js';
+import { monotonicMs } from './monotonic.js';
 
 export interface TcpLineSettings {
   type: 'tcp' | 'rtu_over_tcp';
@@ -161,10 +162,10 @@ export class ModbusLine {
   private closed = false;
   private readonly abort = new AbortController();
 
-  /** @param monotonic milliseconds that never step (performance.now) */
+  /** @param monotonic milliseconds that never step (default: `monotonicMs`) */
   constructor(
     readonly settings: LineSettings,
-    private readonly monotonic: () => number = () => performance.now(),
+    private readonly monotonic: () => number = monotonicMs,
   ) {}
 
   get connected(): boolean {

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // The `gtx` command. The compiled program lies in dist/; a checkout that has not been built yet gets told so.
-import { existsSync } from 'node:fs';
+//
+// Node's modules come by `require` here: an `import` loads more of them than a gateway needs.
+import { createRequire } from 'node:module';
 
+const { existsSync } = createRequire(import.meta.url)('node:fs');
 const main = new URL('../dist/main.js', import.meta.url);
 if (!existsSync(main)) {
   process.stderr.write('gtx is not built yet. Run "npm run build" in the checkout (or just "npm start").\n');

@@ -1,5 +1,10 @@
-/** Where the packed gateway lies, and whether it is what the sources say. Loaded before everything else: only node:fs. */
-import { statSync } from 'node:fs';
+/**
+ * Where the packed gateway lies, and whether it is what the sources say. Loaded before everything else: only node:fs, by
+ * `require`, since an `import` loads its promises and their streams with it (1 MB).
+ */
+import { createRequire } from 'node:module';
+
+const { statSync } = createRequire(import.meta.url)('node:fs') as typeof import('node:fs');
 
 /** Packages of ours that the packed gateway is made of, as folders beside `cli`. */
 const PARTS = ['protocol', 'firmware-profiles', 'agent', 'cli'];

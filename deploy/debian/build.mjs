@@ -9,7 +9,6 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,15 +17,15 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { assemble } from '../assemble.mjs';
+import { nodesName, runtime, thisArchitecture, unpackRuntime } from './runtime.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../..');
-const runtime = JSON.parse(readFileSync(join(here, 'runtime.json'), 'utf8'));
 
 const HELP = `Usage: node deploy/debian/build.mjs [--arch amd64|arm64] [--out FOLDER] [--package-version VERSION] [--json]
 
@@ -67,8 +66,8 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const arch = options.arch ?? { x64: 'amd64', arm64: 'arm64' }[process.arch];
-const target = { amd64: 'x64', arm64: 'arm64' }[arch];
+const arch = options.arch ?? thisArchitecture();
+const target = nodesName(arch);
 if (!target) {
   process.stderr.write(`There is no package for ${arch ?? process.arch}: amd64 and arm64.\n\n${HELP}`);
   process.exit(2);
@@ -112,7 +111,12 @@ run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b'], { c
 run(process.execPath, [join(root, 'scripts/pack-gateway.mjs')]);
 
 say(`> Node ${runtime.version} for ${arch}`);
-const node = unpackRuntime();
+const node = join(stage, '.node');
+try {
+  unpackRuntime(arch, node);
+} catch (error) {
+  fail(error.message);
+}
 mkdirSync(join(library, 'bin'), { recursive: true });
 cpSync(join(node, 'bin/node'), join(library, 'bin/node'));
 chmodSync(join(library, 'bin/node'), 0o755);
@@ -135,33 +139,6 @@ process.stdout.write(
     ? `${JSON.stringify({ package: built, version, arch, node: runtime.version, bytes, sha256 })}\n`
     : `${built}\n${(bytes / 1e6).toFixed(1)} MB, sha256 ${sha256}\n`,
 );
-
-/** Brings the pinned runtime from the package registry, checks its digest, and returns the folder it lies in. */
-function unpackRuntime() {
-  const { integrity } = runtime.architectures[arch];
-  const cache = join(
-    process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
-    'gridtokenx/node',
-    `${runtime.version}-${arch}`,
-  );
-  const archive = join(cache, 'node.tgz');
-  const digest = (file) => `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
-  if (!existsSync(archive) || digest(archive) !== integrity) {
-    rmSync(cache, { recursive: true, force: true });
-    mkdirSync(cache, { recursive: true });
-    const spec = `node-linux-${target}@${runtime.version}`;
-    const [{ filename }] = JSON.parse(
-      run('npm', ['pack', spec, '--json', '--silent', '--pack-destination', cache]),
-    );
-    const got = digest(join(cache, filename));
-    if (got !== integrity) fail(`${spec} has ${got}, deploy/debian/runtime.json says ${integrity}`);
-    run('mv', [join(cache, filename), archive]);
-  }
-  const folder = join(stage, '.node');
-  mkdirSync(folder);
-  run('tar', ['-xzf', archive, '-C', folder, '--strip-components=1', '--no-same-owner']);
-  return folder;
-}
 
 function packDocuments() {
   const put = (from, to, mode = 0o644) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LEAN_NODE_OPTIONS } from '@gridtokenx/agent/lean-options';
+import { LEAN_NODE_ENV, LEAN_NODE_OPTIONS } from '@gridtokenx/agent/lean-options';
 import type { DataLayout } from '../data-dir.js';
 import type { ReadyLine } from '../process/service.js';
 import type { ComponentSpec } from '../process/supervisor.js';
@@ -13,7 +13,7 @@ function component(
   layout: DataLayout,
   name: string,
   timing: { readySeconds: number; stopSeconds: number },
-  command: (previous: ReadyLine | undefined) => { args: string[]; env?: Record<string, string> },
+  command: (previous: ReadyLine | undefined) => { args: string[]; env?: Readonly<Record<string, string>> },
   nodeOptions: readonly string[] = [],
 ): ComponentSpec {
   return {
@@ -119,7 +119,7 @@ export const agentComponent = (layout: DataLayout, configFile: string): Componen
     layout,
     'agent',
     { readySeconds: 60, stopSeconds: 20 },
-    () => ({ args: ['agent', 'run', '--data-dir', layout.root, '--config', configFile] }),
+    () => ({ args: ['agent', 'run', '--data-dir', layout.root, '--config', configFile], env: LEAN_NODE_ENV }),
     LEAN_NODE_OPTIONS,
   );
 

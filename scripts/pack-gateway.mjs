@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Packs what `gtx agent run` loads, some 350 modules, into one file without comments and without what is never used:
 // cli/dist/gateway.packed.mjs. A gateway keeps the text of its modules in memory for as long as it runs, and what V8 makes of
-// them: packed it needs 13 MB less and starts with half the processor time. Needs the compiled checkout (`tsc -b`).
+// them: packed it needs more than 10 MB less and starts with half the processor time. Needs the compiled checkout (`tsc -b`).
 //   node scripts/pack-gateway.mjs
 import { readFileSync, renameSync } from 'node:fs';
 import { builtinModules } from 'node:module';

@@ -51,8 +51,11 @@ describe.skipIf(!hasChromium())('by keyboard alone', () => {
 
   /** Chooses a key file in the dialog of the browser, which is opened with the space bar. */
   async function enterWithKeyFile(page: Page, keyFile: string): Promise<void> {
-    await goTo(page, 'input:file');
-    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
+    // Listening comes first: the browser learns of it by a message of its own, which a key would overtake.
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      goTo(page, 'input:file').then(() => page.keyboard.press('Space')),
+    ]);
     await chooser.setFiles(keyFile);
     await page.getByText('demo key').first().waitFor();
   }

@@ -22,7 +22,7 @@ let now = 1_800_000_000;
 const intakes: FleetIntake[] = [];
 
 beforeAll(async () => {
-  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  postgres = await startTestPostgres();
   pool = openTestPool(await postgres.createDatabase('fleet'), 6);
   await migrate(pool, pino({ level: 'silent' }));
   await pool.query(`INSERT INTO users (wallet_address, verified) VALUES ('owner', true)`);
@@ -264,6 +264,20 @@ describe('a clock that jumps', () => {
     const item = await becomes(13, { outbox_depth: 2, power: { grid_watts: 2 } });
     expect(Date.parse(item.last_heard_at ?? '')).toBe(now * 1000);
   });
+});
+
+test('live values shared out among collectors count by their own time, whoever took them first', async () => {
+  const ahead = collector({ flushMillis: 20 }, 2);
+  ahead.take('telemetry', id(15), telemetry(15, 19, now - 1), false);
+  await becomes(15, { power: { grid_watts: 19 } });
+  const other = collector();
+  other.take('telemetry', id(15), telemetry(15, 20), false);
+  await becomes(15, { power: { grid_watts: 20 } });
+  // The earlier one again, seen last of all.
+  ahead.take('telemetry', id(15), telemetry(15, 19, now - 1), false);
+  ahead.take('telemetry', id(17), telemetry(17, 1), false);
+  await becomes(17, { power: { grid_watts: 1 } });
+  expect(await live(15)).toMatchObject({ power: { grid_watts: 20 } });
 });
 
 test('live values that do not change their time get old: the gateway measures nothing any more', async () => {

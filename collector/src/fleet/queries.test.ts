@@ -30,7 +30,7 @@ let postgres: TestPostgres;
 let pool: pg.Pool;
 
 beforeAll(async () => {
-  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  postgres = await startTestPostgres();
   pool = openTestPool(await postgres.createDatabase('fleet'), 4);
   await migrate(pool, pino({ level: 'silent' }));
   const fill = `FROM generate_series(1, ${ROWS}) AS n`;

@@ -8,14 +8,29 @@ const FUTURE_SECONDS = 30;
 /**
  * `supersedes` of news.ts between a message and the stored row `f`. `$2`: now, in milliseconds.
  * @param n the message, with the columns' names
+ * @param sooner what is newer whichever was taken first
+ * @param always what is newer if it was taken later, whatever the gateway's own time says
  */
-function newer(n: string, kind: 'status' | 'telemetry', always: string): string {
+function newer(n: string, kind: 'status' | 'telemetry', { sooner = 'false', always = 'false' }): string {
   const [at, seen] = [`${kind}_at`, `${kind}_seen`];
-  return `(f.${seen} IS NULL
+  return `(f.${seen} IS NULL OR ${sooner}
     OR (${n}.${seen} >= f.${seen} OR f.${seen} > to_timestamp($2::float8 / 1000) + interval '${FUTURE_SECONDS} seconds')
       AND (${always} OR ${n}.${at} >= f.${at} OR f.${at} > f.${seen} + interval '${ORDER.aheadSeconds} seconds'
         OR ${n}.${seen} > f.${seen} + interval '${ORDER.lateSeconds} seconds'))`;
 }
+
+/** Every collector hears every status, in its order. A will counts, with whatever time it bears. */
+const newerStatus = (n: string): string => newer(n, 'status', { always: `NOT ${n}.online` });
+
+/**
+ * Live values are shared out among collectors, each with a clock and a queue of its own: a later time of the gateway's counts, unless
+ * it is ahead of the time at which it was taken.
+ */
+const newerTelemetry = (n: string): string =>
+  newer(n, 'telemetry', {
+    sooner: `(${n}.telemetry_at > f.telemetry_at
+      AND ${n}.telemetry_at <= ${n}.telemetry_seen + interval '${ORDER.aheadSeconds} seconds')`,
+  });
 
 /** Whether a status says anything that is not stored: another collector may have been there a moment ago. */
 function unknown(n: string): string {
@@ -54,7 +69,7 @@ SELECT n.* FROM (
     bus_devices jsonb, alerts jsonb)
   JOIN meters m ON m.meter_id = j.meter_id
 ) AS n LEFT JOIN fleet f ON f.meter_id = n.meter_id
-WHERE ${newer('n', 'status', 'NOT n.online')}
+WHERE ${newerStatus('n')}
   AND ${unknown('n')}
 ORDER BY n.meter_id
 ON CONFLICT (meter_id) DO UPDATE SET
@@ -82,7 +97,7 @@ ON CONFLICT (meter_id) DO UPDATE SET
   ]
     .map((column) => `${column} = CASE WHEN excluded.online THEN excluded.${column} ELSE f.${column} END`)
     .join(',\n  ')}
-WHERE ${newer('excluded', 'status', 'NOT excluded.online')} AND ${unknown('excluded')}`;
+WHERE ${newerStatus('excluded')} AND ${unknown('excluded')}`;
 
 const TELEMETRY_SQL = `
 INSERT INTO fleet AS f (meter_id, heard_at, telemetry_at, telemetry_seen, production_watts, consumption_watts, grid_watts)
@@ -93,7 +108,7 @@ SELECT n.* FROM (
   JOIN meters m ON m.meter_id = j.meter_id
 ) AS n LEFT JOIN fleet f ON f.meter_id = n.meter_id
 -- The same time again: the gateway measures nothing, and what it measured last gets old.
-WHERE ${newer('n', 'telemetry', 'false')} AND f.telemetry_at IS DISTINCT FROM n.telemetry_at
+WHERE ${newerTelemetry('n')} AND f.telemetry_at IS DISTINCT FROM n.telemetry_at
 ORDER BY n.meter_id
 ON CONFLICT (meter_id) DO UPDATE SET
   heard_at = ${latest('heard_at')},
@@ -102,7 +117,7 @@ ON CONFLICT (meter_id) DO UPDATE SET
   production_watts = excluded.production_watts,
   consumption_watts = excluded.consumption_watts,
   grid_watts = excluded.grid_watts
-WHERE ${newer('excluded', 'telemetry', 'false')} AND f.telemetry_at IS DISTINCT FROM excluded.telemetry_at`;
+WHERE ${newerTelemetry('excluded')} AND f.telemetry_at IS DISTINCT FROM excluded.telemetry_at`;
 
 /** The later of two times, of which the stored one may be by a clock that was wrong. */
 function latest(column: string): string {

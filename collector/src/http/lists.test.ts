@@ -36,7 +36,7 @@ const named = (prefix: string, length: number, number = 'n') =>
   `'${prefix}' || translate(lpad((${number})::text, ${length - prefix.length}, '0'), '0', 'z')`;
 
 beforeAll(async () => {
-  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  postgres = await startTestPostgres();
   pool = openTestPool(await postgres.createDatabase('lists'), 4);
   await migrate(pool, pino({ level: 'silent' }));
   const wallet = `CASE WHEN n % 100 = 7 THEN '${WALLET}' ELSE ${named('W', 43, 'n % 1000')} END`;

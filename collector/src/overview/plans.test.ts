@@ -28,7 +28,7 @@ let postgres: TestPostgres;
 let pool: pg.Pool;
 
 beforeAll(async () => {
-  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  postgres = await startTestPostgres();
   pool = openTestPool(postgres.url, 4);
   await migrate(pool, logger);
   const months = [0, 1, 2].map(

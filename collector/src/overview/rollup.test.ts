@@ -31,7 +31,7 @@ let registry: TestRegistry;
 let made = 0;
 
 beforeAll(async () => {
-  postgres = await startTestPostgres(['-c', 'fsync=off']);
+  postgres = await startTestPostgres();
   pool = openTestPool(postgres.url, 12);
   await migrate(pool, logger);
   await new Partitions(pool).ensure([START, NOW]);

@@ -314,6 +314,16 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
       )[0];
     expect(await statusOf()).toEqual({ status: 'open', note: null });
 
+    // Left and asked for again before the first dialog has told that it was closed: the second is there all the same.
+    await page.keyboard.press('Enter');
+    await dialog.waitFor();
+    await page.evaluate(`document.querySelector('dialog').close(), document.activeElement.click()`);
+    await dialog.waitFor();
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('TEXTAREA');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect(await statusOf()).toEqual({ status: 'open', note: null });
+
     // Opened within the key's own turn, so that what is typed next is not lost, however busy the machine.
     expect(
       await page.evaluate(

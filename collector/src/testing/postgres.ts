@@ -71,7 +71,7 @@ async function makeCluster(databaseDir: string, initialise: () => Promise<void>)
   await run('cp', ['-a', template, databaseDir]);
 }
 
-export async function startTestPostgres(postgresFlags: string[] = []): Promise<TestPostgres> {
+export async function startTestPostgres(): Promise<TestPostgres> {
   const databaseDir = await mkdtemp(join(tmpdir(), 'gtx-test-pg-'));
   const log: string[] = [];
   const keep = (message: unknown) => {
@@ -88,7 +88,6 @@ export async function startTestPostgres(postgresFlags: string[] = []): Promise<T
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
       // A server that is killed leaves its writes to the kernel: only the loss of the machine would lose them.
       ...['-c', 'fsync=off'],
-      ...postgresFlags,
     ],
     onLog: keep,
     onError: keep,

@@ -3,7 +3,7 @@ import type { Page } from '../api.js';
 import { download } from '../download.js';
 import { amount, count, dates, short, shortAmount, time, zone } from '../format.js';
 import { boundsOf, columns, iso, PERIODS, type Period, STEPS, step } from '../history.js';
-import { useAsk, useLast, useNews } from '../parts/ask.js';
+import { useAsk, useLast, useNews, useShown } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
@@ -99,9 +99,8 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
     zone: zone(),
   });
   useNews(meter.last_sequence, energy.again);
-  // What was on show stays until the next is there, drawn as what it is.
-  const last = useLast(energy);
-  const shown = energy.error ? energy.answer : last;
+  // Drawn as what it is: a day's energy while a week's is asked for is a day's.
+  const shown = useShown(energy);
   const items = shown?.items;
   const plotted = useMemo(() => columns(items ?? []), [items]);
   const total = (of: 'produced_kwh' | 'consumed_kwh' | 'surplus_kwh') =>

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { short } from '../format.js';
 import { Problem } from '../parts/frame.js';
+import { useWork } from '../parts/work.js';
 import { hrefOf } from '../routes.js';
 import { signer } from '../session.js';
 import { t } from '../text/index.js';
@@ -20,35 +21,22 @@ export interface Action {
 }
 
 export function useTransaction(): Action {
-  const [busy, setBusy] = useState(false);
+  const { busy, error, run, clear } = useWork();
   const [step, setStep] = useState<Step>();
   const [signature, setSignature] = useState<string>();
-  const [error, setError] = useState<Error>();
-  const forget = () => {
-    setStep(undefined);
-    setSignature(undefined);
-    setError(undefined);
-  };
-  const guarded = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await work();
-    } catch (problem) {
-      setStep(undefined);
-      setError(problem instanceof Error ? problem : new Error(String(problem)));
-    } finally {
-      setBusy(false);
-    }
-  };
   return {
     busy,
-    step,
+    // How far it has come is no matter once it has failed.
+    step: error ? undefined : step,
     signature,
     error,
-    forget,
+    forget: () => {
+      setStep(undefined);
+      setSignature(undefined);
+      clear();
+    },
     prepare: (body, then) =>
-      guarded(async () => {
+      run(async () => {
         setSignature(undefined);
         setStep(undefined);
         const built = await build(body);
@@ -56,7 +44,8 @@ export function useTransaction(): Action {
         then(built);
       }),
     carryOut: (built, done) =>
-      guarded(async () => {
+      run(async () => {
+        setStep('built');
         if (!signer.value) throw new Error(t('wallet.sign'));
         await carryOut(built, signer.value, (next, sent) => {
           setStep(next);

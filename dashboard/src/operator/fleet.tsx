@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { count, power, short, shortAmount, time } from '../format.js';
-import { useAsk, useLast, useRegularly } from '../parts/ask.js';
+import { useAsk, useRegularly, useShown } from '../parts/ask.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Fact, Loading, Problem, Table, useColumns } from '../parts/frame.js';
@@ -108,9 +108,7 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
   useEffect(() => setCursors((before) => (before.length === 0 ? before : [])), [state, problem, search]);
   const fleet = useAsk<Page<FleetItem>>('/api/fleet', { ...query, limit: ROWS, cursor: cursors.at(-1) });
   useRegularly(fleet.again);
-  const last = useLast(fleet);
-  // Rows stay until others are there; not where there will be none.
-  const { items, next_cursor: next = null } = (fleet.error ? fleet.answer : last) ?? {};
+  const { items, next_cursor: next = null } = useShown(fleet) ?? {};
   const turn = (to: readonly string[]) => fleet.answer && setCursors(to);
   const flaw = useId();
   return (

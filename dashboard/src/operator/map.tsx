@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { count } from '../format.js';
-import { useAsk, useLast, useRegularly } from '../parts/ask.js';
+import { useAsk, useRegularly, useShown } from '../parts/ask.js';
 import { colorOf, useDark } from '../parts/color.js';
 import { Empty, Loading, Problem } from '../parts/frame.js';
 import { useWidth } from '../parts/width.js';
@@ -30,8 +30,7 @@ type Meters = FleetPlaces['items'];
 export function FleetMap({ query }: { query: Query }) {
   const asked = useAsk<FleetPlaces>('/api/fleet/places', query);
   useRegularly(asked.again, true, LOOK_EVERY_MS);
-  const last = useLast(asked);
-  const places = asked.error ? asked.answer : last;
+  const places = useShown(asked);
   const { holder, width } = useWidth<HTMLDivElement>();
   return (
     <div ref={holder} class="plot map">

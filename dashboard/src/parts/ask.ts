@@ -83,6 +83,12 @@ export function useLast<Answer>({ answer }: Asked<Answer>): Answer | undefined {
   return last.current;
 }
 
+/** What is on show: the last answer stays until the next is there, but not where there will be none. */
+export function useShown<Answer>(asked: Asked<Answer>): Answer | undefined {
+  const last = useLast(asked);
+  return asked.error ? asked.answer : last;
+}
+
 /** Asks again now and then, while the page is to be seen. */
 export function useRegularly(again: () => void, wanted = true, everyMs = LOOK_EVERY_MS): void {
   useEffect(() => {

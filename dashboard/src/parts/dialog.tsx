@@ -12,6 +12,14 @@ interface Question {
   readonly go: string;
 }
 
+interface Asked {
+  readonly number: number;
+  readonly question: Question;
+  readonly answer: (reason: string | undefined) => void;
+}
+
+let questions = 0;
+
 /**
  * Asks for a reason before something that is kept for good.
  * @returns `ask`: the reason, or undefined when the reader thinks better of it; `dialog`: to be put on the page
@@ -20,18 +28,22 @@ export function useReason(): {
   ask: (question: Question) => Promise<string | undefined>;
   dialog: VNode | null;
 } {
-  const [asked, setAsked] = useState<{ question: Question; answer: (reason: string | undefined) => void }>();
+  const [asked, setAsked] = useState<Asked>();
   const ask = (question: Question) =>
-    new Promise<string | undefined>((resolve) =>
-      setAsked({
+    new Promise<string | undefined>((resolve) => {
+      const asking: Asked = {
+        number: ++questions,
         question,
         answer: (reason) => {
-          setAsked(undefined);
+          setAsked((now) => (now === asking ? undefined : now));
           resolve(reason);
         },
-      }),
-    );
-  return { ask, dialog: asked ? <ReasonDialog {...asked.question} answer={asked.answer} /> : null };
+      };
+      setAsked(asking);
+    });
+  // A dialog tells of its end later than it closes, and the next question may be asked between the two: each has its own.
+  const dialog = asked ? <ReasonDialog key={asked.number} {...asked.question} answer={asked.answer} /> : null;
+  return { ask, dialog };
 }
 
 function ReasonDialog({
@@ -47,7 +59,11 @@ function ReasonDialog({
   const chosen = useRef<string | undefined>(undefined);
   // The browser keeps the keyboard within, closes on Escape, and gives the focus back. Before anything is painted:
   // a key that follows at once is already the reason's first letter.
-  useLayoutEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    dialog.current?.showModal();
+    // Whoever has asked is answered, even if the page is left.
+    return () => answer(chosen.current);
+  }, []);
   return (
     <dialog
       ref={dialog}

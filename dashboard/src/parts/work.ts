@@ -5,6 +5,8 @@ export function useWork(done?: () => void): {
   busy: boolean;
   error: Error | undefined;
   run: (work: () => Promise<unknown>) => Promise<void>;
+  /** What went wrong is no matter any more. */
+  clear: () => void;
 } {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
@@ -20,5 +22,5 @@ export function useWork(done?: () => void): {
       done?.();
     }
   };
-  return { busy, error, run };
+  return { busy, error, run, clear: () => setError(undefined) };
 }

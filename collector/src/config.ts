@@ -171,7 +171,7 @@ export const SETTINGS = {
   httpLoginsPerMinute: {
     env: 'GTX_HTTP_LOGINS_PER_MINUTE',
     schema: z.coerce.number().int().min(1).max(1_000_000).default(60),
-    doc: 'The same for logins by wallet, their refreshing and ending.',
+    doc: "The same for logins by wallet, their refreshing and ending, and for the operator's password over the WebSocket.",
   },
   httpTrustProxy: {
     env: 'GTX_HTTP_TRUST_PROXY',

@@ -11,7 +11,7 @@ export interface LimitOptions {
   readsPerMinute: number;
   /** The same for what asks the chain: transactions to build and submit; five times as often to follow them. */
   writesPerMinute: number;
-  /** The same for logins, their refreshing and ending. */
+  /** The same for logins, their refreshing and ending, and the operator's password over the WebSocket. */
   loginsPerMinute: number;
 }
 

@@ -20,7 +20,7 @@ import { type Receiver, Subscription, type Topic, type TopicName } from './topic
 export interface ConnectionDeps {
   /** @throws GtxError UNAUTHENTICATED; or the database's error */
   authenticate: (accessToken: string) => Promise<Principal>;
-  /** @throws GtxError UNAUTHENTICATED, FORBIDDEN */
+  /** @throws GtxError UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED */
   operator: (username: string, password: string) => Promise<Principal>;
   /**
    * The topic that is asked for.
@@ -45,7 +45,7 @@ const REFUSALS_PER_SECOND = 0.1;
 /** For a closing handshake before the connection is cut. */
 const CLOSE_MILLIS = 2_000;
 
-const PUBLIC: ReadonlySet<string> = new Set(['book', 'trades', 'prices']);
+const PUBLIC: ReadonlySet<string> = new Set(['book', 'trades', 'prices', 'overview']);
 const OPERATORS: ReadonlySet<string> = new Set(['alerts', 'reviews', 'traffic', 'fleet']);
 
 /** One client of the WebSocket: its login, its subscriptions, and how far behind it is. */

@@ -282,7 +282,10 @@ describe('a login', () => {
     const wallet = new TestWallet();
     const client = await logIn(wallet);
     await client.must({ op: 'subscribe', channel: 'orders' });
-    await client.must({ op: 'subscribe', channel: 'trades' });
+    for (const channel of ['trades', 'prices', 'overview'] as const) {
+      await client.must({ op: 'subscribe', channel });
+    }
+    await client.must({ op: 'subscribe', channel: 'book', market: market.address });
     ahead += 600;
     await until(() => client.ends.length > 0, 'the end');
     expect(client.ends).toHaveLength(1);
@@ -299,6 +302,7 @@ describe('a login', () => {
   test('of somebody else on the same connection ends what is private', async () => {
     const client = await logIn(new TestWallet());
     await client.must({ op: 'subscribe', channel: 'orders' });
+    await client.must({ op: 'subscribe', channel: 'overview' });
     const { access_token } = await new TestWallet().login(collector.httpUrl);
     await client.must({ op: 'auth', access_token });
     expect(client.ends.map(({ channel }) => channel)).toEqual(['orders']);
@@ -419,6 +423,24 @@ describe('bad clients', () => {
     expect(await say(head('/nowhere', 'websocket'))).toMatch(/^HTTP\/1.1 404 /);
     expect(await say(head('/api/time', 'websocket'))).toMatch(/^HTTP\/1.1 200 /);
   });
+});
+
+test('the operator’s password can be tried as often as an address may log in, however many connections it has', async () => {
+  const guarded = await startTestCollector(postgres, {
+    env: { ...env, GTX_HTTP_LOGINS_PER_MINUTE: '5' },
+    databaseUrl: collector.databaseUrl,
+  });
+  try {
+    const pair = [await open(guarded), await open(guarded)] as const;
+    const wrong = { op: 'password', username: 'ops', password: 'wrong password' } as const;
+    const codes: (string | undefined)[] = [];
+    for (let tries = 0; tries < 6; tries += 1) codes.push(await pair[tries % 2 ? 1 : 0].refusal(wrong));
+    expect(codes).toEqual([...new Array(5).fill('UNAUTHENTICATED'), 'RATE_LIMITED']);
+    // Not even the right one is looked at.
+    expect(await pair[0].refusal({ ...wrong, password: 'long enough' })).toBe('RATE_LIMITED');
+  } finally {
+    await guarded.stop();
+  }
 });
 
 test('behind a proxy the limit of an address is that of the client', async () => {

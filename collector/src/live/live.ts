@@ -117,7 +117,7 @@ export class Live {
   private async accept(
     request: FastifyRequest,
     reply: FastifyReply,
-    { guards }: HttpContext,
+    { guards, limits: httpLimits }: HttpContext,
     sites: Sites,
   ): Promise<FastifyReply> {
     const { limits, metrics } = this.deps;
@@ -156,7 +156,9 @@ export class Live {
       const connection = new LiveConnection(socket, raw.socket, principal, {
         ...this.deps,
         authenticate: (token) => sessions.authenticate(token),
-        operator: (username, password) => {
+        operator: async (username, password) => {
+          // Frames are many more than requests: without the limit of logins a password could be guessed with them.
+          await httpLimits.address('login', request);
           const basic = Buffer.from(`${username}:${password}`).toString('base64');
           const headers = { ...request.headers, authorization: `Basic ${basic}` };
           return guards.requireOperator({ headers, socket: request.socket });

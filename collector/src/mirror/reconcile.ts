@@ -3,7 +3,8 @@ import type pg from 'pg';
 /**
  * Brings the readings of these meters in line with what the chain has accepted and minted: each unminted reading
  * takes over the fate of the first accepted reading that has its sequence or a higher one, whose totals contain its
- * energy. Running it again changes nothing. Inside the caller's transaction.
+ * energy. Running it again changes nothing. Inside the caller's transaction, which has locked the rows of these meters:
+ * a statement that waits for another's readings sees them as they are then, and the chain's as they were before.
  *
  * Reviews of readings that the chain has meanwhile accepted (through another collector, or straight) are closed:
  * there is nothing left to decide.

@@ -308,12 +308,14 @@ export class PgSettlementStore implements SettlementStore {
        ORDER BY r.meter_id LIMIT 1000`,
     );
     if (rows.length === 0) return;
-    await this.transaction((client) =>
-      reconcileReadings(
-        client,
-        rows.map((row) => row.meter_id),
-      ),
-    );
+    const meterIds = rows.map((row) => row.meter_id);
+    await this.transaction(async (client) => {
+      // Whoever applies a mint has the meter locked: what comes of it is to be seen whole, or not yet.
+      await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
+        meterIds,
+      ]);
+      await reconcileReadings(client, meterIds);
+    });
   }
 
   private transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -1,0 +1,129 @@
+import type pg from 'pg';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reconcileReadings } from '../mirror/reconcile.js';
+import { migrate } from '../store/migrate.js';
+import { Partitions } from '../store/partitions.js';
+import { storeBatch } from '../store/readings.js';
+import { until } from '../testing/collector.js';
+import { TestMeter } from '../testing/gateway.js';
+import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { TestRegistry } from '../testing/registry.js';
+import { DEFAULT_RULES } from '../validate/rules.js';
+import { toSubmission } from '../validate/submission.js';
+import { PgSettlementStore } from './store.js';
+
+const NOW = 1_760_000_400;
+let postgres: TestPostgres;
+let pool: pg.Pool;
+let registry: TestRegistry;
+let count = 0;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  pool = openTestPool(postgres.url);
+  await migrate(pool, pino({ level: 'silent' }));
+  await new Partitions(pool).ensureAround(NOW);
+  registry = new TestRegistry(pool);
+});
+afterAll(async () => {
+  await pool?.end();
+  await postgres?.stop();
+});
+
+/** A meter with this many stored readings of 0.6 kWh each. */
+async function measured(readings: number): Promise<TestMeter> {
+  count += 1;
+  const meter = new TestMeter(`MTR-${count}`, NOW - 20 * 900);
+  registry.register(meter);
+  await registry.meter(meter.meterId);
+  const client = await pool.connect();
+  try {
+    const items = Array.from({ length: readings }, () => ({
+      submission: toSubmission(meter.next()),
+      signed: true,
+      source: 'mqtt' as const,
+      recheck: false,
+      rules: { ...DEFAULT_RULES, intervalSeconds: 900, amount: 'pipelined' as const },
+    }));
+    await storeBatch(client, items, NOW * 1000);
+  } finally {
+    client.release();
+  }
+  return meter;
+}
+
+function store(): PgSettlementStore {
+  return new PgSettlementStore({
+    pool,
+    collector: 'test',
+    policy: () => ({ mode: 'interval', intervalSeconds: 60, minimumNkwh: 0n, maxWaitSeconds: 60 }),
+    leaseSeconds: 20,
+    onReview: async () => {},
+  });
+}
+
+describe('a reading that came late', () => {
+  it('takes no mint back that another collector applies at the same time', async () => {
+    const { meterId, reading, publicKey } = await measured(2);
+    // The chain has counted the second one; the first came in after it.
+    await pool.query(
+      `INSERT INTO chain_transactions (signature, slot, last_valid_block_height) VALUES ('accepting', 10, 100)`,
+    );
+    await pool.query(
+      `INSERT INTO chain_readings (meter_id, sequence, signature, slot, public_key, interval_end, produced_total,
+         consumed_total, surplus_total, counted, held, state)
+       VALUES ($1, 2, 'accepting', 10, $2, $3, $4, $5, $6, $6, 0, 'mint_due')`,
+      [
+        meterId,
+        publicKey,
+        reading.intervalEnd,
+        reading.producedTotal.toString(),
+        reading.consumedTotal.toString(),
+        reading.surplusTotal.toString(),
+      ],
+    );
+    await pool.query('UPDATE meters SET chain_sequence = 2 WHERE meter_id = $1', [meterId]);
+    await pool.query(
+      `UPDATE meter_readings SET status = CASE sequence WHEN 2 THEN 'accepted' ELSE 'covered' END WHERE meter_id = $1`,
+      [meterId],
+    );
+
+    const other = await pool.connect();
+    try {
+      await other.query('BEGIN');
+      const { rows } = await other.query(
+        'SELECT pg_backend_pid() AS pid FROM meters WHERE meter_id = $1 FOR UPDATE',
+        [meterId],
+      );
+      await other.query(
+        `UPDATE chain_readings SET state = 'minted', mint_signature = 'minting' WHERE meter_id = $1`,
+        [meterId],
+      );
+      await reconcileReadings(other, [meterId]);
+      const lease = store().lease(10);
+      await until(
+        async () =>
+          (
+            await pool.query('SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))', [
+              rows[0].pid,
+            ])
+          ).rowCount === 1,
+        'the store waits for the other collector',
+      );
+      await other.query('COMMIT');
+      await lease;
+    } finally {
+      other.release();
+    }
+    const { rows } = await pool.query(
+      `SELECT sequence::int, status, minted, mint_tx_signature AS signature FROM meter_readings WHERE meter_id = $1
+       ORDER BY sequence`,
+      [meterId],
+    );
+    expect(rows).toEqual([
+      { sequence: 1, status: 'minted', minted: true, signature: 'minting' },
+      { sequence: 2, status: 'minted', minted: true, signature: 'minting' },
+    ]);
+  });
+});

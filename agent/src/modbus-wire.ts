@@ -23,16 +23,24 @@ export interface SerialSettings {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** @throws Error when it cannot be opened */
+/**
+ * @param signal ends it, also while it is being opened
+ * @throws Error when it cannot be opened
+ */
 export function openSocket(
   settings: { host: string; port: number },
   events: WireEvents,
   signal: AbortSignal,
 ): Promise<Wire> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: settings.host, port: settings.port, noDelay: true, signal });
+    // Not by connect's own `signal`: its listener is never removed, and the signal of a line outlives all its sockets.
+    signal.throwIfAborted();
+    const socket: Socket = connect({ host: settings.host, port: settings.port, noDelay: true });
+    const abort = (): void => void socket.destroy(new Error('the connection was aborted'));
+    signal.addEventListener('abort', abort, { once: true });
     let open = false;
     let closing = false;
+    let over = false;
     let failure = 'closed by the other side';
     const timer = setTimeout(
       () => socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
@@ -46,9 +54,9 @@ export function openSocket(
         close: () =>
           new Promise((done) => {
             closing = true;
-            socket.once('close', () => done());
+            if (over) done();
+            else socket.once('close', () => done());
             socket.destroy();
-            if (socket.closed) done();
           }),
       });
     });
@@ -57,7 +65,9 @@ export function openSocket(
       failure = error.message;
     });
     socket.on('close', () => {
+      over = true;
       clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
       if (!open) reject(new Error(failure));
       else if (!closing) events.lost(failure);
     });

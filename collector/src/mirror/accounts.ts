@@ -82,12 +82,14 @@ export async function fetchSnapshot(
 /**
  * Writes a snapshot into `users` and `meters`, inside the caller's transaction. A row that a newer slot wrote
  * stays as it is, unless `force` says that what it has is wrong.
+ *
+ * @returns the meters whose rows say now what the snapshot says.
  */
 export async function writeSnapshot(
   client: pg.ClientBase,
   snapshot: AccountSnapshot,
   force = false,
-): Promise<void> {
+): Promise<MeterAccount[]> {
   const { slot, meters, users } = snapshot;
   const wallets = [...users].sort(([a], [b]) => (a < b ? -1 : 1));
   if (wallets.length > 0) {
@@ -109,9 +111,10 @@ export async function writeSnapshot(
   }
   // One order for everybody who locks several meters: ingestion does the same.
   const byId = [...meters].sort(([, a], [, b]) => (a.meterId < b.meterId ? -1 : 1));
+  const written: MeterAccount[] = [];
   for (const [address, meter] of byId) {
     const owner = meter.owner.toBase58();
-    await client.query(
+    const { rowCount } = await client.query(
       `INSERT INTO meters (meter_id, address, user_id, wallet_address, public_key, rated_watts, status,
          registered_at, chain_sequence, chain_end, chain_produced_total, chain_consumed_total, chain_surplus_total,
          chain_eligible, chain_settled, chain_minted, chain_held, token_account, mint_due_since, slot)
@@ -154,7 +157,9 @@ export async function writeSnapshot(
         force,
       ],
     );
+    if (rowCount !== 0) written.push(meter);
   }
+  return written;
 }
 
 /** A flag of an account: programs keep them as a byte, or as a bool. */

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import { notifyChange } from '../feed/change.js';
-import { openReview } from '../review/queue.js';
 import { importReading } from '../store/readings.js';
 import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
 import { writeBalances } from './balances.js';
+import { syncHolds } from './holds.js';
 import type { AcceptedReading, LandedEvent, LandedTransaction, UnloggedReading } from './landed.js';
 import { positionOf } from './position.js';
 import {
@@ -93,7 +92,7 @@ export async function applyTransactions(
   await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
     ids,
   ]);
-  await writeSnapshot(client, snapshot);
+  const known = await writeSnapshot(client, snapshot);
 
   const subjects = subjectsOf(transactions.flatMap(({ events }) => events));
   if (hasAny(subjects)) await lockProjections(client);
@@ -199,7 +198,8 @@ export async function applyTransactions(
   if (announce && applied.length > 0)
     await notifyChange(client, { kind: 'transactions', signatures: applied }, { kind: 'balances', wallets });
 
-  for (const meter of snapshot.meters.values()) await syncHolds(client, meter);
+  // After the events, which say who ended a hold.
+  await syncHolds(client, known);
   if (affected.size > 0) {
     await reconcileReadings(client, [...affected]);
     if (announce) await notifyChange(client, { kind: 'readings', meterIds: [...affected] });
@@ -573,52 +573,6 @@ async function endHold(
        AND sequence <> ALL($4::numeric[])`,
     [meterId, sequence.toString(), released ? 'mint_due' : 'nothing', others],
   );
-}
-
-/**
- * Makes the open reviews of energy that the chain holds back say what the meter's account says. One whose hold is
- * gone was released or written off on the chain, or merged under a later sequence. The account may be newer than the
- * events: a decision that is not applied yet is written into the review when it is.
- */
-async function syncHolds(
-  client: pg.ClientBase,
-  meter: { meterId: string; holds: readonly { sequence: bigint; amount: bigint }[] },
-): Promise<void> {
-  const holds = meter.holds.filter(({ amount }) => amount > 0n);
-  const sequences = holds.map(({ sequence }) => sequence.toString());
-  await client.query(
-    `WITH ended AS (
-     UPDATE reviews v SET resolved_at = now(), resolved_by = 'chain',
-       status = CASE e.name WHEN 'HeldReleased' THEN 'released' WHEN 'HeldWrittenOff' THEN 'written_off' ELSE 'dismissed' END,
-       resolution_note = coalesce('decided by ' || e.authority || ' in ' || e.signature, 'no longer held on the chain')
-     FROM reviews o
-     LEFT JOIN LATERAL (
-       SELECT c.name, c.data ->> 'authority' AS authority, c.signature
-       FROM chain_events c JOIN meters m ON m.address = c.meter
-       WHERE m.meter_id = o.meter_id AND c.name IN ('HeldReleased', 'HeldWrittenOff')
-         AND c.data ->> 'sequence' = o.sequence::text
-       ORDER BY c.slot DESC LIMIT 1) AS e ON TRUE
-     WHERE v.id = o.id AND o.meter_id = $1 AND o.kind = 'energy_held' AND o.status = 'open'
-       AND o.sequence <> ALL($2::numeric[])
-     RETURNING v.meter_id, v.sequence)
-     UPDATE alerts a SET resolved_at = now() FROM ended e
-     WHERE a.kind = 'energy_held' AND a.dedupe_key = e.meter_id || '/' || e.sequence AND a.resolved_at IS NULL`,
-    [meter.meterId, sequences],
-  );
-  for (const { sequence, amount } of holds) {
-    const { rowCount } = await client.query(
-      `SELECT FROM reviews WHERE kind = 'energy_held' AND meter_id = $1 AND sequence = $2 AND amount_nkwh = $3
-         AND status = 'open'`,
-      [meter.meterId, sequence.toString(), amount.toString()],
-    );
-    if (rowCount !== 0) continue;
-    await openReview(client, {
-      kind: 'energy_held',
-      subject: { meterId: meter.meterId, sequence },
-      amountNkwh: amount,
-      reason: `reading ${sequence} of ${meter.meterId} claims more than its rated power allows: ${nkwhToKwh(amount)} kWh are held back on the chain`,
-    });
-  }
 }
 
 /** A settlement whose transaction is here has been executed, whatever was thought of it before. */

@@ -4,9 +4,10 @@ import { type ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
 import { notifyChange } from '../feed/change.js';
 import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
 import { storageFailure } from '../store/errors.js';
-import { fetchSnapshot, writeSnapshot } from './accounts.js';
+import { fetchSnapshot } from './accounts.js';
 import { applyTransactions, MAX_TRIES, projectAnew, touched, undoTransaction } from './apply.js';
 import { fetchBalances, ofKnownMint, walletsAfter, writeBalanceSnapshot } from './balances.js';
+import { writeAccounts } from './holds.js';
 import type { LandedTransaction } from './landed.js';
 import { type MirrorMetrics, noMirrorMetrics } from './metrics.js';
 import { bindNetwork } from './network.js';
@@ -244,7 +245,7 @@ export class ChainMirror implements ChainMirrorPort {
     const { proposals = [] } = rows;
     const snapshot = await fetchSnapshot(this.deps.connection, meters, users);
     await inTransaction(this.deps.pool, async (client) => {
-      await writeSnapshot(client, snapshot, true);
+      await writeAccounts(client, snapshot, true);
       await projectAnew(client, { orders, markets, certificates, feeds, proposals });
       if (this.announces) await notifyChange(client, { kind: 'orders', addresses: orders });
     });
@@ -622,7 +623,7 @@ export class ChainMirror implements ChainMirrorPort {
 
   private async refreshMeters(addresses: readonly string[]): Promise<void> {
     const snapshot = await fetchSnapshot(this.deps.connection, addresses);
-    await inTransaction(this.deps.pool, (client) => writeSnapshot(client, snapshot));
+    await inTransaction(this.deps.pool, (client) => writeAccounts(client, snapshot));
   }
 
   private async lookUp(meterId: string): Promise<MirroredMeter | undefined> {
@@ -633,7 +634,7 @@ export class ChainMirror implements ChainMirrorPort {
       remember(this.unknown, meterId, now() + (config.unknownMeterSeconds ?? 5) * 1000);
       return undefined;
     }
-    await inTransaction(pool, (client) => writeSnapshot(client, snapshot));
+    await inTransaction(pool, (client) => writeAccounts(client, snapshot));
     remember(this.refreshed, meterId, now());
     return this.fromDatabase(meterId);
   }

@@ -375,7 +375,7 @@ export class Ingest {
       if (outcome.kind === 'stored' && !outcome.duplicate) {
         metrics.storeSeconds.observe((now() - item.receivedAt) / 1000);
         if (outcome.status === 'pending' && outcome.amountNkwh > 0n) settles = true;
-        if (outcome.status === 'held') void this.alertHeld(submission, outcome.amountNkwh);
+        if (outcome.status === 'held') this.logHeld(submission, outcome.amountNkwh);
       }
       if (outcome.kind === 'refused' && outcome.refusal.code === 'SEQUENCE_CONFLICT' && outcome.authentic) {
         void alerts.raise({
@@ -398,19 +398,17 @@ export class Ingest {
     if (settles) onStored();
   }
 
-  private alertHeld(submission: Submission, amountNkwh: bigint): Promise<void> {
-    return this.deps.alerts.raise({
-      kind: 'reading_held',
-      key: `${submission.meterId}/${submission.reading.sequence}`,
-      severity: 'warning',
-      message: `a reading of meter ${submission.meterId} is above the limit and waits for review`,
-      details: {
-        meter_id: submission.meterId,
-        sequence: submission.reading.sequence.toString(),
-        amount_nkwh: amountNkwh.toString(),
+  /** The alert itself was stored with the reading. */
+  private logHeld({ meterId, reading }: Submission, amountNkwh: bigint): void {
+    this.deps.logger.warn(
+      {
+        alert: 'reading_held',
+        key: `${meterId}/${reading.sequence}`,
+        severity: 'warning',
         amount_kwh: nkwhToKwh(amountNkwh),
       },
-    });
+      `a reading of meter ${meterId} is above the limit and waits for review`,
+    );
   }
 
   /** Asks the chain about the meter, once for all its readings that wait, and judges them again. */

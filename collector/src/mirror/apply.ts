@@ -597,7 +597,10 @@ async function confirmSettlement(client: pg.ClientBase, transaction: LandedTrans
   await client.query(
     `UPDATE alerts a SET resolved_at = now() FROM settlement_items i
      WHERE i.settlement_id = $1 AND a.kind = 'settlement_failed' AND a.dedupe_key = i.meter_id
-       AND a.resolved_at IS NULL`,
+       AND a.resolved_at IS NULL
+       -- It goes with its review: what this transaction has settled may be another reading.
+       AND NOT EXISTS (SELECT FROM reviews v
+         WHERE v.kind = 'settlement_failed' AND v.meter_id = i.meter_id AND v.status = 'open')`,
     [id],
   );
 }

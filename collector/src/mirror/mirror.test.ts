@@ -286,7 +286,7 @@ describe('ChainMirror', () => {
       collector: 'test',
       policy: () => ({ mode: 'interval', intervalSeconds: 60, minimumNkwh: 0n, maxWaitSeconds: 60 }),
       leaseSeconds: 20,
-      onReview: async () => {},
+      logger: world.logger,
     });
     const applied = await store.takeApplied(100);
     const settlement = applied.find((candidate) => candidate.signature === signature);

@@ -62,19 +62,7 @@ export class Settlement implements SettlementPort {
       collector: this.collector,
       policy: () => this.policyInForce(),
       leaseSeconds: config.leaseSeconds ?? 20,
-      onReview: (meterId, sequence, refusal) =>
-        alerts.raise({
-          kind: 'settlement_failed',
-          key: meterId,
-          severity: 'critical',
-          message: `the chain refused reading ${sequence} of ${meterId} ten times (${refusal.name}): it waits for review`,
-          details: {
-            meter_id: meterId,
-            sequence: sequence.toString(),
-            error: refusal.name,
-            message: refusal.message,
-          },
-        }),
+      logger,
     });
     this.engine = new SettlementEngine({
       store: this.store,

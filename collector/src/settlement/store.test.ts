@@ -1,3 +1,4 @@
+import { noticeOf } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,8 +12,10 @@ import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/p
 import { TestRegistry } from '../testing/registry.js';
 import { DEFAULT_RULES } from '../validate/rules.js';
 import { toSubmission } from '../validate/submission.js';
+import { MAX_ATTEMPTS } from './refusal.js';
 import { PgSettlementStore } from './store.js';
 
+const logger = pino({ level: 'silent' });
 const NOW = 1_760_000_400;
 let postgres: TestPostgres;
 let pool: pg.Pool;
@@ -22,7 +25,7 @@ let count = 0;
 beforeAll(async () => {
   postgres = await startTestPostgres();
   pool = openTestPool(postgres.url);
-  await migrate(pool, pino({ level: 'silent' }));
+  await migrate(pool, logger);
   await new Partitions(pool).ensureAround(NOW);
   registry = new TestRegistry(pool);
 });
@@ -59,7 +62,7 @@ function store(): PgSettlementStore {
     collector: 'test',
     policy: () => ({ mode: 'interval', intervalSeconds: 60, minimumNkwh: 0n, maxWaitSeconds: 60 }),
     leaseSeconds: 20,
-    onReview: async () => {},
+    logger,
   });
 }
 
@@ -125,5 +128,29 @@ describe('a reading that came late', () => {
       { sequence: 1, status: 'minted', minted: true, signature: 'minting' },
       { sequence: 2, status: 'minted', minted: true, signature: 'minting' },
     ]);
+  });
+});
+
+describe('a reading that the chain refuses', () => {
+  const refusal = { kind: 'refused', name: 'TokenAccountUnusable', message: 'closed' } as const;
+
+  it('has its review and its alert together after ten times', async () => {
+    const { meterId } = await measured(1);
+    for (let i = 0; i < MAX_ATTEMPTS; i++) await store().refuse(meterId, 1n, refusal);
+    const { rows } = await pool.query(
+      `SELECT r.reason, r.amount_nkwh::text AS amount, r.details AS facts, a.severity, a.message, a.details
+       FROM reviews r LEFT JOIN alerts a ON a.kind = r.kind AND a.dedupe_key = r.meter_id AND a.resolved_at IS NULL
+       WHERE r.kind = 'settlement_failed' AND r.status = 'open' AND r.meter_id = $1`,
+      [meterId],
+    );
+    const reason = expect.stringContaining('10 times: TokenAccountUnusable');
+    const facts = { attempts: 10, error: 'TokenAccountUnusable', message: 'closed' };
+    expect(rows).toMatchObject([
+      { reason, amount: '600000000', facts, severity: 'critical', message: reason, details: facts },
+    ]);
+    expect(noticeOf('settlement_failed', rows[0].details)?.facts).toMatchObject({
+      meter_id: meterId,
+      sequence: '1',
+    });
   });
 });

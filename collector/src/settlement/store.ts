@@ -1,8 +1,10 @@
 import { decodeBase58 } from '@gridtokenx/protocol';
 import type pg from 'pg';
+import type { Logger } from 'pino';
 import { undoTransaction } from '../mirror/apply.js';
 import { reconcileReadings } from '../mirror/reconcile.js';
 import { inTransaction } from '../mirror/transaction.js';
+import { openReview } from '../review/queue.js';
 import type { SettlementState } from './outcome.js';
 import type { SettlementPolicy } from './policy.js';
 import type {
@@ -21,8 +23,7 @@ export interface PgSettlementStoreOptions {
   readonly policy: () => SettlementPolicy;
   /** How long a meter or a settlement stays with a collector that says nothing more. */
   readonly leaseSeconds: number;
-  /** A reading has gone to review. */
-  readonly onReview: (meterId: string, sequence: bigint, refusal: Refusal) => Promise<void>;
+  readonly logger: Logger;
 }
 
 const UNIQUE_VIOLATION = '23505';
@@ -144,8 +145,11 @@ export class PgSettlementStore implements SettlementStore {
   }
 
   async refuse(meterId: string, sequence: bigint, refusal: Refusal): Promise<void> {
-    const review = await this.transaction((client) => countRefusal(client, meterId, sequence, refusal));
-    if (review) await this.options.onReview(meterId, sequence, refusal);
+    const review = await this.transaction(async (client) => {
+      await lockMeters(client, [meterId]);
+      return countRefusal(client, meterId, sequence, refusal);
+    });
+    this.logReview(meterId, review);
   }
 
   async nothingToSettle(meterId: string, throughSequence: bigint): Promise<void> {
@@ -259,24 +263,22 @@ export class PgSettlementStore implements SettlementStore {
   }
 
   async fail(settlement: OpenSettlement, refusal: Refusal): Promise<void> {
-    let review: { meterId: string; sequence: bigint } | undefined;
-    await this.transaction(async (client) => {
-      if (!(await closeRow(client, settlement.signature, 'failed', refusal.message))) return;
-      const [only, ...others] = settlement.items;
-      if (only && others.length === 0 && refusal.kind === 'refused') {
-        if (await countRefusal(client, only.meterId, only.throughSequence, refusal)) {
-          review = { meterId: only.meterId, sequence: only.throughSequence };
-        }
-        return;
-      }
+    const meterIds = settlement.items.map(({ meterId }) => meterId);
+    const [only, ...others] = settlement.items;
+    const review = await this.transaction(async (client) => {
+      await lockMeters(client, meterIds);
+      if (!(await closeRow(client, settlement.signature, 'failed', refusal.message))) return undefined;
+      if (only && others.length === 0 && refusal.kind === 'refused')
+        return countRefusal(client, only.meterId, only.throughSequence, refusal);
       await client.query(
         `UPDATE settlement_meters SET alone = alone OR $2, reason = $3,
            next_attempt_at = CASE WHEN $2 THEN next_attempt_at ELSE now() + interval '5 seconds' END
          WHERE meter_id = ANY($1::text[])`,
-        [settlement.items.map(({ meterId }) => meterId), others.length > 0, refusal.name],
+        [meterIds, others.length > 0, refusal.name],
       );
+      return undefined;
     });
-    if (review) await this.options.onReview(review.meterId, review.sequence, refusal);
+    if (only) this.logReview(only.meterId, review);
   }
 
   async close(settlement: OpenSettlement, state: 'expired' | 'superseded'): Promise<void> {
@@ -311,11 +313,15 @@ export class PgSettlementStore implements SettlementStore {
     const meterIds = rows.map((row) => row.meter_id);
     await this.transaction(async (client) => {
       // Whoever applies a mint has the meter locked: what comes of it is to be seen whole, or not yet.
-      await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
-        meterIds,
-      ]);
+      await lockMeters(client, meterIds);
       await reconcileReadings(client, meterIds);
     });
+  }
+
+  private logReview(meterId: string, reason: string | undefined): void {
+    if (reason === undefined) return;
+    const log = { alert: 'settlement_failed', key: meterId, severity: 'critical' };
+    this.options.logger.warn(log, `${reason}; it waits for review`);
   }
 
   private transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
@@ -347,6 +353,13 @@ function openSettlement(row: SettlementRecord): OpenSettlement {
   };
 }
 
+/** First of all that a transaction writes of meters, and in one order: so do ingestion, the mirror and the reviews. */
+async function lockMeters(client: pg.ClientBase, meterIds: readonly string[]): Promise<void> {
+  await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
+    meterIds,
+  ]);
+}
+
 /** Closes a prepared row. False when it is not prepared any more: somebody else has judged it. */
 async function closeRow(
   client: pg.ClientBase,
@@ -367,14 +380,14 @@ async function closeRow(
 
 /**
  * Counts a refusal of a meter's reading. The tenth puts the reading into review, which keeps the meter from being
- * settled until a person ends the review. Returns whether that happened.
+ * settled until a person ends the review. Returns the reason of that, when it happened.
  */
 async function countRefusal(
   client: pg.ClientBase,
   meterId: string,
   sequence: bigint,
   refusal: Refusal,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { rows } = await client.query<{ attempts: number }>(
     `INSERT INTO settlement_meters (meter_id, attempts, reason) VALUES ($1, 1, $2)
      ON CONFLICT (meter_id) DO UPDATE SET attempts = settlement_meters.attempts + 1, reason = excluded.reason,
@@ -388,31 +401,31 @@ async function countRefusal(
       `UPDATE settlement_meters SET next_attempt_at = now() + $2 * interval '1 millisecond' WHERE meter_id = $1`,
       [meterId, retryDelayMs(attempts)],
     );
-    return false;
+    return undefined;
   }
   await client.query(
     `UPDATE meter_readings SET status = 'review'
      WHERE meter_id = $1 AND sequence = $2 AND minted = FALSE AND status = 'pending'`,
     [meterId, sequence.toString()],
   );
-  await client.query(
-    `INSERT INTO reviews (kind, meter_id, sequence, amount_nkwh, reason, details)
-     SELECT 'settlement_failed', $1::text, $2::numeric, coalesce(
-         (SELECT r.surplus_total - m.chain_surplus_total FROM meter_readings r JOIN meters m USING (meter_id)
-          WHERE r.meter_id = $1::text AND r.sequence = $2::numeric AND r.surplus_total >= m.chain_surplus_total LIMIT 1), 0),
-       $3, $4::jsonb
-     ON CONFLICT (kind, meter_id, sequence) WHERE status = 'open' DO NOTHING`,
-    [
-      meterId,
-      sequence.toString(),
-      `the chain refused it ${attempts} times: ${refusal.name}`,
-      JSON.stringify({ attempts, error: refusal.name, message: refusal.message }),
-    ],
+  const { rows: waiting } = await client.query<{ amount: string }>(
+    `SELECT r.surplus_total - m.chain_surplus_total AS amount FROM meter_readings r JOIN meters m USING (meter_id)
+     WHERE r.meter_id = $1 AND r.sequence = $2 AND r.surplus_total >= m.chain_surplus_total LIMIT 1`,
+    [meterId, sequence.toString()],
   );
+  const reason = `the chain refused reading ${sequence} of ${meterId} ${attempts} times: ${refusal.name}`;
+  await openReview(client, {
+    kind: 'settlement_failed',
+    subject: { meterId, sequence },
+    amountNkwh: BigInt(waiting[0]?.amount ?? 0),
+    reason,
+    details: { attempts, error: refusal.name, message: refusal.message },
+    severity: 'critical',
+  });
   // Once released it has as many attempts as any other.
   await client.query(
     `UPDATE settlement_meters SET attempts = 0, next_attempt_at = '-infinity', alone = TRUE WHERE meter_id = $1`,
     [meterId],
   );
-  return true;
+  return reason;
 }

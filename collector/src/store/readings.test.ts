@@ -1,3 +1,4 @@
+import { noticeOf } from '@gridtokenx/protocol';
 import fc from 'fast-check';
 import type pg from 'pg';
 import pino from 'pino';
@@ -154,6 +155,36 @@ test('one batch may hold anything: new, repeated, conflicting, late, in any orde
     through: '3',
     last_surplus_total: '1800000000',
   });
+});
+
+test('a reading above the limit is stored with its review and its alert, all or none of it', async () => {
+  const meter = await newMeter();
+  const alerts = async () =>
+    (
+      await pool.query(
+        `SELECT severity, message, details FROM alerts WHERE kind = 'reading_held' AND dedupe_key = $1
+           AND resolved_at IS NULL`,
+        [`${meter.meterId}/2`],
+      )
+    ).rows;
+  expect(await store(meter.next(), meter.next('101', '0'))).toMatchObject([
+    { status: 'pending' },
+    { status: 'held', amountNkwh: 101_000_000_000n },
+  ]);
+  const [alert, ...others] = await alerts();
+  expect(others).toEqual([]);
+  expect(alert).toMatchObject({ severity: 'warning', message: expect.stringContaining(meter.meterId) });
+  expect(noticeOf('reading_held', alert.details)).toEqual({
+    name: 'reading_held',
+    facts: { meter_id: meter.meterId, sequence: '2', amount_kwh: '101' },
+  });
+  // Ended by whoever decides, and with the review.
+  const { rows } = await pool.query(
+    `UPDATE reviews SET status = 'released', resolved_by = 'test' WHERE id = $1 RETURNING subject`,
+    [alert.details.review_id],
+  );
+  expect(rows).toEqual([{ subject: `${meter.meterId}/2` }]);
+  expect(await alerts()).toEqual([]);
 });
 
 test('a meter whose id reads NULL is a meter', async () => {

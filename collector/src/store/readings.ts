@@ -4,7 +4,7 @@
  * The rows of the batch's meters are locked first (in one order, so that collectors sharing a database do
  * not deadlock); what is judged under the lock is what is stored.
  */
-import { ERRORS, type Nkwh } from '@gridtokenx/protocol';
+import { ERRORS, type Nkwh, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { MeterStatus } from '../ports.js';
 import {
@@ -398,13 +398,29 @@ async function insertReadings(client: pg.ClientBase, rows: readonly NewRow[]): P
   const held = rows.filter((row) => row.status === 'held');
   if (held.length > 0) {
     await client.query(
-      `INSERT INTO reviews (kind, meter_id, sequence, amount_nkwh, reason)
-       SELECT 'held_amount', meter_id, sequence, amount, 'above the limit for one reading'
-       FROM unnest($1::text[], $2::numeric[], $3::numeric[]) AS h (meter_id, sequence, amount)`,
+      // With its alert, whose end comes with the review's: see decisions/alerts.md.
+      `WITH held AS (
+         SELECT * FROM unnest($1::text[], $2::numeric[], $3::numeric[], $4::text[])
+         AS h (meter_id, sequence, amount, kwh)
+       ), opened AS (
+         INSERT INTO reviews (kind, meter_id, sequence, amount_nkwh, reason)
+         SELECT 'held_amount', meter_id, sequence, amount, 'above the limit for one reading' FROM held
+         RETURNING id, meter_id, sequence
+       )
+       INSERT INTO alerts (kind, dedupe_key, severity, message, details)
+       SELECT 'reading_held', h.meter_id || '/' || h.sequence, 'warning',
+         'a reading of meter ' || h.meter_id || ' is above the limit and waits for review',
+         jsonb_build_object('review_id', o.id, 'meter_id', h.meter_id, 'sequence', h.sequence::text,
+           'amount_nkwh', h.amount::text, 'amount_kwh', h.kwh)
+       FROM held h JOIN opened o USING (meter_id, sequence)
+       ON CONFLICT (kind, dedupe_key) WHERE resolved_at IS NULL
+       DO UPDATE SET occurrences = alerts.occurrences + 1, last_seen = now(), severity = excluded.severity,
+         message = excluded.message, details = excluded.details`,
       [
         textArray(held.map((row) => row.item.submission.meterId)),
         numberArray(held.map((row) => row.item.submission.reading.sequence)),
         numberArray(held.map((row) => row.amountNkwh)),
+        textArray(held.map((row) => nkwhToKwh(row.amountNkwh))),
       ],
     );
   }

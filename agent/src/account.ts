@@ -255,6 +255,7 @@ export function serialiseAccount(account: MeterAccount, wallMinusSteadyMs: numbe
       ? {
           former: {
             register: track.former.register.toString(),
+            seen_at_ms: Math.round(track.former.seenAtMs + wallMinusSteadyMs),
             risen_at_ms: Math.round(track.former.risenAtMs + wallMinusSteadyMs),
             total: track.former.total.toString(),
             until_ms: Math.round(track.former.untilMs + wallMinusSteadyMs),
@@ -287,7 +288,14 @@ interface StoredTrack {
   register?: string;
   seen_at_ms?: number;
   risen_at_ms?: number;
-  former?: { register: string; risen_at_ms: number; total: string; until_ms: number };
+  /** `seen_at_ms` is absent in books of an earlier version. */
+  former?: {
+    register: string;
+    seen_at_ms?: number;
+    risen_at_ms: number;
+    total: string;
+    until_ms: number;
+  };
 }
 
 /** The inverse of `serialiseAccount`. The store is our own, so it is trusted to be well formed. */
@@ -323,6 +331,7 @@ export function parseAccount(text: string, wallMinusSteadyMs: number): MeterAcco
       : {
           former: {
             register: BigInt(value.former.register),
+            seenAtMs: (value.former.seen_at_ms ?? value.former.risen_at_ms) - wallMinusSteadyMs,
             risenAtMs: value.former.risen_at_ms - wallMinusSteadyMs,
             total: BigInt(value.former.total),
             untilMs: value.former.until_ms - wallMinusSteadyMs,

@@ -107,6 +107,78 @@ describe('what is believed of a register', () => {
     expect(track.total).toBe(3_500n);
   });
 
+  describe('goes around only as far as can have flowed since it was last seen', () => {
+    const own: RegisterLimits = { ...limits, maxWatts: 30_000, stepNkwh: 10_000_000n };
+    /** At rest for hours, looked at each minute; then these values, two seconds apart. */
+    const afterRest = (register: bigint, hours: number, values: readonly bigint[], more = own) => {
+      let track: RegisterTrack = NEW_TRACK;
+      let atMs = 0;
+      const kinds = new Set<string>();
+      const take = (value: bigint, stepMs: number) => {
+        atMs += stepMs;
+        const result = observe(track, value, atMs, more);
+        track = result.track;
+        kinds.add(result.observation.kind);
+      };
+      for (let minute = 0; minute < hours * 60; minute++) take(register, 60_000);
+      for (const value of values) take(value, 2_000);
+      return { total: track.total, kinds };
+    };
+
+    it.each([undefined, 10_000n * KWH])(
+      'a starting meter that answers 0 has gone nowhere',
+      (rolloverNkwh) => {
+        const more = rolloverNkwh === undefined ? own : { ...own, rolloverNkwh };
+        const short = afterRest(9_950n * KWH, 4, [0n, 0n, 9_950n * KWH, 9_950n * KWH], more);
+        expect(short.total).toBe(0n);
+        expect(short.kinds).not.toContain('reset');
+        expect(afterRest(9_950n * KWH, 4, Array<bigint>(60).fill(0n), more).total).toBe(0n);
+      },
+    );
+
+    it.each([undefined, 100_000n * KWH])('a replaced meter begins a new series', (rolloverNkwh) => {
+      const more = rolloverNkwh === undefined ? own : { ...own, rolloverNkwh };
+      const { total, kinds } = afterRest(99_500n * KWH, 16, Array<bigint>(60).fill(2n * KWH), more);
+      expect(total).toBe(0n);
+      expect(kinds).toContain('reset');
+    });
+
+    it('agreeing zeros settle nothing before the time in which a meter may start', () => {
+      // Gateway and meter were without power for an hour.
+      for (const more of [own, { ...own, rolloverNkwh: 100_000n * KWH }]) {
+        let track = feed([99_990n * KWH, 99_990n * KWH]).track;
+        for (const [atMs, value] of [
+          [3_600_000, 0n],
+          [3_602_000, 0n],
+          [3_604_000, 99_990n * KWH],
+          [3_606_000, 99_990n * KWH + 5n],
+        ] as const) {
+          track = observe(track, value, atMs, more).track;
+        }
+        expect(track.total).toBe(5n);
+      }
+    });
+
+    it('an outage in which it went around where its profile says is counted whole', () => {
+      const more = { ...own, rolloverNkwh: 100_000n * KWH };
+      let track = feed([99_900n * KWH, 99_900n * KWH]).track;
+      for (const [atMs, value] of [
+        [36_000_000, 150n * KWH],
+        [36_002_000, 150n * KWH],
+      ] as const) {
+        track = observe(track, value, atMs, more).track;
+      }
+      expect(track.total).toBe(250n * KWH);
+    });
+
+    it('a full display is guessed only where nobody has said where the register ends', () => {
+      const more = { ...own, rolloverNkwh: (1n << 32n) * 1_000_000n };
+      const { total, kinds } = afterRest(10_000n * KWH - 50_000_000n, 1, Array<bigint>(60).fill(0n), more);
+      expect(total).toBe(0n);
+      expect(kinds).toContain('reset');
+    });
+  });
+
   it('does not count the way up again after a fall within the slack', () => {
     const { track } = feed([100n * KWH, 100n * KWH, 100n * KWH - 1_000n, 100n * KWH - 500n, 100n * KWH + 7n]);
     expect(track.total).toBe(7n);

@@ -67,7 +67,7 @@ export interface RegisterTrack {
    * The series before the last reset, for as long as it may come back: a meter that answered 0 for minutes while it
    * started was not replaced, and what it measured meanwhile is not lost.
    */
-  former?: { register: Nkwh; risenAtMs: number; total: Nkwh; untilMs: number };
+  former?: { register: Nkwh; seenAtMs: number; risenAtMs: number; total: Nkwh; untilMs: number };
 }
 
 export type Doubt = 'first' | 'silence' | 'fell' | 'jumped';
@@ -91,10 +91,12 @@ const FORMER_MS = 3_600_000;
 /** A register goes once around only if it was nearer to its end than this part of the way. */
 const ROLLOVER_SHARE = 10n;
 /**
- * Meters with a display start again where it is full: 10^k of the last digit. Where nobody has said so, it is believed
- * only for a hundredth of the way, and from 1,000 kWh on.
+ * Meters with a display start again where it is full: 10^k of the last digit. Where nobody has said where a register
+ * ends, that is believed only for a hundredth of the way, from 1,000 kWh on, and of a register that was seen within the
+ * hour: the longer the time, the more meters' registers would fit.
  */
 const DISPLAY_SHARE = 100n;
+const DISPLAY_MS = 3_600_000;
 const SMALLEST_DISPLAY: Nkwh = 1_000n * 1_000_000_000n;
 
 /** Most that a register can rise in a time: rated power and a tenth, and the slack. */
@@ -107,21 +109,39 @@ export function allowance(limits: RegisterLimits, fromMs: number, toMs: number):
 }
 
 /**
- * From one value to the next. A fall counts as going once around where that explains it: the end was near, and the way
- * around is no longer than what can have flowed (a replaced meter would have to show just that by chance).
- * @param allowed most that can have flowed
+ * From one value to a later run. A fall counts as going once around where that explains it: the end was near, and the
+ * way around to where the run began is no longer than what can have flowed since the register was last seen (at rest it
+ * was seen too: a replaced meter would have to show just that by chance). A starting meter answers 0, so a run that
+ * begins there must last.
  */
-function riseOf(limits: RegisterLimits, from: Nkwh, to: Nkwh, allowed: Nkwh): Nkwh {
-  if (to >= from - limits.slackNkwh) return to - from;
+function riseOf(
+  limits: RegisterLimits,
+  from: { register: Nkwh; seenAtMs: number },
+  series: Series,
+  atMs: number,
+): Nkwh {
+  const rise = series.register - from.register;
+  if (rise >= -limits.slackNkwh) return rise;
+  const fall = from.register - series.first;
+  const allowed = allowance(limits, from.seenAtMs, series.firstAtMs);
+  const within = (end: Nkwh, share: bigint) =>
+    from.register < end && end - fall <= allowed && end - fall <= end / share;
   const { rolloverNkwh } = limits;
-  if (rolloverNkwh !== undefined && from < rolloverNkwh) {
-    const around = rolloverNkwh - from + to;
-    if (around <= allowed && around <= rolloverNkwh / ROLLOVER_SHARE) return around;
+  if (rolloverNkwh !== undefined) {
+    const around = within(rolloverNkwh, ROLLOVER_SHARE) && (series.first > 0n || lasts(series, atMs, limits));
+    return around ? rolloverNkwh + rise : rise;
   }
-  const display = displayLimit(from);
-  const around = display - from + to;
-  if (display >= SMALLEST_DISPLAY && around <= allowed && around <= display / DISPLAY_SHARE) return around;
-  return to - from;
+  const display = displayLimit(from.register);
+  const unseenMs = series.firstAtMs - from.seenAtMs;
+  const lately = unseenMs >= 0 && unseenMs <= DISPLAY_MS;
+  const around =
+    lately && display >= SMALLEST_DISPLAY && within(display, DISPLAY_SHARE) && lasts(series, atMs, limits);
+  return around ? display + rise : rise;
+}
+
+/** True when a run of samples is long enough for what no single sample can show. */
+function lasts(series: Series, atMs: number, limits: RegisterLimits): boolean {
+  return series.samples >= limits.resetAfterSamples && atMs - series.firstAtMs >= limits.resetAfterMs;
 }
 
 /** The smallest power of ten above a value. */
@@ -179,7 +199,7 @@ export function observe(
 
   // Two samples agree. Does what they say fit the old series, given the time since it last rose?
   const allowed = allowance(limits, believed.risenAtMs, atMs);
-  const rise = riseOf(limits, believed.register, series.register, allowed);
+  const rise = riseOf(limits, believed, series, atMs);
   const fits = rise >= -limits.slackNkwh && rise <= allowed;
   if (fits) {
     const counted = positive(rise);
@@ -192,9 +212,7 @@ export function observe(
     };
   }
 
-  const persistent =
-    series.samples >= limits.resetAfterSamples && atMs - series.firstAtMs >= limits.resetAfterMs;
-  if (!persistent) return waiting;
+  if (!lasts(series, atMs, limits)) return waiting;
   const why: Doubt = rise < 0n ? 'fell' : 'jumped';
   const back = returned(track, series, atMs, limits);
   if (back)
@@ -204,8 +222,7 @@ export function observe(
     track: {
       ...believe(track.total + inNewSeries, series, atMs),
       former: {
-        register: believed.register,
-        risenAtMs: believed.risenAtMs,
+        ...believed,
         total: track.total,
         untilMs: atMs + FORMER_MS,
       },
@@ -237,7 +254,7 @@ function returned(
   const { former } = formerOf(track, atMs);
   if (!former) return undefined;
   const allowed = allowance(limits, former.risenAtMs, atMs);
-  const rise = riseOf(limits, former.register, series.register, allowed);
+  const rise = riseOf(limits, former, series, atMs);
   if (rise < 0n || rise > allowed) return undefined;
   const total = former.total + rise;
   return believe(total > track.total ? total : track.total, series, atMs);

@@ -246,9 +246,9 @@ function settle(world: World): void {
     world.flow(3, 3_600, 1_800);
     world.sample();
   }
-  // The last of them may have gone once around, which the next one has to confirm.
-  for (let index = 0; index < 2; index++) {
-    world.flow(1, 0, 0);
+  // The last of them may have gone once around, which has to last where it begins with a 0.
+  for (let index = 0; index < 21; index++) {
+    world.flow(3, 0, 0);
     world.sample();
   }
 }

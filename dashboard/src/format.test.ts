@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest';
-import { amount, count, duration, powerParts, roughAmount, shortAmount } from './format.js';
+import { amount, count, duration, powerParts, roughAmount, shortAmount, time, zone } from './format.js';
 
 test.each([
   [0, '0 W'],
   [-412.6, '-413 W'],
+  [-0.2, '0 W'],
   [999, '999 W'],
+  [999.6, '1.00 kW'],
+  [-999.6, '-1.00 kW'],
   [1000, '1.00 kW'],
   [4268, '4.27 kW'],
+  [999_994, '999.99 kW'],
+  [999_999, '1.00 MW'],
   [12_345_678, '12.35 MW'],
 ])('%d W is shown as %s', (watts, text) => {
   const { value, unit } = powerParts(watts);
@@ -43,4 +48,19 @@ test('amounts keep every digit, and are cut off, never rounded up', () => {
   expect(amount('1234567.000000001')).toBe('1,234,567.000000001');
   expect(shortAmount('0.9999', 3)).toBe('0.999');
   expect(count(2_812_345)).toBe('2,812,345');
+});
+
+test('a page that travels tells the times of where it is', () => {
+  const { TZ } = process.env;
+  const told = (zoneName: string) => {
+    process.env.TZ = zoneName;
+    return [time('2026-11-23T00:00:00Z', 'bare'), zone()];
+  };
+  try {
+    expect(told('Asia/Bangkok')).toEqual(['07:00:00', 'Asia/Bangkok']);
+    expect(told('Europe/Berlin')).toEqual(['01:00:00', 'Europe/Berlin']);
+  } finally {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  }
 });

@@ -20,12 +20,13 @@ export function shortAmount(text: string, digits = 3): string {
 export const roughAmount = (text: string): string =>
   shortAmount(text, Math.max(0, 4 - Math.min(3, text.split('.')[0]?.length ?? 0)));
 
-/** Watts as a figure and its unit. */
+/** Watts as a figure and its unit: the one in which the rounded figure has at most three digits before the point. */
 export function powerParts(watts: number): { value: string; unit: string } {
-  const absolute = Math.abs(watts);
-  if (absolute >= 1_000_000) return { value: (watts / 1_000_000).toFixed(2), unit: 'MW' };
-  if (absolute >= 1000) return { value: (watts / 1000).toFixed(2), unit: 'kW' };
-  return { value: String(Math.round(watts)), unit: 'W' };
+  const fits = (value: string) => Math.abs(Number(value)) < 1000;
+  const [whole, kilo] = [String(Math.round(watts)), (watts / 1000).toFixed(2)];
+  if (fits(whole)) return { value: whole, unit: 'W' };
+  if (fits(kilo)) return { value: kilo, unit: 'kW' };
+  return { value: (watts / 1_000_000).toFixed(2), unit: 'MW' };
 }
 
 /** Watts as a power with its unit. */
@@ -53,9 +54,14 @@ export function duration(seconds: number): string {
 
 const LOCALES = { en: 'en-GB', th: 'th-TH-u-ca-gregory' } as const;
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** What the formats were made in: each keeps its zone, and a page that stays open may travel. */
+let offset = new Date().getTimezoneOffset();
 
 /** The browser's format for dates in a language: made once, since making one takes a hundred times as long as using it. */
 function formatOf(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const now = new Date().getTimezoneOffset();
+  if (now !== offset) formats.clear();
+  offset = now;
   const key = `${locale} ${JSON.stringify(options)}`;
   let format = formats.get(key);
   if (format === undefined) {

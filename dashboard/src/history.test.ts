@@ -1,19 +1,50 @@
-import { expect, test } from 'vitest';
-import { boundsOf, columns, PERIODS, powerCurve, step } from './history.js';
+import { afterEach, expect, test } from 'vitest';
+import { boundsOf, columns, endsWithin, localDate, PERIODS, powerCurve, step, turned } from './history.js';
 import type { EnergyBucket } from './types.js';
 
-test('a period holds its day and ends where the next begins', () => {
-  for (const period of PERIODS) {
-    for (let offset = 0; offset < 800; offset++) {
-      const day = new Date(2024, 0, 1 + offset, 13);
-      const { from, to } = boundsOf(period, day);
-      expect(from <= day && day < to).toBe(true);
-      expect(boundsOf(period, to).from).toEqual(to);
+const { TZ } = process.env;
+afterEach(() => {
+  if (TZ === undefined) delete process.env.TZ;
+  else process.env.TZ = TZ;
+});
+
+// The last three go forward at midnight: a day of theirs has none.
+test.each(['Asia/Bangkok', 'America/Santiago', 'Africa/Cairo', 'Atlantic/Azores'])(
+  'a period holds its day and ends where the next begins, in %s',
+  (zone) => {
+    process.env.TZ = zone;
+    for (const period of PERIODS) {
+      for (let offset = 0; offset < 800; offset++) {
+        const day = new Date(2024, 0, 1 + offset, 13);
+        const { from, to } = boundsOf(period, day);
+        expect(from <= day && day < to).toBe(true);
+        expect(boundsOf(period, to).from).toEqual(to);
+        expect(boundsOf(period, new Date(to.getTime() - 1))).toEqual({ from, to });
+      }
     }
-  }
-  expect(boundsOf('week', new Date(2026, 10, 22)).from).toEqual(new Date(2026, 10, 16));
-  expect(step('month', new Date(2026, 2, 31), -1)).toEqual(new Date(2026, 1, 28));
-  expect(step('month', new Date(2026, 0, 31), 1)).toEqual(new Date(2026, 1, 28));
+    expect(boundsOf('week', new Date(2026, 10, 22)).from).toEqual(new Date(2026, 10, 16));
+    expect(step('month', new Date(2026, 2, 31), -1)).toEqual(new Date(2026, 1, 28));
+    expect(step('month', new Date(2026, 0, 31), 1)).toEqual(new Date(2026, 1, 28));
+  },
+);
+
+test('whoever comes back to today follows it again', () => {
+  const now = new Date(2026, 10, 23, 12);
+  const yesterday = turned('day', now, -1, now) as Date;
+  expect(localDate(yesterday)).toBe('2026-11-22');
+  expect(turned('day', yesterday, 1, now)).toBeUndefined();
+  expect(turned('day', yesterday, -1, now)).toEqual(new Date(2026, 10, 21));
+  // The month of today, by another day of it.
+  expect(turned('month', new Date(2026, 9, 5), 1, now)).toBeUndefined();
+  // After the next midnight the same day is another than today.
+  expect(turned('day', yesterday, 1, new Date(2026, 10, 24))).toEqual(new Date(2026, 10, 23));
+});
+
+test('what ends at a midnight is of the day that ends, and a file is named by the reader’s own date', () => {
+  process.env.TZ = 'Asia/Bangkok';
+  const bounds = boundsOf('day', new Date('2026-11-22T20:00:00Z'));
+  expect(endsWithin(bounds)).toEqual({ from: '2026-11-22T17:00:01Z', to: '2026-11-23T17:00:01Z' });
+  expect(localDate(bounds.from)).toBe('2026-11-23');
 });
 
 const bucket = (start: number, kwh: string, readings = 1): EnergyBucket => ({

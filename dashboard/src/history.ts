@@ -6,16 +6,26 @@ export type Period = (typeof PERIODS)[number];
 /** How finely each period is drawn; the collector adds up. */
 export const STEPS = { day: 'quarter', week: 'hour', month: 'day' } as const satisfies Record<Period, string>;
 
-/** The local midnights that a period around a day begins and ends with. Weeks begin on Monday. */
-export function boundsOf(period: Period, day: Date): { from: Date; to: Date } {
-  const from = new Date(day.getFullYear(), day.getMonth(), day.getDate());
-  if (period === 'week') from.setDate(from.getDate() - ((from.getDay() + 6) % 7));
-  if (period === 'month') from.setDate(1);
-  const to = new Date(from);
-  if (period === 'day') to.setDate(to.getDate() + 1);
-  if (period === 'week') to.setDate(to.getDate() + 7);
-  if (period === 'month') to.setMonth(to.getMonth() + 1);
-  return { from, to };
+export interface Bounds {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/**
+ * The local midnights that a period around a day begins and ends with. Weeks begin on Monday. Each is made from its own date:
+ * where the clocks go forward at midnight a day begins at one, and the days after it at midnight again.
+ */
+export function boundsOf(period: Period, day: Date): Bounds {
+  const [year, month, date] = [day.getFullYear(), day.getMonth(), day.getDate()];
+  const monday = date - ((day.getDay() + 6) % 7);
+  switch (period) {
+    case 'day':
+      return { from: new Date(year, month, date), to: new Date(year, month, date + 1) };
+    case 'week':
+      return { from: new Date(year, month, monday), to: new Date(year, month, monday + 7) };
+    case 'month':
+      return { from: new Date(year, month, 1), to: new Date(year, month + 1, 1) };
+  }
 }
 
 /** The same weekday or date one period on or back; a date that a month lacks is its last. */
@@ -33,8 +43,35 @@ export function step(period: Period, day: Date, by: 1 | -1): Date {
   return next;
 }
 
+/**
+ * The day that is looked at one period on or back from another.
+ * @returns undefined: today's period is come to, which is followed past midnight
+ */
+export function turned(period: Period, day: Date, by: 1 | -1, now: Date): Date | undefined {
+  const next = step(period, day, by);
+  const { from, to } = boundsOf(period, next);
+  return from <= now && now < to ? undefined : next;
+}
+
 /** A time as the interface takes it: ISO 8601 with whole seconds. */
 export const iso = (date: Date): string => date.toISOString().replace(/\.\d+/, '');
+
+const SECOND_MS = 1000;
+
+/**
+ * A period as readings and their table are asked for: they are taken by the end of their interval, from a time on and before
+ * another. One that ends at midnight is energy of the day that ends there.
+ */
+export const endsWithin = ({ from, to }: Bounds): { from: string; to: string } => ({
+  from: iso(new Date(from.getTime() + SECOND_MS)),
+  to: iso(new Date(to.getTime() + SECOND_MS)),
+});
+
+/** The local date, `2026-11-23`. */
+export const localDate = (day: Date): string =>
+  [day.getFullYear(), day.getMonth() + 1, day.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-');
 
 const unix = (text: string): number => Math.floor(Date.parse(text) / 1000);
 

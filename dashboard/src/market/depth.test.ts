@@ -38,4 +38,8 @@ test('ticks are round, within the range, and about as many as asked for', () => 
     for (const tick of ticks) expect(tick >= low - 1e-12 && tick <= high * (1 + 1e-12)).toBe(true);
   }
   expect(ticksOf(5, 5, 4)).toEqual([5]);
+  // Prices that are the next float to each other.
+  const price = 9_100_000;
+  expect(ticksOf(price, price + 2e-9, 4)).toEqual([price]);
+  expect(new Set(ticksOf(price, price + 1e-4, 4)).size).toBeGreaterThan(1);
 });

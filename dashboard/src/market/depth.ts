@@ -35,6 +35,9 @@ export function rangeOf(bids: readonly Step[], asks: readonly Step[]): Range | u
   };
 }
 
+/** A float has some more; what is behind them is no price's. */
+const DIGITS = 12;
+
 /** Round numbers within a range, about so many of them. */
 export function ticksOf(low: number, high: number, about: number): number[] {
   const span = high - low;
@@ -42,9 +45,11 @@ export function ticksOf(low: number, high: number, about: number): number[] {
   const rough = span / about;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
+  // So close together that they could not be told apart, nor counted.
+  if (high / step > 10 ** DIGITS) return [low];
   const ticks: number[] = [];
   // Counted, not summed up: 0.1 ten times is not 1.
   for (let count = Math.ceil(low / step - 1e-9); count * step <= high + step * 1e-9; count++)
-    ticks.push(Number((count * step).toPrecision(12)));
+    ticks.push(Number((count * step).toPrecision(DIGITS)));
   return ticks;
 }

@@ -150,6 +150,56 @@ test('a refusal beyond a hole is remembered when the hole is filled', async () =
   expect(sent.at(-1)?.content.through).toBe('4');
 });
 
+test('of a fleet that comes back at once a few are told at a time, each once, and the others after them', async () => {
+  const meters = Array.from({ length: 500 }, (_, at) => `MTR-back-${at}`);
+  /** Queries that are not answered yet. */
+  const open: (() => void)[] = [];
+  const asked: string[] = [];
+  const told: string[] = [];
+  const slow = {
+    query: (_text: string, [meterId]: [string]) => {
+      asked.push(meterId);
+      // One row does for all of them.
+      const rows = [{ through: '7', last_sequence: '7', sequence: '8', code: 'TOTALS_DECREASED' }];
+      return new Promise((resolve) => open.push(() => resolve({ rows })));
+    },
+  };
+  const busy = new Acks({
+    pool: slow as unknown as pg.Pool,
+    metrics: new Metrics(),
+    logger,
+    now: () => time * 1000,
+    signer: new EnvelopeSigner(newSecretKey()),
+    maxAgeSeconds: 7 * DAY,
+    bus: { publish: async (topic) => void told.push(topic.split('/')[2] ?? '') },
+  });
+  const all = [...meters, ...meters].map((meterId) => busy.sendCurrent(meterId));
+  let most = 0;
+  while (open.length > 0) {
+    most = Math.max(most, open.length);
+    for (const answer of open.splice(0)) answer();
+    await new Promise(setImmediate);
+  }
+  await Promise.all(all);
+  expect(most).toBeLessThanOrEqual(4);
+  expect(new Set(told)).toEqual(new Set(meters));
+  // The few that were being read when they came again are read again: what was read may have been out of date.
+  expect(told.length - meters.length).toBeLessThanOrEqual(4);
+  expect(new Set(asked)).toEqual(new Set(meters));
+
+  // What has not begun when the collector stops is left: whoever comes back to another one is told there.
+  const begun = told.length;
+  const left = meters.map((meterId) => busy.sendCurrent(meterId));
+  const stopped = busy.stop();
+  while (open.length > 0) {
+    for (const answer of open.splice(0)) answer();
+    await new Promise(setImmediate);
+  }
+  await stopped;
+  await Promise.all(left);
+  expect(told.length - begun).toBeLessThanOrEqual(4);
+});
+
 test('a held reading settles again after its review, which ends once', async () => {
   const meter = new TestMeter('MTR-held', time - 9000);
   registry.register(meter);

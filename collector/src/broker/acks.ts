@@ -16,6 +16,12 @@ const RESEND_AGAIN_MILLIS = 600_000;
 const RESEND_CHECK_MILLIS = 10_000;
 const MAX_HOLES_WATCHED = 100_000;
 const LONGEST_GOODBYE_MILLIS = 3_000;
+/**
+ * Meters whose present state is read at once. A fleet that comes back together would otherwise keep the connections to the
+ * database from ingestion; of the fewest that can be set, 4, one is left.
+ */
+const CURRENT_AT_ONCE = 3;
+const MAX_CURRENT_WAITING = 100_000;
 
 export interface AcksDeps {
   pool: pg.Pool;
@@ -36,6 +42,10 @@ export class Acks {
   private timer: NodeJS.Timeout | undefined;
   /** On their way to the broker. */
   private readonly sending = new Set<Promise<void>>();
+  /** Meters whose present state is to be told, the one that has waited longest first. */
+  private readonly waiting = new Map<string, { done: Promise<void>; end: () => void }>();
+  /** Present states that are being read. */
+  private readonly reading = new Set<Promise<void>>();
 
   constructor(private readonly deps: AcksDeps) {}
 
@@ -47,11 +57,17 @@ export class Acks {
   /** Resolves when what was to be said has left, or after a moment when the broker does not take it. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    for (const { end } of this.waiting.values()) end();
+    this.waiting.clear();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, LONGEST_GOODBYE_MILLIS);
     });
-    await Promise.race([Promise.all(this.sending), late]);
+    const left = async () => {
+      await Promise.all(this.reading);
+      await Promise.all(this.sending);
+    };
+    await Promise.race([left(), late]);
     clearTimeout(timer);
   }
 
@@ -110,8 +126,39 @@ export class Acks {
     this.send(ack);
   }
 
-  /** Publishes how far the meter has come, for a gateway that has just come back. */
-  async sendCurrent(meterId: string): Promise<void> {
+  /**
+   * Publishes how far the meter has come, for a gateway that has just come back. A few are told at a time, and a meter that is
+   * waiting already is told once. One that does not fit any more is told with its readings, which it sends again unless it is
+   * told.
+   * @returns when that has been done, or could not be. Never rejects
+   */
+  sendCurrent(meterId: string): Promise<void> {
+    const known = this.waiting.get(meterId);
+    if (known !== undefined) return known.done;
+    if (this.waiting.size >= MAX_CURRENT_WAITING) return Promise.resolve();
+    let end = () => {};
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.waiting.set(meterId, { done, end });
+    this.tellWaiting();
+    return done;
+  }
+
+  private tellWaiting(): void {
+    for (const [meterId, { end }] of this.waiting) {
+      if (this.reading.size >= CURRENT_AT_ONCE) return;
+      this.waiting.delete(meterId);
+      const told = this.tellCurrent(meterId).finally(() => {
+        this.reading.delete(told);
+        end();
+        this.tellWaiting();
+      });
+      this.reading.add(told);
+    }
+  }
+
+  private async tellCurrent(meterId: string): Promise<void> {
     try {
       const ack = await this.current(meterId);
       if (ack !== undefined) this.send(ack);
@@ -131,21 +178,20 @@ export class Acks {
     const ack = this.empty(meterId);
     ack.through = row.through;
     this.watchHole(meterId, BigInt(row.last_sequence) > BigInt(row.through));
-    const [stored, refused, held] = await Promise.all([
-      pool.query<{ sequence: string }>(
-        'SELECT sequence FROM reading_keys WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
-        [meterId, row.through, MAX_LISTED],
-      ),
-      pool.query<{ sequence: string; code: string }>(
-        'SELECT sequence, code FROM refused_readings WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
-        [meterId, row.through, MAX_LISTED],
-      ),
-      pool.query<{ sequence: string }>(
-        `SELECT sequence FROM reviews WHERE meter_id = $1 AND kind = 'held_amount' AND status = 'open'
-         ORDER BY sequence LIMIT $2`,
-        [meterId, MAX_LISTED],
-      ),
-    ]);
+    // One after the other: together they would take three connections.
+    const stored = await pool.query<{ sequence: string }>(
+      'SELECT sequence FROM reading_keys WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
+      [meterId, row.through, MAX_LISTED],
+    );
+    const refused = await pool.query<{ sequence: string; code: string }>(
+      'SELECT sequence, code FROM refused_readings WHERE meter_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3',
+      [meterId, row.through, MAX_LISTED],
+    );
+    const held = await pool.query<{ sequence: string }>(
+      `SELECT sequence FROM reviews WHERE meter_id = $1 AND kind = 'held_amount' AND status = 'open'
+       ORDER BY sequence LIMIT $2`,
+      [meterId, MAX_LISTED],
+    );
     ack.stored = stored.rows.map(({ sequence }) => sequence);
     ack.refused = refused.rows.map(({ sequence, code }) => ({ sequence, code, retry: 'never' }));
     ack.held = held.rows;

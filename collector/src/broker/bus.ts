@@ -11,7 +11,7 @@ export interface MqttBus {
   stop(): Promise<void>;
   /** QoS 1. Resolves when the broker has it; never rejects: a lost message is sent again on the next occasion. */
   publish(topic: string, payload: string, options?: { retain?: boolean }): Promise<void>;
-  /** Whether messages can flow now. */
+  /** Whether gateways can be heard now: also, that a broker elsewhere grants what was asked for. */
   readonly connected: boolean;
   /** Where gateways connect. */
   readonly url: string;
@@ -24,7 +24,7 @@ export interface MqttHandlers {
    * promise resolves (it does so at once unless the collector is behind).
    */
   onReading(meterId: string, payload: Uint8Array): Promise<void> | undefined;
-  /** The gateway of this meter is there and listens for acknowledgements. */
+  /** The gateway of this meter has come, or come back, and listens for acknowledgements. */
   onListening(meterId: string): void;
   /**
    * A message on `gtx/v1/{meterId}/status` or `.../telemetry`; it may be anything.

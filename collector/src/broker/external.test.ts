@@ -1,19 +1,23 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { topicFor } from '@gridtokenx/protocol';
-import { Aedes } from 'aedes';
+import { Aedes, type AedesOptions } from 'aedes';
 import mqtt, { type MqttClient } from 'mqtt';
-import { afterAll, beforeAll, test } from 'vitest';
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
 import { mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
 import { freePort } from '../testing/port.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
+import { ExternalBroker } from './external.js';
 import { writeBrokerRules } from './rules.js';
 
 const NOW = 1_760_000_400;
+const OPTIONS = { username: undefined, password: undefined, caFile: undefined, shareGroup: undefined };
+const logger = pino({ level: 'silent' });
 let postgres: TestPostgres;
 let broker: Aedes;
 let server: Server;
@@ -22,8 +26,8 @@ let collector: TestCollector;
 const names = new Set<string>();
 
 /** A broker of its own: stands for Mosquitto or EMQX, whose access rules are theirs. */
-async function startBroker(port = 0): Promise<void> {
-  broker = await Aedes.createBroker();
+async function startBroker(port = 0, options: AedesOptions = {}): Promise<void> {
+  broker = await Aedes.createBroker(options);
   broker.on('client', (client) => names.add(client.id));
   server = createServer(broker.handle);
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -97,6 +101,101 @@ test("through somebody else's broker, also after it was away", async () => {
   await client.endAsync();
 });
 
+test('a gateway that comes is told where it stands, and not again while it only says that it is still there', async () => {
+  const listening: string[] = [];
+  const news: string[] = [];
+  const bus = new ExternalBroker(
+    { ...OPTIONS, url },
+    {
+      handlers: {
+        onReading: () => undefined,
+        onListening: (meterId) => listening.push(meterId),
+        onNews: (_kind, meterId, payload) => news.push(`${meterId} ${payload}`),
+      },
+      logger,
+    },
+  );
+  await bus.start();
+  const connected = () => until(() => bus.connected, 'subscribed');
+  await connected();
+  const client = await mqtt.connectAsync(url, { reconnectPeriod: 100 });
+  const say = async (meterId: string, text: string) => {
+    const before = news.length;
+    await client.publishAsync(topicFor(meterId, 'status'), text, { qos: 1 });
+    await until(() => news.length > before, 'it is heard');
+  };
+  const [online, offline] = ['online', 'offline'].map((state) => JSON.stringify({ state })) as [
+    string,
+    string,
+  ];
+  try {
+    for (let count = 0; count < 3; count += 1) await say('MTR-A', online);
+    await say('MTR-B', online);
+    await say('MTR-A', 'no status');
+    await say('MTR-A', online);
+    expect(listening).toEqual(['MTR-A', 'MTR-B']);
+    await say('MTR-A', offline);
+    for (let count = 0; count < 3; count += 1) await say('MTR-A', online);
+    expect(listening).toEqual(['MTR-A', 'MTR-B', 'MTR-A']);
+    // What this collector had heard before it lost the broker says nothing of what has come since.
+    const port = Number(new URL(url).port);
+    await stopBroker();
+    await until(() => !bus.connected, 'noticed');
+    await startBroker(port);
+    await connected();
+    await until(() => client.connected, 'the gateway is back');
+    for (let count = 0; count < 2; count += 1) await say('MTR-B', online);
+    expect(listening).toEqual(['MTR-A', 'MTR-B', 'MTR-A', 'MTR-B']);
+  } finally {
+    await client.endAsync(true);
+    await bus.stop();
+  }
+});
+
+test('a broker that refuses a subscription counts as away until it grants it', async () => {
+  let grants = false;
+  const asked: string[] = [];
+  const port = Number(new URL(url).port);
+  await stopBroker();
+  await startBroker(port, {
+    authorizeSubscribe: (_client, subscription, done) => {
+      asked.push(subscription.topic);
+      done(null, grants || !subscription.topic.endsWith('/reading') ? subscription : null);
+    },
+  });
+  await until(() => asked.filter((topic) => topic.endsWith('/reading')).length >= 2, 'it asks again');
+  // With a subscription comes all that the broker keeps.
+  expect(asked.filter((topic) => topic.endsWith('/status'))).toHaveLength(1);
+  expect(await health()).toBe('unavailable');
+  grants = true;
+  await until(async () => (await health()) === 'ok', 'granted');
+});
+
+test('so does one of MQTT 5, with its own codes, whichever connection it is', async () => {
+  const refusing = new RefusingBroker();
+  const bus = new ExternalBroker(
+    { ...OPTIONS, url: await refusing.start(), shareGroup: 'gtx' },
+    { handlers: { onReading: () => undefined, onListening: () => undefined }, logger },
+  );
+  try {
+    await bus.start();
+    for (let connections = 1; connections <= 2; connections += 1) {
+      const before = refusing.refused;
+      await until(() => refusing.refused >= before + 2, 'it asks again');
+      expect(refusing.connections).toBe(connections);
+      expect(bus.connected).toBe(false);
+      refusing.grants = true;
+      await until(() => bus.connected, 'granted');
+      refusing.grants = false;
+      refusing.cut();
+      await until(() => !bus.connected, 'noticed');
+    }
+  } finally {
+    await bus.stop();
+    await refusing.stop();
+  }
+});
+
 test.runIf(mosquittoWanted())(
   'a collector that is stopped loses nothing that the broker had given it, and leaves the rest to the other',
   async () => {
@@ -156,4 +255,53 @@ async function health(): Promise<string> {
     checks: { broker: string };
   };
   return answer.checks.broker;
+}
+
+/** MQTT-5 3.9.3. */
+const NOT_AUTHORIZED = 0x87;
+
+/** As much of a broker of MQTT 5 as refuses subscriptions, which Mosquitto never does and aedes knows only as 3.1.1. */
+class RefusingBroker {
+  grants = false;
+  refused = 0;
+  connections = 0;
+  private readonly sockets = new Set<Socket>();
+  private readonly server = createServer((socket) => {
+    this.connections += 1;
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => {});
+    socket.on('data', (packet) => this.answer(socket, packet));
+  });
+
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return `mqtt://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  /** A client that waits for the answer to each packet sends them one by one. */
+  private answer(socket: Socket, packet: Buffer): void {
+    const kind = (packet[0] as number) >> 4;
+    // CONNACK [MQTT-5 3.2]: no session, success, no properties.
+    if (kind === 1) socket.write(Buffer.from([0x20, 3, 0, 0, 0]));
+    if (kind !== 8) return;
+    if (!this.grants) this.refused += 1;
+    const codes: number[] = [];
+    // After the packet's id and no properties: filters with their lengths, each with a byte of options.
+    for (let at = 5; at < packet.length; at += 3 + packet.readUInt16BE(at)) {
+      const filter = packet.toString('utf8', at + 2, at + 2 + packet.readUInt16BE(at));
+      codes.push(this.grants || !filter.endsWith('/reading') ? 1 : NOT_AUTHORIZED);
+    }
+    // SUBACK [MQTT-5 3.9].
+    socket.write(Buffer.from([0x90, 3 + codes.length, ...packet.subarray(2, 4), 0, ...codes]));
+  }
 }

@@ -17,14 +17,28 @@ export interface ExternalBrokerOptions {
   shareGroup: string | undefined;
 }
 
+/** Topic filters, and how they are asked for. */
+type Filters = Record<string, { qos: 0 | 1 }>;
+
+/** From here on the codes of a SUBACK are refusals [MQTT 3.9.3]. */
+const REFUSED = 0x80;
 /** What the broker has set aside for us still comes after the end of the subscription, in one go. */
 const SILENCE_MILLIS = 200;
 const LONGEST_DRAIN_MILLIS = 5_000;
+/** After a subscription was refused: somebody may be setting the broker's rules right. */
+const SUBSCRIBE_AGAIN_MILLIS = 2_000;
+/** Meters whose gateways are known to be there. Of more of them each status counts as a new one. */
+const MAX_PRESENT = 200_000;
 
 /** The collector as a client of somebody else's broker, which then has to keep the topics apart. */
 export class ExternalBroker implements MqttBus {
   private client: MqttClient | undefined;
   private quiet = false;
+  /** The broker gives us what we have asked for. */
+  private granted = false;
+  private again: NodeJS.Timeout | undefined;
+  /** Meters whose gateways have said on this connection that they are there, and not yet that they are gone. */
+  private readonly present = new Set<string>();
   /** When a reading came last, by a clock that is never set. */
   private heardAt = 0;
 
@@ -38,7 +52,7 @@ export class ExternalBroker implements MqttBus {
   }
 
   get connected(): boolean {
-    return this.client?.connected ?? false;
+    return this.granted && (this.client?.connected ?? false);
   }
 
   /** Begins to connect and goes on trying: a broker that is away does not keep the collector from starting. */
@@ -51,6 +65,8 @@ export class ExternalBroker implements MqttBus {
       protocolVersion: shareGroup === undefined ? 4 : 5,
       // What arrives while the collector is away is not kept by the broker: gateways send again.
       clean: true,
+      // The client's own way to subscribe again does not tell what the broker says to it.
+      resubscribe: false,
       reconnectPeriod: 2_000,
       connectTimeout: 10_000,
       queueQoSZero: false,
@@ -63,13 +79,11 @@ export class ExternalBroker implements MqttBus {
     this.client = client;
     client.on('connect', () => {
       logger.info({ url }, 'connected to the broker');
-      if (this.quiet) return;
-      client.subscribe(this.filters, (error, granted) => {
-        const refused = granted?.filter((grant) => grant.qos >= 128);
-        if (error || (refused && refused.length > 0)) {
-          logger.error({ err: error, refused }, 'the broker refuses a subscription');
-        }
-      });
+      this.present.clear();
+      this.subscribe(client, this.filters);
+    });
+    client.on('close', () => {
+      this.granted = false;
     });
     client.on('error', (error) => logger.warn({ reason: error.message, url }, 'broker connection error'));
     client.on('offline', () => logger.warn({ url }, 'the broker is away'));
@@ -100,9 +114,32 @@ export class ExternalBroker implements MqttBus {
     };
   }
 
+  /** Asks for these until all of them are granted, or the connection ends. */
+  private subscribe(client: MqttClient, filters: Filters, attempt = 1): void {
+    if (this.quiet || !client.connected) return;
+    client.subscribe(filters, (error, _granted, answer) => {
+      // A connection that ended meanwhile is made anew, and this with it.
+      if (this.quiet || !client.connected) return;
+      this.granted = error === null;
+      if (error === null) return;
+      // Only what was refused: for the others the broker would send again all that it keeps.
+      const codes = (answer?.granted ?? []) as number[];
+      const refused = Object.fromEntries(
+        Object.entries(filters).filter((_filter, at) => (codes[at] ?? REFUSED) >= REFUSED),
+      );
+      // A broker that was told wrongly would fill the log.
+      const level = attempt === 1 ? 'error' : 'debug';
+      const facts = { reason: error.message, refused: Object.keys(refused), attempt };
+      this.deps.logger[level](facts, 'the broker refuses a subscription');
+      this.again = setTimeout(() => this.subscribe(client, refused, attempt + 1), SUBSCRIBE_AGAIN_MILLIS);
+      this.again.unref();
+    });
+  }
+
   async quiesce(): Promise<void> {
     const { client } = this;
     this.quiet = true;
+    clearTimeout(this.again);
     if (client === undefined || !client.connected) return;
     const begun = performance.now();
     const leftMillis = () => LONGEST_DRAIN_MILLIS - (performance.now() - begun);
@@ -122,6 +159,8 @@ export class ExternalBroker implements MqttBus {
   }
 
   async stop(): Promise<void> {
+    this.quiet = true;
+    clearTimeout(this.again);
     await this.client?.endAsync();
   }
 
@@ -147,7 +186,7 @@ export class ExternalBroker implements MqttBus {
    * several; what a gateway says of itself is for all of them. Nothing kept is delivered to a shared subscription
    * [MQTT-5 4.8.2]: live values of before are in the database.
    */
-  private get filters(): Record<string, { qos: 0 | 1 }> {
+  private get filters(): Filters {
     const { shareGroup } = this.options;
     const share = shareGroup === undefined ? '' : `$share/${shareGroup}/`;
     return {
@@ -158,6 +197,11 @@ export class ExternalBroker implements MqttBus {
     };
   }
 
+  /**
+   * A gateway that has just come is told where it stands. It says again and again that it is there: only the first time counts,
+   * or answers would be as many as statuses, from each collector. A gateway that comes back before the broker has missed it needs
+   * no answer: it sends what is not acknowledged again, and is answered then.
+   */
   private status(meterId: string, payload: string | Buffer): void {
     let state: unknown;
     try {
@@ -166,7 +210,10 @@ export class ExternalBroker implements MqttBus {
       this.deps.logger.debug({ meterId }, 'a status is not JSON');
       return;
     }
-    if (state === 'online') this.deps.handlers.onListening(meterId);
+    if (state === 'offline') this.present.delete(meterId);
+    if (state !== 'online' || this.present.has(meterId)) return;
+    if (this.present.size < MAX_PRESENT) this.present.add(meterId);
+    this.deps.handlers.onListening(meterId);
   }
 }
 

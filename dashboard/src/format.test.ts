@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { amount, count, duration, powerParts, roughAmount, shortAmount, time, zone } from './format.js';
 
 test.each([
@@ -51,16 +51,14 @@ test('amounts keep every digit, and are cut off, never rounded up', () => {
 });
 
 test('a page that travels tells the times of where it is', () => {
-  const { TZ } = process.env;
   const told = (zoneName: string) => {
-    process.env.TZ = zoneName;
+    vi.stubEnv('TZ', zoneName);
     return [time('2026-11-23T00:00:00Z', 'bare'), zone()];
   };
   try {
     expect(told('Asia/Bangkok')).toEqual(['07:00:00', 'Asia/Bangkok']);
     expect(told('Europe/Berlin')).toEqual(['01:00:00', 'Europe/Berlin']);
   } finally {
-    if (TZ === undefined) delete process.env.TZ;
-    else process.env.TZ = TZ;
+    vi.unstubAllEnvs();
   }
 });

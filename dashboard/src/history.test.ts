@@ -1,18 +1,14 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { boundsOf, columns, endsWithin, localDate, PERIODS, powerCurve, step, turned } from './history.js';
 import type { EnergyBucket } from './types.js';
 
-const { TZ } = process.env;
-afterEach(() => {
-  if (TZ === undefined) delete process.env.TZ;
-  else process.env.TZ = TZ;
-});
+afterEach(() => void vi.unstubAllEnvs());
 
 // The last three go forward at midnight: a day of theirs has none.
 test.each(['Asia/Bangkok', 'America/Santiago', 'Africa/Cairo', 'Atlantic/Azores'])(
   'a period holds its day and ends where the next begins, in %s',
   (zone) => {
-    process.env.TZ = zone;
+    vi.stubEnv('TZ', zone);
     for (const period of PERIODS) {
       for (let offset = 0; offset < 800; offset++) {
         const day = new Date(2024, 0, 1 + offset, 13);
@@ -41,7 +37,7 @@ test('whoever comes back to today follows it again', () => {
 });
 
 test('what ends at a midnight is of the day that ends, and a file is named by the reader’s own date', () => {
-  process.env.TZ = 'Asia/Bangkok';
+  vi.stubEnv('TZ', 'Asia/Bangkok');
   const bounds = boundsOf('day', new Date('2026-11-22T20:00:00Z'));
   expect(endsWithin(bounds)).toEqual({ from: '2026-11-22T17:00:01Z', to: '2026-11-23T17:00:01Z' });
   expect(localDate(bounds.from)).toBe('2026-11-23');

@@ -407,11 +407,11 @@ describe('alerts', () => {
     ).rows;
   const keys = async () => (await openAlerts()).map(({ kind, dedupe_key }) => `${kind}/${dedupe_key}`);
   let connected = true;
-  function watch(): FleetWatch {
+  function watch(on: Pick<pg.Pool, 'connect'> = pool): FleetWatch {
     const logger = pino({ level: 'silent' });
     const config = { alertSeconds: 3_600 };
     return new FleetWatch({
-      pool,
+      pool: on as pg.Pool,
       alerts: new Alerts(pool, logger),
       logger,
       now: () => now * 1000,
@@ -461,6 +461,35 @@ describe('alerts', () => {
     await one.look();
     connected = true;
     await one.look();
+    now += 170;
+    await one.look();
+    expect(await keys()).toEqual([]);
+    now += 20;
+    await one.look();
+    expect(await keys()).toEqual([`gateway_silent/${id(1)}`]);
+  });
+
+  test('do not tell of a silence of the database’s, which had no room for what the gateways said', async () => {
+    const intake = collector();
+    for (let n = 1; n <= 200; n += 1) intake.take('status', id(n), status(), false);
+    await becomes(200, { state: 'online' });
+    let away = false;
+    const one = watch({
+      connect: (async () => {
+        if (away) throw new Error('connection refused');
+        return pool.connect();
+      }) as pg.Pool['connect'],
+    });
+    await one.look();
+    away = true;
+    now += 7_200;
+    await expect(one.look()).rejects.toThrow('connection refused');
+    away = false;
+    // The watch is there before those who write down what was said meanwhile.
+    await one.look();
+    expect(await keys()).toEqual([]);
+    for (let n = 2; n <= 200; n += 1) intake.take('status', id(n), status(), false);
+    await becomes(200, { state: 'online' });
     now += 170;
     await one.look();
     expect(await keys()).toEqual([]);

@@ -57,7 +57,7 @@ export class FleetWatch {
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private stopped = false;
-  /** Since when this collector has been able to hear gateways. */
+  /** Since when this collector has been able to hear gateways and to write down what they say. */
   private connectedSince: number | undefined;
   /** When trouble was seen first, of what is not told yet. */
   private readonly firstSeen = new Map<string, number>();
@@ -91,12 +91,22 @@ export class FleetWatch {
 
   /** Looks once over all gateways. @throws the database's error */
   async look(): Promise<void> {
-    const { pool, now, rules, connected } = this.deps;
+    const { now, rules, connected } = this.deps;
     this.connectedSince = connected() ? (this.connectedSince ?? now()) : undefined;
-    // After an outage of the broker all of them have been silent for long, until they have had time to come back.
+    // After an outage of the broker, or of the database, all of them have been silent for long, until they have had time to come
+    // back.
     const hearing =
       this.connectedSince !== undefined && now() - this.connectedSince >= rules.silentSeconds * 1000;
-    await inTransaction(pool, async (client) => {
+    try {
+      await this.lookOver(hearing);
+    } catch (error) {
+      this.connectedSince = undefined;
+      throw error;
+    }
+  }
+
+  private async lookOver(hearing: boolean): Promise<void> {
+    await inTransaction(this.deps.pool, async (client) => {
       const { rows } = await client.query<{ mine: boolean }>(
         'SELECT pg_try_advisory_xact_lock(hashtext($1)) AS mine',
         [LOCK],

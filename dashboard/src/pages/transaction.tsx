@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { amount, duration, short, time } from '../format.js';
-import { useAsk, useRegularly } from '../parts/ask.js';
+import { useAsk, useNews, useRegularly } from '../parts/ask.js';
+import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem } from '../parts/frame.js';
 import { type Checked, checkedKey, checkTransaction } from '../proof.js';
 import { hrefOf } from '../routes.js';
@@ -73,10 +74,13 @@ const units = (value: unknown): bigint =>
 /** What of it belongs to whoever has logged in; nothing is shown to others. */
 function OwnCard({ signature }: { signature: string }) {
   const own = wallet.value;
-  const settlements = useAsk<Page<Settlement>>(own === undefined ? undefined : '/api/settlements', {
-    wallet: own,
-    limit: 100,
-  });
+  return own === undefined ? null : <SettlementsOf key={own} own={own} signature={signature} />;
+}
+
+function SettlementsOf({ own, signature }: { own: string; signature: string }) {
+  const settlements = useAsk<Page<Settlement>>('/api/settlements', { wallet: own, limit: 100 });
+  const news = useTopic({ channel: 'settlements' })?.value;
+  useNews(news?.items, settlements.again);
   const mine = settlements.answer?.items.filter((one) => one.signature === signature) ?? [];
   if (mine.length === 0) return null;
   return (
@@ -93,19 +97,20 @@ function OwnCard({ signature }: { signature: string }) {
   );
 }
 
-/** Undefined while it is being checked. */
-function useChecked(found: TransactionState): Checked | undefined {
-  const [checked, setChecked] = useState<Checked>();
+/** Undefined while it is being checked: what was found out of an earlier answer says nothing of another. */
+function useChecked({ signature, transaction, readings }: TransactionState): Checked | undefined {
+  const of = useMemo(() => ({ signature, transaction, readings }), [signature, transaction, readings]);
+  const [checked, setChecked] = useState<{ of: unknown; outcome: Checked }>();
   useEffect(() => {
     let shown = true;
-    void checkTransaction(found.signature, found.transaction, found.readings).then((outcome) => {
-      if (shown) setChecked(outcome);
+    void checkTransaction(of.signature, of.transaction, of.readings).then((outcome) => {
+      if (shown) setChecked({ of, outcome });
     });
     return () => {
       shown = false;
     };
-  }, [found]);
-  return checked;
+  }, [of]);
+  return checked?.of === of ? checked.outcome : undefined;
 }
 
 function ReadingsCard({ found }: { found: TransactionState }) {

@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { amount, short, shortAmount, time } from '../format.js';
 import { History } from '../home/history.js';
@@ -12,6 +12,10 @@ import { hrefOf } from '../routes.js';
 import { wallet } from '../session.js';
 import { t } from '../text/index.js';
 import type { Balances, Certificate, Meter, MeterLive, Power, Settlement } from '../types.js';
+
+/** A meter's gateway is looked at this often: the one that is told in full, and those of which only the state is. */
+const SHOWN_EVERY_MS = 5_000;
+const OTHERS_EVERY_MS = 60_000;
 
 export function HomePage({ rest }: { rest: readonly string[] }) {
   const owner = wallet.value;
@@ -152,8 +156,13 @@ function MetersCard({ meters, shown }: { meters: readonly Meter[]; shown: Meter 
 /** A meter with its gateway. Of many meters only the shown one's gateway is told in full. */
 function MeterLine({ meter, shown }: { meter: Meter; shown: boolean }) {
   const live = useAsk<MeterLive>(`/api/meters/${encodeURIComponent(meter.meter_id)}/live`);
-  useRegularly(live.again);
-  useEffect(live.again, [meter.last_sequence, live.again]);
+  useRegularly(live.again, true, shown ? SHOWN_EVERY_MS : OTHERS_EVERY_MS);
+  const heard = useRef(meter.last_sequence);
+  useEffect(() => {
+    if (heard.current === meter.last_sequence) return;
+    heard.current = meter.last_sequence;
+    live.again();
+  }, [meter.last_sequence, live.again]);
   return (
     <li class="meter">
       <a href={hrefOf('home', meter.meter_id)} aria-current={shown ? 'true' : undefined}>
@@ -214,6 +223,7 @@ function SettlementsCard({ owner }: { owner: string }) {
 
 function CertificatesCard({ owner }: { owner: string }) {
   const certificates = useAsk<Page<Certificate>>('/api/certificates', { holder: owner, limit: 25 });
+  useRegularly(certificates.again);
   const columns = useColumns<Certificate>(() => [
     { name: t('col.meter'), cell: (one) => one.meter_id },
     { name: t('col.number'), number: true, cell: (one) => one.serial },

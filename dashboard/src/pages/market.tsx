@@ -6,7 +6,7 @@ import { PriceCard } from '../market/guide.js';
 import { type Draft, TradeCard } from '../market/order-form.js';
 import { OrdersCard } from '../market/orders.js';
 import { TradesCard } from '../market/trades.js';
-import { useAsk, useNews } from '../parts/ask.js';
+import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useTopic } from '../parts/follow.js';
 import { Empty, Loading, Problem } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
@@ -22,6 +22,8 @@ const SOON_MS = 500;
 /** @param rest a market's address; the first one unless given */
 export function MarketPage({ rest: [address] }: { rest: readonly string[] }) {
   const markets = useAsk<{ items: Market[] }>('/api/markets');
+  // It may be paused, or cost another fee.
+  useRegularly(markets.again);
   const all = markets.answer?.items ?? [];
   const market = all.find((one) => one.address === address) ?? all[0];
   return (

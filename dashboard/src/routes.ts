@@ -36,3 +36,9 @@ export const place = signal<Place>(placeOf(globalThis.location?.hash ?? ''));
 globalThis.addEventListener?.('hashchange', () => {
   place.value = placeOf(globalThis.location.hash);
 });
+
+/** Another place in the stead of this one: the way back leads past it. */
+export function replacePlace(...[page, ...rest]: Parameters<typeof hrefOf>): void {
+  history.replaceState(history.state, '', hrefOf(page, ...rest));
+  place.value = placeOf(globalThis.location.hash);
+}

@@ -3,7 +3,7 @@ import { time } from '../format.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useReason } from '../parts/dialog.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { Button, Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { useWork } from '../parts/work.js';
 import { t } from '../text/index.js';
 import type { Alert } from '../types.js';
@@ -46,9 +46,9 @@ export function AlertsCard() {
         name: t('col.action'),
         cell: (one) =>
           one.acknowledged_at === null ? (
-            <button type="button" disabled={busy} onClick={() => void acknowledge(one)}>
+            <Button off={busy} press={() => void acknowledge(one)}>
               {t('operator.ack')}
-            </button>
+            </Button>
           ) : (
             t('operator.acked')
           ),

@@ -4,8 +4,8 @@ import { count, power, short, shortAmount, time } from '../format.js';
 import { useAsk, useRegularly, useShown } from '../parts/ask.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Fact, Loading, Problem, Table, useColumns } from '../parts/frame.js';
-import { hrefOf } from '../routes.js';
+import { Button, Card, Empty, Fact, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { hrefOf, replacePlace } from '../routes.js';
 import { t } from '../text/index.js';
 import type { FleetItem, FleetSummary } from '../types.js';
 import { FleetMap } from './map.js';
@@ -26,7 +26,8 @@ function useSummary(): { summary: FleetSummary | undefined; error: Error | undef
   return { summary: told ?? asked.answer, error: told ? undefined : asked.error, again: asked.again };
 }
 
-export function FleetSummaryCard() {
+/** @param chosen something of it was, be it what is on show already */
+export function FleetSummaryCard({ chosen }: { chosen?: () => void }) {
   const { summary, error, again } = useSummary();
   return (
     <Card title={t('fleet.summary')} wide>
@@ -38,7 +39,7 @@ export function FleetSummaryCard() {
           <ul class="list legend">
             {STATES.map((state) => (
               <li key={state}>
-                <a href={hrefOf('operator', 'fleet', `~${state}`)}>
+                <a href={hrefOf('operator', 'fleet', `~${state}`)} onClick={chosen}>
                   <StateTag state={state} /> <strong>{count(summary.states[state])}</strong>
                 </a>
               </li>
@@ -49,7 +50,9 @@ export function FleetSummaryCard() {
               const meters = summary.problems[name === 'alert' ? 'alerts' : name];
               return (
                 <li key={name} class={meters === 0 ? 'quiet' : undefined}>
-                  <a href={hrefOf('operator', 'fleet', `~${name}`)}>{t(`fleet.problem.${name}`)}</a>{' '}
+                  <a href={hrefOf('operator', 'fleet', `~${name}`)} onClick={chosen}>
+                    {t(`fleet.problem.${name}`)}
+                  </a>{' '}
                   <strong>{count(meters)}</strong>
                 </li>
               );
@@ -85,18 +88,23 @@ function StatesBar({ summary }: { summary: FleetSummary }) {
   );
 }
 
-/** @param rest a meter's id; or a state or problem behind `~`, which no meter's id begins with; or nothing */
-export function FleetView({ rest: [wanted = '~'] }: { rest: readonly string[] }) {
+/** @param rest a meter's id; or a state, a problem or both, each behind `~`, which no meter's id begins with; or nothing */
+export function FleetView({ rest }: { rest: readonly string[] }) {
+  const [wanted = '~'] = rest;
   if (!wanted.startsWith('~')) return <MeterView meterId={wanted} />;
-  const name = wanted.slice(1);
-  const state = STATES.find((one) => one === name) ?? '';
-  const problem = PROBLEMS.find((one) => one === name) ?? '';
-  return <FleetList key={name} state={state} problem={problem} />;
+  const named = (name: string) => rest.includes(`~${name}`);
+  return <FleetList state={STATES.find(named) ?? ''} problem={PROBLEMS.find(named) ?? ''} />;
 }
 
-function FleetList({ state: first, problem: firstProblem }: { state: string; problem: string }) {
-  const [state, setState] = useState(first);
-  const [problem, setProblem] = useState(firstProblem);
+/** The address says what is chosen, so that a link to it leads there from any other choice. */
+const choose = (state: string, problem: string): void =>
+  replacePlace(
+    'operator',
+    'fleet',
+    ...[state, problem].filter((name) => name !== '').map((name) => `~${name}`),
+  );
+
+function FleetList({ state, problem }: { state: string; problem: string }) {
   const { text, setText, search } = useSearch();
   const [cursors, setCursors] = useState<readonly string[]>([]);
   const wrong = search !== '' && !SEARCHABLE.test(search);
@@ -109,11 +117,12 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
   const fleet = useAsk<Page<FleetItem>>('/api/fleet', { ...query, limit: ROWS, cursor: cursors.at(-1) });
   useRegularly(fleet.again);
   const { items, next_cursor: next = null } = useShown(fleet) ?? {};
-  const turn = (to: readonly string[]) => fleet.answer && setCursors(to);
+  // Its place is known only of the page that was asked for.
+  const more = () => fleet.answer && next !== null && setCursors([...cursors, next]);
   const flaw = useId();
   return (
     <>
-      <FleetSummaryCard />
+      <FleetSummaryCard chosen={() => setText('')} />
       <Card title={t('fleet.map')} note={t('fleet.map.note')} wide>
         <FleetMap query={query} />
       </Card>
@@ -124,7 +133,7 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
             label={t('col.state')}
             all={t('filter.all')}
             value={state}
-            setValue={setState}
+            setValue={(name) => choose(name, problem)}
             names={STATES}
             nameOf={(name) => t(`fleet.${name}`)}
           />
@@ -132,7 +141,7 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
             label={t('fleet.problem')}
             all={t('filter.any')}
             value={problem}
-            setValue={setProblem}
+            setValue={(name) => choose(state, name)}
             names={PROBLEMS}
             nameOf={(name) => t(`fleet.problem.${name}`)}
           />
@@ -143,16 +152,12 @@ function FleetList({ state: first, problem: firstProblem }: { state: string; pro
         {fleet.answer?.items.length === 0 && <Empty>{t('fleet.none')}</Empty>}
         {items && items.length > 0 && <FleetTable items={items} busy={!fleet.answer} />}
         <div class="tools">
-          <button type="button" disabled={cursors.length === 0} onClick={() => turn(cursors.slice(0, -1))}>
+          <Button off={cursors.length === 0} press={() => setCursors(cursors.slice(0, -1))}>
             {t('page.back')}
-          </button>
-          <button
-            type="button"
-            disabled={next === null}
-            onClick={() => next !== null && turn([...cursors, next])}
-          >
+          </Button>
+          <Button off={next === null} press={more}>
             {t('page.next')}
-          </button>
+          </Button>
         </div>
       </Card>
     </>

@@ -3,7 +3,7 @@ import { amount, time } from '../format.js';
 import { useAsk, useNews, useRegularly } from '../parts/ask.js';
 import { useReason } from '../parts/dialog.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { Button, Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { SigningPanel } from '../parts/wallet.js';
 import { useWork } from '../parts/work.js';
 import { decider } from '../session.js';
@@ -103,15 +103,14 @@ function Actions({
   return (
     <span class="tools">
       {offered.map(({ action, signs }) => (
-        <button
+        <Button
           key={action}
-          type="button"
-          disabled={busy || (signs && decider.value === undefined)}
+          off={busy || (signs && decider.value === undefined)}
           title={signs && decider.value === undefined ? t('operator.sign') : undefined}
-          onClick={() => void act(review, action)}
+          press={() => void act(review, action)}
         >
           {t(`review.${action}`)}
-        </button>
+        </Button>
       ))}
     </span>
   );

@@ -50,12 +50,9 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
   const held = useRef<{ items: Message[]; newest: string | undefined }>({ items: [], newest: undefined });
   if (!paused) held.current = { items: now.slice(0, ROWS), newest: now[0]?.key };
   const { items, newest } = held.current;
-  const missed = paused
-    ? Math.max(
-        0,
-        now.findIndex(({ key }) => key === newest),
-      )
-    : 0;
+  const at = now.findIndex(({ key }) => key === newest);
+  // Not among them any more, or never: all are newer.
+  const missed = at === -1 ? now.length : at;
   const flaw = useId();
   const columns = useColumns<Message>(() => [
     { name: t('col.time'), cell: (one) => time(one.time, 'clock') },

@@ -61,6 +61,34 @@ export function Problem({ error, again }: { error: Error; again?: () => void }) 
   );
 }
 
+/** A button that cannot be pressed for now. It keeps the focus meanwhile: a disabled one loses the keyboard's place. */
+export function Button({
+  off = false,
+  press,
+  label,
+  title,
+  children,
+}: {
+  off?: boolean;
+  press: () => void;
+  /** Its name, where it shows only a sign. */
+  label?: string;
+  title?: string | undefined;
+  children: ComponentChildren;
+}) {
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      title={title}
+      aria-disabled={off}
+      onClick={() => !off && press()}
+    >
+      {children}
+    </button>
+  );
+}
+
 /** What a figure is about: its color is also that of the plot's line. */
 export type Tone = 'produced' | 'consumed' | 'surplus';
 

@@ -2,12 +2,25 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { download } from '../download.js';
 import { amount, count, dates, short, shortAmount, time, zone } from '../format.js';
-import { boundsOf, columns, iso, PERIODS, type Period, STEPS, step } from '../history.js';
-import { useAsk, useLast, useNews, useShown } from '../parts/ask.js';
+import {
+  type Bounds,
+  boundsOf,
+  columns,
+  endsWithin,
+  iso,
+  localDate,
+  PERIODS,
+  type Period,
+  STEPS,
+  turned,
+} from '../history.js';
+import { useAsk, useNews, useShown } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
+import { Button, Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { Proof } from '../parts/proof.js';
+import { useToday } from '../parts/today.js';
+import { useWork } from '../parts/work.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 import type { Energy as EnergyAnswer, Meter, Reading } from '../types.js';
@@ -18,42 +31,32 @@ const ROWS = 25;
 /** A meter's energy by day, week or month: drawn from sums that the collector makes, and its readings a page at a time. */
 export function History({ meter }: { meter: Meter }) {
   const [period, setPeriod] = useState<Period>('day');
-  const [day, setDay] = useState(() => new Date());
-  const [saving, setSaving] = useState(false);
-  const [unsaved, setUnsaved] = useState<Error>();
-  const { from, to } = useMemo(() => boundsOf(period, day), [period, day]);
+  const today = useToday();
+  // Unless another is chosen it is today, also after midnight.
+  const [chosen, setChosen] = useState<Date>();
+  const day = chosen ?? today.from;
+  const bounds = useMemo(() => boundsOf(period, day), [period, day]);
+  const turn = (by: 1 | -1) => setChosen(turned(period, day, by, new Date()));
   const path = `/api/meters/${encodeURIComponent(meter.meter_id)}`;
-  const title = titleOf(period, from, to);
-  const save = async () => {
-    setSaving(true);
-    setUnsaved(undefined);
-    try {
-      await download(
-        `${path}/readings.csv?from=${iso(from)}&to=${iso(to)}`,
-        `${meter.meter_id}-${iso(from).slice(0, 10)}-${period}.csv`,
-      );
-    } catch (problem) {
-      setUnsaved(problem instanceof Error ? problem : new Error(String(problem)));
-    } finally {
-      setSaving(false);
-    }
-  };
+  const saving = useWork();
+  const save = () =>
+    saving.run(() =>
+      download(
+        `${path}/readings.csv?${new URLSearchParams(endsWithin(bounds))}`,
+        `${meter.meter_id}-${localDate(bounds.from)}-${period}.csv`,
+      ),
+    );
   return (
     <Card title={t('home.history', { meter: meter.meter_id })} note={t('home.zone', { zone: zone() })} wide>
       <div class="tools">
         <div class="group">
-          <button type="button" aria-label={t('home.earlier')} onClick={() => setDay(step(period, day, -1))}>
+          <Button label={t('home.earlier')} press={() => turn(-1)}>
             ‹
-          </button>
-          <strong aria-live="polite">{title}</strong>
-          <button
-            type="button"
-            aria-label={t('home.later')}
-            disabled={to.getTime() > Date.now()}
-            onClick={() => setDay(step(period, day, 1))}
-          >
+          </Button>
+          <strong aria-live="polite">{titleOf(period, bounds)}</strong>
+          <Button label={t('home.later')} off={bounds.to.getTime() > Date.now()} press={() => turn(1)}>
             ›
-          </button>
+          </Button>
         </div>
         <div class="group">
           {PERIODS.map((name) => (
@@ -62,18 +65,18 @@ export function History({ meter }: { meter: Meter }) {
             </button>
           ))}
         </div>
-        <button type="button" disabled={saving} onClick={save}>
+        <Button off={saving.busy} press={save}>
           {t('home.csv')}
-        </button>
+        </Button>
       </div>
-      {unsaved && <Problem error={unsaved} />}
-      <Energy meter={meter} path={path} period={period} from={from} to={to} title={title} />
-      <Readings key={`${iso(from)}/${period}`} meter={meter} path={path} from={from} to={to} />
+      {saving.error && <Problem error={saving.error} />}
+      <Energy meter={meter} path={path} period={period} bounds={bounds} />
+      <Readings key={`${iso(bounds.from)}/${period}`} meter={meter} path={path} bounds={bounds} />
     </Card>
   );
 }
 
-function titleOf(period: Period, from: Date, to: Date): string {
+function titleOf(period: Period, { from, to }: Bounds): string {
   if (period === 'month') return dates({ month: 'long', year: 'numeric' }).format(from);
   if (period === 'day') return dates({ dateStyle: 'long' }).format(from);
   return dates({ day: 'numeric', month: 'short', year: 'numeric' }).formatRange(
@@ -85,13 +88,19 @@ function titleOf(period: Period, from: Date, to: Date): string {
 interface Span {
   readonly meter: Meter;
   readonly path: string;
-  readonly from: Date;
-  readonly to: Date;
+  readonly bounds: Bounds;
 }
 
 const seconds = (iso: string | undefined): number => Date.parse(iso ?? '') / 1000;
 
-function Energy({ meter, path, period, from, to, title }: Span & { period: Period; title: string }) {
+/** What an answer is of, in words. */
+function titleOfAnswer({ step, items }: EnergyAnswer): string {
+  const period = PERIODS.find((name) => STEPS[name] === step) ?? 'day';
+  const [from, to] = [items[0]?.start ?? '', items.at(-1)?.end ?? ''];
+  return titleOf(period, { from: new Date(from), to: new Date(to) });
+}
+
+function Energy({ meter, path, period, bounds: { from, to } }: Span & { period: Period }) {
   const energy = useAsk<EnergyAnswer>(`${path}/energy`, {
     from: iso(from),
     to: iso(to),
@@ -107,7 +116,7 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
     shortAmount(sum((items ?? []).map((bucket) => bucket[of] ?? '0')));
   const measured = (items ?? []).reduce((all, { readings }) => all + readings, 0);
   return (
-    <>
+    <div class="energy" aria-busy={energy.answer === undefined && !energy.error}>
       {energy.error && <Problem error={energy.error} again={energy.again} />}
       {!items && energy.loading && <Loading />}
       {items && (
@@ -122,7 +131,7 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
       {items && measured === 0 && <Empty>{t('home.empty')}</Empty>}
       {shown && items && measured > 0 && (
         <Chart
-          label={t('home.chart', { meter: meter.meter_id, day: title })}
+          label={t('home.chart', { meter: meter.meter_id, day: titleOfAnswer(shown) })}
           unit={t(`home.unit.${shown.step}`)}
           from={seconds(items[0]?.start)}
           to={seconds(items.at(-1)?.end)}
@@ -140,23 +149,24 @@ function Energy({ meter, path, period, from, to, title }: Span & { period: Perio
           ]}
         />
       )}
-    </>
+    </div>
   );
 }
 
 /** A page of readings, the newest first; the first page goes on by itself. */
-function Readings({ meter, path, from, to }: Span) {
+function Readings({ meter, path, bounds }: Span) {
   const [cursors, setCursors] = useState<readonly (string | undefined)[]>([undefined]);
   const readings = useAsk<Page<Reading>>(`${path}/readings`, {
-    from: iso(from),
-    to: iso(to),
+    ...endsWithin(bounds),
     limit: ROWS,
     cursor: cursors.at(-1),
   });
   const news = useTopic({ channel: 'readings', meterId: meter.meter_id })?.value;
   useNews(cursors.length === 1 ? news?.items : undefined, readings.again, 1_000);
   // The page before stays on show until the next one is there.
-  const { items = [], next_cursor: next = null } = useLast(readings) ?? {};
+  const { items = [], next_cursor: next = null } = useShown(readings) ?? {};
+  // Its place is known only of the page that was asked for.
+  const older = () => readings.answer && next !== null && setCursors([...cursors, next]);
   const columns = useColumns<Reading>(() => [
     { name: t('col.time'), cell: (reading) => time(reading.reading_timestamp, 'dated') },
     { name: t('col.number'), number: true, cell: (reading) => reading.sequence },
@@ -179,24 +189,22 @@ function Readings({ meter, path, from, to }: Span) {
     <>
       {readings.error && <Problem error={readings.error} again={readings.again} />}
       {items.length > 0 && (
-        <Table label={t('home.readings')} rows={items} rowKey={({ id }) => id} columns={columns} />
+        <Table
+          label={t('home.readings')}
+          rows={items}
+          rowKey={({ id }) => id}
+          columns={columns}
+          busy={!readings.answer}
+        />
       )}
       {(next !== null || cursors.length > 1) && (
         <div class="tools pages">
-          <button
-            type="button"
-            disabled={cursors.length === 1}
-            onClick={() => setCursors(cursors.slice(0, -1))}
-          >
+          <Button off={cursors.length === 1} press={() => setCursors(cursors.slice(0, -1))}>
             {t('home.newer')}
-          </button>
-          <button
-            type="button"
-            disabled={next === null}
-            onClick={() => next !== null && setCursors([...cursors, next])}
-          >
+          </Button>
+          <Button off={next === null} press={older}>
             {t('home.older')}
-          </button>
+          </Button>
         </div>
       )}
     </>

@@ -1,13 +1,13 @@
-import { useEffect, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { count, dates, roughAmount, short, shortAmount, time, zone } from '../format.js';
-import { boundsOf, iso, powerCurve } from '../history.js';
-import { useAsk, useNews, useRegularly } from '../parts/ask.js';
+import { type Bounds, iso, powerCurve } from '../history.js';
+import { useAsk, useNews, useRegularly, useShown } from '../parts/ask.js';
 import { Chart } from '../parts/chart.js';
 import { useTopic } from '../parts/follow.js';
 import { Card, Empty, Figure, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { Pipeline } from '../parts/pipeline.js';
 import { PowerFigures } from '../parts/power.js';
+import { useToday } from '../parts/today.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 import type { ChainEvent, Energy, Health, Overview } from '../types.js';
@@ -21,18 +21,6 @@ const LOOK_EVERY_MS = 15_000;
 
 export function LivePage({ rest: [signature] }: { rest: readonly string[] }) {
   return signature === undefined ? <Overall /> : <TransactionView key={signature} signature={signature} />;
-}
-
-/** The local day that it is, also after midnight. */
-function useToday(): { from: Date; to: Date } {
-  const [today, setToday] = useState(() => boundsOf('day', new Date()));
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (Date.now() >= today.to.getTime()) setToday(boundsOf('day', new Date()));
-    }, 10_000);
-    return () => clearInterval(timer);
-  }, [today]);
-  return today;
 }
 
 /** What is told by itself, newer than what was asked for; sums of the reader's own day are only in the latter. */
@@ -56,7 +44,8 @@ function Overall() {
   useRegularly(asked.again, true, LOOK_EVERY_MS);
   const news = useTopic({ channel: 'overview' })?.value.items[0] as Partial<Overview> | undefined;
   useNews(news?.total?.readings, asked.again, TODAY_EVERY_MS);
-  const overview = newest(asked.answer, news);
+  // What is on show at midnight stays until the new day's is there.
+  const overview = newest(useShown(asked), news);
   return (
     <>
       <h1>{t('nav.live')}</h1>
@@ -76,7 +65,7 @@ function Overall() {
   );
 }
 
-function PowerCard({ overview, today }: { overview: Overview; today: { from: Date; to: Date } }) {
+function PowerCard({ overview, today }: { overview: Overview; today: Bounds }) {
   const { power, power_hidden: hidden } = overview;
   return (
     <Card
@@ -98,7 +87,7 @@ function PowerCard({ overview, today }: { overview: Overview; today: { from: Dat
 }
 
 /** Mean power over each quarter of an hour of today; over the one under way, power now. */
-function DayCurve({ overview, today }: { overview: Overview; today: { from: Date; to: Date } }) {
+function DayCurve({ overview, today }: { overview: Overview; today: Bounds }) {
   const energy = useAsk<Energy>('/api/energy', {
     from: iso(today.from),
     to: iso(today.to),
@@ -106,10 +95,11 @@ function DayCurve({ overview, today }: { overview: Overview; today: { from: Date
     zone: zone(),
   });
   useNews(overview.today.readings, energy.again, CURVE_EVERY_MS);
-  if (!energy.answer) {
+  const shown = useShown(energy);
+  if (!shown) {
     return energy.error ? <Problem error={energy.error} again={energy.again} /> : <Loading />;
   }
-  const { times, produced, consumed } = powerCurve(energy.answer.items, overview);
+  const { times, produced, consumed } = powerCurve(shown.items, overview);
   const day = dates({ dateStyle: 'long' }).format(today.from);
   return (
     <>

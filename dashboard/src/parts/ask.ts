@@ -76,17 +76,14 @@ export function useAsk<Answer>(
   return { answer: own?.answer, error: own?.error, loading: own?.loading ?? true, again };
 }
 
-/** The last answer that there was, be it to another question: what shows it need not vanish before the next one is there. */
-export function useLast<Answer>({ answer }: Asked<Answer>): Answer | undefined {
+/**
+ * What is on show: the last answer, be it to another question, stays until the next is there, but not where there will be
+ * none.
+ */
+export function useShown<Answer>({ answer, error }: Asked<Answer>): Answer | undefined {
   const last = useRef<Answer>(undefined);
   if (answer !== undefined) last.current = answer;
-  return last.current;
-}
-
-/** What is on show: the last answer stays until the next is there, but not where there will be none. */
-export function useShown<Answer>(asked: Asked<Answer>): Answer | undefined {
-  const last = useLast(asked);
-  return asked.error ? asked.answer : last;
+  return error ? answer : last.current;
 }
 
 /** Asks again now and then, while the page is to be seen. */

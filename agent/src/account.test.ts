@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closeInterval, dueEnd, newAccount, restarted } from './account.js';
+import { clockWasSet, closeInterval, dueEnd, newAccount, restarted } from './account.js';
 
 describe('the start of the first interval', () => {
   const begun = { ...newAccount('bidirectional'), startedAt: 1_000_000 };
@@ -29,5 +29,37 @@ describe('the start of the first interval', () => {
     const signed = { ...begun, sequence: 1n, lastEnd: 1_000_005 };
     expect(restarted(signed, -3_600_000, 996_405)).toBe(signed);
     expect(restarted(newAccount('production'), 5_000, 7)).toEqual(newAccount('production'));
+  });
+});
+
+describe('the times of the registers, when the clock is set', () => {
+  const HOUR = 3_600_000;
+  const times = { seenAtMs: 2_000, risenAtMs: 1_000 };
+  const at = (unconfirmed: boolean) => ({
+    ...newAccount('production'),
+    produced: {
+      total: 0n,
+      believed: { register: 5n, ...times },
+      former: { register: 9n, total: 0n, untilMs: HOUR, ...times },
+      unconfirmed,
+    },
+  });
+
+  it('go back with a step ahead as long as they are those of a former process', () => {
+    const { produced, clockSet } = clockWasSet(at(true), HOUR, false, 0);
+    const back = { seenAtMs: 2_000 - HOUR, risenAtMs: 1_000 - HOUR };
+    expect(produced.believed).toEqual({ register: 5n, ...back });
+    expect(produced.former).toEqual({ register: 9n, total: 0n, untilMs: HOUR, ...back });
+    expect(clockSet).toBe(true);
+  });
+
+  it('of this process stay where the clock had been wrong, so that a step allows no energy', () => {
+    expect(clockWasSet(at(false), HOUR, false, 0).produced).toEqual(at(false).produced);
+    expect(clockWasSet(at(true), -HOUR, true, 0).produced).toEqual(at(true).produced);
+  });
+
+  it('of this process go back where the clock had been right: the machine was suspended', () => {
+    const { produced } = clockWasSet(at(false), HOUR, true, 0);
+    expect(produced.believed).toEqual({ register: 5n, seenAtMs: 2_000 - HOUR, risenAtMs: 1_000 });
   });
 });

@@ -7,6 +7,7 @@
  */
 import { type Nkwh, type Reading, ReadingFlag } from '@gridtokenx/protocol';
 import {
+  aged,
   type Doubt,
   NEW_TRACK,
   type Observation,
@@ -125,14 +126,16 @@ export interface AccountObservation {
 /**
  * Takes one sample of the meter's registers; of a device that did not answer there is none.
  * @param nowSeconds wall clock, for the start of the first interval
+ * @param clockTrusted whether it is
  */
 export function observeMeter(
   account: MeterAccount,
   sample: { produced?: RegisterSample | undefined; consumed?: RegisterSample | undefined },
   nowSeconds: number,
+  clockTrusted = true,
 ): AccountObservation {
   const take = (track: RegisterTrack | undefined, one: RegisterSample | undefined) =>
-    track && one ? observe(track, one.register, one.atMs, one.limits) : undefined;
+    track && one ? observe(track, one.register, one.atMs, one.limits, clockTrusted) : undefined;
   const produced = take(account.produced, sample.produced);
   const consumed = take(account.consumed, sample.consumed);
   const believed = (result: { observation: Observation } | undefined) =>
@@ -164,6 +167,30 @@ export function observeMeter(
 export function restarted(account: MeterAccount, stepMs: number, nowSeconds: number): MeterAccount {
   if (account.lastEnd !== 0 || account.startedAt === 0) return account;
   return { ...account, startedAt: Math.min(account.startedAt + Math.round(stepMs / 1000), nowSeconds) };
+}
+
+/**
+ * The books after the clock was set: the interval under way says so, a first interval begins as much later or earlier,
+ * and the registers have had more time where the step tells so. It does of registers that no sample of this process has
+ * confirmed, whose times come from the clock, and of all where the clock had been right: then the machine was suspended.
+ * @param stepMs how far the clock was set
+ * @param wasConfirmed somebody had confirmed the clock before that
+ */
+export function clockWasSet(
+  account: MeterAccount,
+  stepMs: number,
+  wasConfirmed: boolean,
+  nowSeconds: number,
+): MeterAccount {
+  const moved = restarted(account, stepMs, nowSeconds);
+  const later = (track: RegisterTrack) =>
+    stepMs > 0 && (wasConfirmed || track.unconfirmed) ? aged(track, stepMs) : track;
+  return {
+    ...moved,
+    produced: later(moved.produced),
+    ...(moved.consumed ? { consumed: later(moved.consumed) } : {}),
+    clockSet: true,
+  };
 }
 
 /** What was wrong with an observed value, for counting; undefined when it was believed. */

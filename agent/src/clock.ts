@@ -41,6 +41,7 @@ export class ClockGuard {
   /** After a step back, until the wall clock has passed this. */
   private notBeforeMs = 0;
   private ntpSynchronised: boolean | undefined;
+  private confirmedBefore = false;
   private offset: { ms: number; atSteadyMs: number } | undefined;
 
   constructor(
@@ -76,10 +77,25 @@ export class ClockGuard {
     this.lastWallMs = wall;
     this.lastSteadyMs = steady;
     if (Math.abs(step) <= STEP_MS) return 0;
+    this.confirmedBefore = this.confirmed;
     // What was known of the old setting says nothing of the new one.
     this.offset = undefined;
     this.ntpSynchronised = undefined;
     return step;
+  }
+
+  /**
+   * Somebody had confirmed the clock as it was before its last step: a step ahead is then time that has passed while this
+   * machine was suspended, or may have.
+   */
+  get wasConfirmed(): boolean {
+    return this.confirmedBefore;
+  }
+
+  /** Somebody has said that the clock, as it is set now, is right. */
+  private get confirmed(): boolean {
+    const byCollector = this.offset !== undefined && Math.abs(this.offset.ms) <= this.settings.maxOffsetMs;
+    return byCollector || (this.ntpSynchronised === true && this.settings.ntp !== 'off');
   }
 
   /** The system's own word about NTP; undefined where it has none. */

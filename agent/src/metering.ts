@@ -5,6 +5,7 @@
 import { GtxError, nkwhToKwh, type Status, type Telemetry } from '@gridtokenx/protocol';
 import type { Logger } from 'pino';
 import {
+  clockWasSet,
   closeInterval,
   doubtOf,
   dueEnd,
@@ -178,13 +179,15 @@ export class Metering {
     this.stopping = true;
     clearTimeout(this.timer);
     await this.cycle;
+    // A step that nobody has looked at yet would shift the times that are written.
+    this.deps.lookAtClock();
     if (this.account.startedAt > 0) this.saveAccount();
   }
 
-  /** The clock was set by `stepMs`: the interval under way says so, and a first one begins as much later or earlier. */
+  /** The clock was set by `stepMs`. */
   noteClockSet(stepMs: number): void {
-    const moved = restarted(this.account, stepMs, Math.floor(this.deps.now() / 1000));
-    this.account = { ...moved, clockSet: true };
+    const { clock, now } = this.deps;
+    this.account = clockWasSet(this.account, stepMs, clock.wasConfirmed, Math.floor(now() / 1000));
     if (this.account.startedAt > 0) this.saveAccount();
     if (!this.cycle && !this.stopping && this.timer) this.schedule(false);
   }
@@ -277,7 +280,8 @@ export class Metering {
       }
     }
     const before = this.account;
-    const seen = observeMeter(before, registers, Math.floor(deps.now() / 1000));
+    const { trusted } = this.clockVerdict();
+    const seen = observeMeter(before, registers, Math.floor(deps.now() / 1000), trusted);
     this.account = seen.account;
     this.lastSampleMs = deps.now();
     this.countDoubts(seen);
@@ -297,7 +301,6 @@ export class Metering {
     }
     if (reset || back || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
     this.record(registers);
-    const { trusted } = this.clockVerdict();
     if (this.healthy && trusted) {
       this.account = restarted(this.account, 0, Math.floor(beganMs / 1000));
       this.sign(beganMs);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  aged,
   allowance,
   DEFAULT_LIMITS,
   NEW_TRACK,
@@ -73,6 +74,28 @@ describe('what is believed of a register', () => {
     const { track, kinds } = feed([100n * KWH + 10n, 100n * KWH + 12n, 100n * KWH + 13n], restarted, 2_000);
     expect(kinds).toBe('dbb');
     expect(track.total).toBe(13n);
+  });
+
+  it('begins no new series after a restart before the clock is trusted', () => {
+    let track: RegisterTrack = { ...feed([100n * KWH, 100n * KWH]).track, unconfirmed: true };
+    let atMs = 2_000;
+    const take = (value: bigint, clockTrusted: boolean) => {
+      atMs += 2_000;
+      const result = observe(track, value, atMs, limits, clockTrusted);
+      track = result.track;
+      return result.observation.kind;
+    };
+    // Six hours at 5 kW; by the clock, minutes.
+    for (let index = 0; index < 60; index++) expect(take(130n * KWH, false)).toBe('doubted');
+    // A meter that answers 0 while it starts is none either.
+    for (let index = 0; index < 60; index++) expect(take(0n, false)).toBe('doubted');
+    const later = aged(track, 6 * 3_600_000);
+    for (let index = 0; index < 60; index++) take(130n * KWH, true);
+    expect(track.total).toBe(0n);
+    track = later;
+    take(130n * KWH, true);
+    expect(take(130n * KWH, true)).toBe('believed');
+    expect(track.total).toBe(30n * KWH);
   });
 
   it('takes a lasting fall for a new series and invents nothing in between', () => {

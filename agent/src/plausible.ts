@@ -150,8 +150,27 @@ function displayLimit(value: Nkwh): Nkwh {
 }
 
 /**
+ * A track after the wall clock was set ahead, where that tells of time that the track does not know of: the machine was
+ * suspended, or its clock was behind when what a former process had stored was loaded.
+ */
+export function aged(track: RegisterTrack, ms: number): RegisterTrack {
+  const back = <T extends { seenAtMs: number; risenAtMs: number }>(one: T): T => ({
+    ...one,
+    seenAtMs: one.seenAtMs - ms,
+    // Of a register that this process has seen, the time of its last rise is known well enough.
+    ...(track.unconfirmed ? { risenAtMs: one.risenAtMs - ms } : {}),
+  });
+  return {
+    ...track,
+    ...(track.believed ? { believed: back(track.believed) } : {}),
+    ...(track.former ? { former: back(track.former) } : {}),
+  };
+}
+
+/**
  * Takes one sample of a register.
  * @param atMs when it was read, on a clock that does not step
+ * @param clockTrusted whether the wall clock is, by which the times of a stored track are known
  * @returns the new track (the old one is not changed) and what became of the sample
  */
 export function observe(
@@ -159,6 +178,7 @@ export function observe(
   register: Nkwh,
   atMs: number,
   given: RegisterLimits,
+  clockTrusted = true,
 ): { track: RegisterTrack; observation: Observation } {
   const { believed, candidate } = track;
   const limits = withSteps(given, believed?.register ?? register);
@@ -198,7 +218,7 @@ export function observe(
   }
 
   // Two samples agree. Does what they say fit the old series, given the time since it last rose?
-  const allowed = allowance(limits, believed.risenAtMs, atMs);
+  const allowed = allowance(limits, Math.min(believed.risenAtMs, believed.seenAtMs), atMs);
   const rise = riseOf(limits, believed, series, atMs);
   const fits = rise >= -limits.slackNkwh && rise <= allowed;
   if (fits) {
@@ -213,6 +233,8 @@ export function observe(
   }
 
   if (!lasts(series, atMs, limits)) return waiting;
+  // A clock that is behind makes hours look like minutes, in which nothing of this could have flowed.
+  if (track.unconfirmed && !clockTrusted) return waiting;
   const why: Doubt = rise < 0n ? 'fell' : 'jumped';
   const back = returned(track, series, atMs, limits);
   if (back)
@@ -253,7 +275,7 @@ function returned(
 ): RegisterTrack | undefined {
   const { former } = formerOf(track, atMs);
   if (!former) return undefined;
-  const allowed = allowance(limits, former.risenAtMs, atMs);
+  const allowed = allowance(limits, Math.min(former.risenAtMs, former.seenAtMs), atMs);
   const rise = riseOf(limits, former, series, atMs);
   if (rise < 0n || rise > allowed) return undefined;
   const total = former.total + rise;

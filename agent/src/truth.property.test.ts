@@ -6,6 +6,7 @@ import { type Reading, ReadingFlag } from '@gridtokenx/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  clockWasSet,
   closeInterval,
   dueEnd,
   exchanged,
@@ -34,7 +35,10 @@ const limits: RegisterLimits = {
 
 type Event =
   | { kind: 'pass'; seconds: number; produced: number; consumed: number; every: number; lose: number }
-  | { kind: 'restart'; orderly: boolean; seconds: number }
+  /** Off for a time. `asleep`: the clock too, which goes on where it stood, as on a machine without a battery. */
+  | { kind: 'restart'; orderly: boolean; seconds: number; asleep: boolean }
+  /** The machine is suspended; the meter and the clock that tells the date go on. */
+  | { kind: 'suspend'; seconds: number }
   | { kind: 'exchange'; produced: bigint; consumed: bigint }
   /** The clock is set wrong by so much; nobody has confirmed it then. */
   | { kind: 'step'; seconds: number }
@@ -61,7 +65,16 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('restart' as const),
       orderly: fc.boolean(),
-      seconds: fc.integer({ min: 0, max: 4_000 }),
+      // In tens, so that what a sleeping clock misses is never too small to be seen.
+      seconds: fc.integer({ min: 0, max: 4_000 }).map((tens) => tens * 10),
+      asleep: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('suspend' as const),
+      seconds: fc.integer({ min: 0, max: 40_000 }),
     }),
   },
   {
@@ -91,6 +104,7 @@ interface Truth {
 class World {
   trueMs = 1_760_000_000_000;
   private offsetMs = 0;
+  private suspendedMs = 0;
   private account: MeterAccount;
   private stored: string | undefined;
   private guard: ClockGuard;
@@ -118,7 +132,7 @@ class World {
     const guard = new ClockGuard(
       { ntp: 'auto', maxOffsetMs: 60_000, collectorTells: true },
       this.wall,
-      () => this.trueMs,
+      () => this.trueMs - this.suspendedMs,
     );
     // The system knows whether it is synchronised: it is, exactly when the clock is right.
     guard.setNtp(this.offsetMs === 0);
@@ -136,19 +150,24 @@ class World {
     return ((this.truth[side].exact / 1_000_000n) * 1_000_000n) % END;
   }
 
-  sample(): void {
+  private lookAtClock(): void {
     const step = this.guard.look();
-    const wall = () => Math.floor(this.wall() / 1_000);
     // The system is asked after a step, and answers a moment later.
     if (this.asked) this.guard.setNtp(this.offsetMs === 0);
     this.asked = step !== 0;
-    if (step !== 0) {
-      this.stepped = true;
-      this.account = { ...restarted(this.account, step, wall()), clockSet: true };
-      if (this.account.startedAt > 0) this.store();
-    }
+    if (step === 0) return;
+    this.stepped = true;
+    const wall = Math.floor(this.wall() / 1_000);
+    this.account = clockWasSet(this.account, step, this.guard.wasConfirmed, wall);
+    if (this.account.startedAt > 0) this.store();
+  }
+
+  sample(): void {
+    this.lookAtClock();
+    const wall = () => Math.floor(this.wall() / 1_000);
     const atMs = this.guard.steadyMs();
     const began = this.account.startedAt;
+    const { trusted } = this.guard.verdict(this.account.lastEnd);
     const seen = observeMeter(
       this.account,
       {
@@ -156,10 +175,11 @@ class World {
         consumed: { register: this.shown('consumed'), atMs, limits },
       },
       wall(),
+      trusted,
     );
     this.account = seen.account;
     if (began === 0 && this.account.startedAt > 0) this.store();
-    if (!seen.ready || !this.guard.verdict(this.account.lastEnd).trusted) return;
+    if (!seen.ready || !trusted) return;
     this.account = restarted(this.account, 0, wall());
     const end = dueEnd(this.account, wall(), INTERVAL);
     if (end === undefined || this.wall() - end * 1_000 > INTERVAL * 100) return;
@@ -180,8 +200,14 @@ class World {
     this.stored = serialiseAccount(this.account, this.guard.wallMinusSteadyMs());
   }
 
-  restart(orderly: boolean): void {
-    if (orderly && this.account.startedAt > 0) this.store();
+  /** The process ends, and another one begins later, after a time in which this has flowed. */
+  restart(orderly: boolean, seconds: number, watts: number, asleep = false): void {
+    if (orderly) {
+      this.lookAtClock();
+      if (this.account.startedAt > 0) this.store();
+    }
+    this.flow(seconds, watts, watts);
+    if (asleep) this.offsetMs -= seconds * 1_000;
     this.guard = this.newGuard();
     // Nothing has begun yet, so that no interval under way saw the clock being set.
     if (this.stored === undefined) this.stepped = false;
@@ -189,6 +215,12 @@ class World {
       this.stored === undefined
         ? newAccount(this.mode)
         : parseAccount(this.stored, this.guard.wallMinusSteadyMs());
+  }
+
+  /** Only a clock that is known to be right shows afterwards how long it was. */
+  suspend(seconds: number, watts: number): void {
+    this.flow(seconds, watts, watts);
+    if (this.guard.verdict(0).trusted) this.suspendedMs += seconds * 1_000;
   }
 
   step(seconds: number): void {
@@ -223,10 +255,9 @@ class World {
 
 function play(world: World, events: readonly Event[]): void {
   for (const item of events) {
-    if (item.kind === 'restart') {
-      world.flow(item.seconds, 5_000, 5_000);
-      world.restart(item.orderly);
-    } else if (item.kind === 'exchange') world.exchange(item.produced, item.consumed);
+    if (item.kind === 'restart') world.restart(item.orderly, item.seconds, 5_000, item.asleep);
+    else if (item.kind === 'suspend') world.suspend(item.seconds, 5_000);
+    else if (item.kind === 'exchange') world.exchange(item.produced, item.consumed);
     else if (item.kind === 'step') world.step(item.seconds);
     else if (item.kind === 'right') world.right();
     else {
@@ -256,10 +287,49 @@ function settle(world: World): void {
 const start = fc.record({ produced: register, consumed: register });
 const scenario = fc.array(event, { maxLength: 40 });
 
+describe('what flows while the gateway does not look', () => {
+  const begun = () => {
+    const world = new World('production', { produced: 1_000_000n, consumed: 0n });
+    world.sample();
+    pass(world, 600);
+    const before = world.registers.produced - world.totals.produced;
+    return { world, before };
+  };
+  const pass = (world: World, seconds: number) => {
+    for (let left = seconds; left > 0; left -= 5) {
+      world.flow(5, 5_000, 0);
+      world.sample();
+    }
+  };
+
+  it.each([true, false])(
+    'is counted whole where the clock slept too and is set right minutes later',
+    (orderly) => {
+      const { world, before } = begun();
+      world.restart(orderly, 6 * 3_600, 5_000, true);
+      pass(world, 600);
+      // Nobody knows yet how long it was: neither counted nor given up.
+      expect(world.totals.produced).toBeLessThan(world.registers.produced - before);
+      world.right();
+      pass(world, 600);
+      expect(world.totals.produced).toBe(world.registers.produced - before);
+      for (const { reading } of world.readings) expect(reading.flags & ReadingFlag.MeterReset).toBe(0);
+    },
+  );
+
+  it('is counted whole where the machine was suspended', () => {
+    const { world, before } = begun();
+    world.suspend(6 * 3_600, 5_000);
+    pass(world, 600);
+    expect(world.totals.produced).toBe(world.registers.produced - before);
+    for (const { reading } of world.readings) expect(reading.flags & ReadingFlag.MeterReset).toBe(0);
+  });
+});
+
 describe.each<MeterMode>(['bidirectional', 'production_consumption', 'production'])('in mode %s', (mode) => {
   it('whatever the sampling, restarts, lost samples and gaps: the totals are what the registers have risen', () => {
     const quiet = scenario.map((events) =>
-      events.filter((one) => one.kind === 'pass' || one.kind === 'restart'),
+      events.filter((one) => one.kind !== 'step' && one.kind !== 'exchange'),
     );
     fc.assert(
       fc.property(start, quiet, (first, events) => {

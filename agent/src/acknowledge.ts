@@ -44,7 +44,7 @@ export function openEnvelope(
 
 /**
  * Reads an acknowledgement out of an opened envelope.
- * @param highestSent highest sequence that this gateway ever published for the meter
+ * @param highestSent highest sequence that may ever have been published for the meter
  * @throws GtxError ACK_INVALID when malformed, for another meter, or about readings never sent
  */
 export function readAck(

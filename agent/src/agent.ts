@@ -162,6 +162,23 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   let server: StatusServer | undefined;
   let home: HomeAssistant | undefined;
   const timers: NodeJS.Timeout[] = [];
+  const prune = () => {
+    try {
+      if (!outbox.prune(now())) return;
+      alerts.clear('OUTBOX_FULL', undefined, 'prune');
+      alerts.clear('INTERNAL', undefined, 'prune');
+    } catch (error) {
+      // A disk that is full or fails must not end the measuring; it is tried again in an hour.
+      const code = error instanceof GtxError ? error.code : 'INTERNAL';
+      logger.error({ err: error }, 'what is old enough could not be removed');
+      alerts.raise(
+        code,
+        `what is old enough cannot be removed: ${(error as Error).message}`,
+        undefined,
+        'prune',
+      );
+    }
+  };
   const stop = async () => {
     for (const timer of timers) clearInterval(timer);
     await Promise.all([...lines.values()].map((line) => line.close()));
@@ -246,7 +263,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     timers.push(
       setInterval(() => {
         lookAtClock();
-        if (clock.verdict(0).trusted) outbox.prune(now());
+        if (clock.verdict(0).trusted) prune();
       }, HOUSEKEEPING_MS),
     );
     const shown = config.home_assistant;

@@ -4,9 +4,9 @@ import { GtxError } from '@gridtokenx/protocol';
 
 /** PEM texts: whom to trust, and who we are where that is asked for. */
 export interface TlsTexts {
-  ca?: string | undefined;
-  cert?: string | undefined;
-  key?: string | undefined;
+  ca?: string;
+  cert?: string;
+  key?: string;
 }
 
 export interface CollectorRequest {

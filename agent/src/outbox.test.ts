@@ -134,8 +134,54 @@ describe('the store', () => {
       refused: 0,
       later: 0,
     });
-    expect(box.resendFrom('M', 2)).toBe(2);
+    expect(box.resendFrom('M', 2, NOW / 1000)).toBe(2);
+    expect(box.resendTime('M')).toBe(NOW / 1000);
     expect(states(box)).toEqual(['1 stored', '2 pending', '3 pending', '4 sent', '5 sent', '6 pending']);
+  });
+
+  it('sends nothing again for a number that a restored meter has skipped, but once a day', () => {
+    const box = open();
+    box.restoreMeter('M', 'books 1076', 1_076n, [], NOW);
+    // The gateway of before has sent what the collector knows.
+    expect(box.highestSent('M')).toBe(1_076);
+    put(box, 1_077);
+    put(box, 1_078);
+    box.markSent('M', [1_077, 1_078], NOW);
+    box.decide('M', { ...nothing, stored: [1_077, 1_078] }, NOW);
+    expect(box.highestSent('M')).toBe(1_078);
+    const asked = NOW / 1000;
+    expect(box.resendFrom('M', 78, asked + 60)).toBe(0);
+    expect(box.resendTime('M')).toBe(0);
+    // A collector that has lost the later ones too is healed within a day, and one that lost one of them at once.
+    expect(box.resendFrom('M', 78, asked + 86_400)).toBe(2);
+    expect(box.resendFrom('M', 78, asked + 87_000)).toBe(0);
+    box.decide('M', { ...nothing, stored: [1_077, 1_078] }, NOW);
+    expect(box.resendFrom('M', 1_078, asked + 87_000)).toBe(1);
+  });
+
+  it('sends again what follows readings that were removed, once', () => {
+    const box = open();
+    for (let sequence = 1; sequence <= 3; sequence++) put(box, sequence);
+    box.markSent('M', [1, 2, 3], NOW);
+    box.decide('M', { ...nothing, through: 3 }, NOW);
+    box.prune(NOW + 31 * DAY_MS);
+    expect(states(box)).toEqual(['3 stored']);
+    const asked = NOW / 1000 + 31 * 86_400;
+    expect(box.resendFrom('M', 2, asked)).toBe(1);
+    box.decide('M', { ...nothing, stored: [3] }, NOW);
+    expect(box.resendFrom('M', 2, asked + 600)).toBe(0);
+    expect(box.resendFrom('M', 3, asked + 600)).toBe(1);
+  });
+
+  it('that another program writes to is reported as one that cannot be written', () => {
+    const box = open();
+    put(box, 1);
+    const other = new Database(join(folder, 'agent.sqlite'));
+    other.exec('BEGIN IMMEDIATE');
+    expect(codeOf(() => box.markSent('M', [1], NOW))).toBe('OUTBOX_FULL');
+    other.exec('ROLLBACK');
+    other.close();
+    expect(codeOf(() => box.markSent('M', [1], NOW))).toBe('done');
   });
 
   it('keeps delivered readings 30 days, refused ones a year, undelivered ones for ever', () => {
@@ -317,10 +363,8 @@ describe.skipIf(!disk)('a full disk (ENOSPC)', () => {
     execFileSync('umount', [small]);
   });
 
-  it('is reported, nothing is half written, and it goes on by itself when there is room again', () => {
-    const box = open({}, small);
-    put(box, 1);
-    // Something else fills the disk.
+  /** Something else fills the disk. @returns its file */
+  function fillDisk(): string {
     const ballast = join(small, 'ballast');
     for (let size = 1024 * 1024; size >= 256; size = Math.floor(size / 2)) {
       try {
@@ -329,6 +373,13 @@ describe.skipIf(!disk)('a full disk (ENOSPC)', () => {
         expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
       }
     }
+    return ballast;
+  }
+
+  it('is reported, nothing is half written, and it goes on by itself when there is room again', () => {
+    const box = open({}, small);
+    put(box, 1);
+    const ballast = fillDisk();
     const last = fill(box, 2);
     expect(box.loadAccount('M')).toBe(`books ${last}`);
     expect(box.readings('M').map((one) => one.sequence)).toHaveLength(last);
@@ -340,5 +391,23 @@ describe.skipIf(!disk)('a full disk (ENOSPC)', () => {
     expect(again.readings('M').map((one) => one.sequence)).toEqual(
       Array.from({ length: last + 1 }, (_, index) => index + 1),
     );
+  });
+
+  it('is reported as such when what is old enough cannot be removed, and an hour later it is', () => {
+    const box = open({}, small);
+    put(box, 1);
+    const sample = { meterId: 'M', producedRegister: 1n, consumedRegister: 1n, powerWatts: 1 };
+    for (let k = 0; k < 600; k++) box.record([{ ...sample, atMs: NOW + k }]);
+    // So that the log of what is written has to grow.
+    close(box);
+    const again = open({}, small);
+    const ballast = fillDisk();
+    const later = NOW + 31 * DAY_MS;
+    expect(codeOf(() => again.prune(later))).toBe('OUTBOX_FULL');
+    expect(again.sampleCount()).toBe(600);
+    rmSync(ballast);
+    expect(again.prune(later + 60_000)).toBe(false);
+    expect(again.prune(later + 3_600_000)).toBe(true);
+    expect(again.sampleCount()).toBe(0);
   });
 });

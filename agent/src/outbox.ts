@@ -76,6 +76,14 @@ export interface OutboxCounts {
   refused: number;
 }
 
+/** Sequences that the collector may ask for and that are not here, nor ever will be. */
+interface Absent {
+  /** The last of them. */
+  through: number;
+  /** Unix seconds: what follows them was sent again then, or was new. */
+  time: number;
+}
+
 /** A reading that the collector has refused, or cannot take yet. */
 export interface TroubledReading {
   sequence: number;
@@ -138,6 +146,8 @@ const SAMPLES_PER_WRITE = 60;
 const RESERVED_SHARE = 16;
 /** Refused readings tell what went wrong; they are few, and kept longer than delivered ones. */
 const KEEP_REFUSED_MS = 366 * 86_400_000;
+/** Whoever asks again and again for readings that are not here gets what follows them once in this time. */
+const RESEND_ABSENT_SECONDS = 86_400;
 /** Waits of a reading that the collector cannot take yet. */
 const LATER_MS = [30_000, 60_000, 300_000, 900_000, 3_600_000];
 
@@ -241,7 +251,7 @@ export class Outbox {
 
   /**
    * Writes a backup's books and its readings that wait for the collector, for a meter that has no books here: all or
-   * nothing.
+   * nothing. Whatever else has a sequence up to this one may have been sent, and is not here.
    * @throws GtxError CONFLICT when the meter has books
    */
   restoreMeter(
@@ -272,7 +282,17 @@ export class Outbox {
         );
       }
       this.statements.saveAccount.run(meterId, Number(sequence), account, nowMs);
+      this.noteAbsent(meterId, { through: Number(sequence), time: Math.floor(nowMs / 1000) });
     });
+  }
+
+  private absent(meterId: string): Absent | undefined {
+    const text = this.setting(`absent/${meterId}`);
+    return text === undefined ? undefined : (JSON.parse(text) as Absent);
+  }
+
+  private noteAbsent(meterId: string, absent: Absent): void {
+    this.statements.saveSetting.run(`absent/${meterId}`, JSON.stringify(absent));
   }
 
   /** Stores a signed reading and advances the meter's books: both or neither. */
@@ -315,16 +335,24 @@ export class Outbox {
     return this.statements.nextRetry.get(meterId, nowMs)?.retry_ms ?? undefined;
   }
 
-  /** Notes that readings are about to be published, so that their acknowledgements will be believed. */
-  markSent(meterId: string, sequences: readonly number[], nowMs: number): void {
-    this.write(() => {
-      for (const sequence of sequences) this.statements.markSent.run(nowMs, meterId, sequence);
+  /**
+   * Notes that readings are about to be published, so that their acknowledgements will be believed.
+   * @returns how many were not noted yet
+   */
+  markSent(meterId: string, sequences: readonly number[], nowMs: number): number {
+    return this.write(() => {
+      let noted = 0;
+      for (const sequence of sequences) {
+        noted += this.statements.markSent.run(nowMs, meterId, sequence).changes;
+      }
+      return noted;
     });
   }
 
-  /** Highest sequence ever published; 0 when none was. */
+  /** Highest sequence ever published, or that may have been before the meter was restored; 0 when none was. */
   highestSent(meterId: string): number {
-    return this.statements.highestSent.get(meterId)?.sequence ?? 0;
+    const sent = this.statements.highestSent.get(meterId)?.sequence ?? 0;
+    return Math.max(sent, this.absent(meterId)?.through ?? 0);
   }
 
   /** One reading, or undefined. */
@@ -373,11 +401,33 @@ export class Outbox {
     return { ...result, stored: changed.stored + changed.held, refused: changed.refused };
   }
 
-  /** Puts readings from a sequence on back into the queue. @returns how many */
-  resendFrom(meterId: string, sequence: number): number {
-    const changes = this.write(() => this.statements.resend.run(meterId, sequence).changes);
+  /**
+   * Puts readings from a sequence on back into the queue, because the collector lacks that one. Where it is not here (a
+   * restored meter's number that was skipped, one that was removed long ago), sending what follows does not help it: it
+   * asks for the same one again, for days. So what follows such a one is sent once a day only; that heals a collector
+   * which has lost everything from there on.
+   * @param timeSeconds when the collector asked, Unix seconds
+   * @returns how many
+   */
+  resendFrom(meterId: string, sequence: number, timeSeconds: number): number {
+    const here = this.statements.one.get(meterId, sequence) !== undefined;
+    const absent = this.absent(meterId);
+    const known = !here && absent !== undefined && sequence <= absent.through;
+    if (known && Math.abs(timeSeconds - absent.time) < RESEND_ABSENT_SECONDS) return 0;
+    const changes = this.write(() => {
+      const { changes } = this.statements.resend.run(meterId, sequence);
+      this.statements.saveSetting.run(`resend-time/${meterId}`, String(timeSeconds));
+      const next = here ? undefined : this.statements.range.get(meterId, sequence, 1);
+      if (next) this.noteAbsent(meterId, { through: next.sequence - 1, time: timeSeconds });
+      return changes;
+    });
     this.decided.delete(meterId);
     return changes;
+  }
+
+  /** When the collector last asked for readings that it has lost, Unix seconds; 0 when it never did. */
+  resendTime(meterId: string): number {
+    return Number(this.setting(`resend-time/${meterId}`) ?? 0);
   }
 
   /** Lets a reading that waits for later be sent now. */
@@ -451,12 +501,14 @@ export class Outbox {
   /**
    * Removes what is old enough: samples, delivered readings, refused readings. At most once an hour. Call it
    * only while the clock is trusted: a clock that runs ahead would delete everything.
+   * @returns whether it was time for it
    */
-  prune(nowMs: number): void {
-    if (Math.abs(nowMs - this.lastPruneMs) < 3_600_000) return;
+  prune(nowMs: number): boolean {
+    if (Math.abs(nowMs - this.lastPruneMs) < 3_600_000) return false;
     this.lastPruneMs = nowMs;
-    this.db.transaction(() => this.pruneNow(nowMs))();
+    this.write(() => this.pruneNow(nowMs));
     this.decided.clear();
+    return true;
   }
 
   /** Bytes that the store's file has and may have. */
@@ -579,8 +631,14 @@ function isFull(error: unknown): boolean {
   return code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CANTOPEN';
 }
 
+/** True for errors that say that the store is held by another program, or must not be written. */
+function isHeld(error: unknown): boolean {
+  const code = String((error as { code?: unknown } | undefined)?.code ?? '');
+  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_READONLY');
+}
+
 function asOutboxError(error: unknown): unknown {
-  if (!isFull(error)) return error;
+  if (!isFull(error) && !isHeld(error)) return error;
   return new GtxError('OUTBOX_FULL', `the store cannot be written: ${(error as Error).message}`, undefined, {
     cause: error,
   });

@@ -28,9 +28,10 @@ import { DeliveryWindow, Pace, reconnectWaitMs, TRIES_BEFORE_ALERT } from './del
 import { deliverOverHttp, MAX_READINGS_PER_REQUEST } from './http-delivery.js';
 import type { Outbox, OutboxReading } from './outbox.js';
 import { Presence } from './presence.js';
-import { readPasswordFile, readTextFile } from './secret-file.js';
+import { readPasswordFile } from './secret-file.js';
 import { readClockOffset } from './server-time.js';
 import type { MeterSigner } from './sign.js';
+import { brokerTls, collectorTls } from './tls-files.js';
 
 /** What the publisher needs of one meter. */
 export interface PublishedMeter {
@@ -87,6 +88,12 @@ export interface PublisherDeps {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** SUBACK return code of a subscription that is refused (MQTT 3.1.1, 3.9.3). */
+const SUBSCRIPTION_REFUSED = 0x80;
+/** How long the broker may take to answer a subscription. */
+const SUBSCRIBE_TIMEOUT_MS = 10_000;
+/** How long nothing is tried after a fault of the store. */
+const STORE_AGAIN_MS = 5_000;
 /** CONNACK return codes 4 and 5: the login, not the network, is refused (MQTT 3.1.1, table 3.1). */
 const BAD_CREDENTIALS = 4;
 const NOT_AUTHORISED = 5;
@@ -108,6 +115,8 @@ interface Lane {
   window: DeliveryWindow;
   pace: Pace;
   timer: NodeJS.Timeout | undefined;
+  /** The broker does not let this meter hear its acknowledgements: what it sent would be sent again for ever. */
+  deaf: boolean;
 }
 
 export class Publisher {
@@ -140,7 +149,7 @@ export class Publisher {
   private readonly presences: Presence[] = [];
   /** At a broker that is not the collector's own; undefined: a signed login. */
   private password: string | undefined;
-  private readonly tls: { ca?: string; cert?: string; key?: string } = {};
+  private tls: TlsTexts = {};
   private httpTls: TlsTexts = {};
 
   constructor(private readonly deps: PublisherDeps) {
@@ -148,7 +157,7 @@ export class Publisher {
     const perMeter = delivery.max_readings_per_second / deps.meters.length;
     for (const meter of deps.meters) {
       const pace = new Pace(perMeter, mqtt.window);
-      this.windows.set(meter.id, { window: new DeliveryWindow(), pace, timer: undefined });
+      this.windows.set(meter.id, { window: new DeliveryWindow(), pace, timer: undefined, deaf: false });
     }
   }
 
@@ -161,17 +170,19 @@ export class Publisher {
     return this.ready ? 'mqtt' : this.overHttp ? 'http' : 'none';
   }
 
-  /** @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS for the files of `mqtt` */
+  /** @throws GtxError CONFIG_INVALID, KEY_FILE_PERMISSIONS for the files of `mqtt` and `collector_ca_file` */
   start(): void {
-    const { mqtt, collector_ca_file } = this.deps.config;
+    const { mqtt } = this.deps.config;
     if (mqtt.password_file !== undefined) this.password = readPasswordFile(mqtt.password_file);
-    if (mqtt.ca_file !== undefined) this.tls.ca = readTextFile(mqtt.ca_file, false);
-    if (mqtt.cert_file !== undefined) this.tls.cert = readTextFile(mqtt.cert_file, false);
-    if (mqtt.key_file !== undefined) this.tls.key = readTextFile(mqtt.key_file, true);
-    this.httpTls = { ...this.tls };
-    if (collector_ca_file !== undefined) this.httpTls.ca = readTextFile(collector_ca_file, false);
+    this.tls = brokerTls(this.deps.config);
+    this.httpTls = collectorTls(this.deps.config);
     this.intervals.push(setInterval(() => this.publishTelemetry(), mqtt.telemetry_seconds * 1000));
-    this.intervals.push(setInterval(() => this.publishStatus('online'), mqtt.status_seconds * 1000));
+    this.intervals.push(
+      setInterval(() => {
+        this.publishStatus('online');
+        void this.subscribeAgain();
+      }, mqtt.status_seconds * 1000),
+    );
     if (this.deps.config.collector_url !== undefined) {
       this.intervals.push(setInterval(() => void this.learnOffset(), OFFSET_EVERY_MS));
       this.intervals.push(setInterval(() => this.confirmClock(), CONFIRM_EVERY_MS));
@@ -224,19 +235,52 @@ export class Publisher {
       return;
     }
     clearTimeout(entry.timer);
+    if (entry.deaf) return;
+    const { alerts, logger } = this.deps;
     try {
       this.send(meter, entry);
-      if (this.outboxFull) {
-        this.outboxFull = false;
-        this.deps.alerts.clear('OUTBOX_FULL', undefined, 'delivery');
-      }
+      alerts.clear('INTERNAL', meterId, 'delivery');
     } catch (error) {
       // Without the note that it was sent, the reading's acknowledgement would not be believed: wait.
-      if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') throw error;
-      this.outboxFull = true;
-      this.deps.alerts.raise('OUTBOX_FULL', error.message, undefined, 'delivery');
-      entry.timer = setTimeout(() => this.wake(meterId), 5_000);
+      if (!this.noteFull(error)) {
+        // Called from timers: it must end neither the measuring nor the other meters' delivery.
+        logger.error({ err: error, meter_id: meterId }, 'readings could not be sent');
+        alerts.raise('INTERNAL', `readings cannot be sent: ${(error as Error).message}`, meterId, 'delivery');
+      }
+      entry.timer = setTimeout(() => this.wake(meterId), STORE_AGAIN_MS);
     }
+  }
+
+  /** Raises the alert where the store does not take what delivery has to note. @returns whether it was that */
+  private noteFull(error: unknown): boolean {
+    if (!(error instanceof GtxError) || error.code !== 'OUTBOX_FULL') return false;
+    this.outboxFull = true;
+    this.deps.alerts.raise('OUTBOX_FULL', error.message, undefined, 'delivery');
+    return true;
+  }
+
+  /** The store has taken a note again. */
+  private noteWritten(): void {
+    if (!this.outboxFull) return;
+    this.outboxFull = false;
+    this.deps.alerts.clear('OUTBOX_FULL', undefined, 'delivery');
+  }
+
+  /** What carries these readings. One that is damaged in the store is refused for good and left out. */
+  private bodiesOf(meter: PublishedMeter, rows: readonly OutboxReading[]): Map<number, SubmitReading> {
+    const { outbox, now, logger } = this.deps;
+    const bodies = new Map<number, SubmitReading>();
+    for (const row of rows) {
+      try {
+        bodies.set(row.sequence, bodyOf(meter, row));
+      } catch (error) {
+        logger.error({ err: error, meter_id: meter.id, sequence: row.sequence }, 'a reading is damaged');
+        const refused = [{ sequence: row.sequence, code: 'MESSAGE_INVALID', retry: 'never' as const }];
+        outbox.decide(meter.id, { through: 0, stored: [], held: [], refused }, now());
+        this.counters.refused++;
+      }
+    }
+    return bodies;
   }
 
   private send(meter: PublishedMeter, entry: Lane): void {
@@ -261,8 +305,15 @@ export class Publisher {
     }
     if (send.length > 0) {
       const wanted = new Set(send);
-      outbox.markSent(meter.id, send, wall);
-      for (const reading of open) if (wanted.has(reading.sequence)) this.publishReading(meter, reading);
+      const bodies = this.bodiesOf(
+        meter,
+        open.filter(({ sequence }) => wanted.has(sequence)),
+      );
+      if (outbox.markSent(meter.id, [...bodies.keys()], wall) > 0) this.noteWritten();
+      for (const body of bodies.values()) {
+        this.counters.published++;
+        this.emit(topicFor(meter.id, 'reading'), body, false);
+      }
     }
     const waits = nextMs === undefined ? [] : [nextMs - monotonic()];
     if (held) waits.push(entry.pace.waitMs(monotonic()));
@@ -271,11 +322,6 @@ export class Publisher {
     if (waits.length > 0) {
       entry.timer = setTimeout(() => this.wake(meter.id), Math.max(1, Math.min(...waits, 60_000)));
     }
-  }
-
-  private publishReading(meter: PublishedMeter, row: OutboxReading): void {
-    this.counters.published++;
-    this.emit(topicFor(meter.id, 'reading'), bodyOf(meter, row), false);
   }
 
   /** Begins the time after which readings go over HTTP, unless the broker is there before. */
@@ -330,6 +376,7 @@ export class Publisher {
       } catch (error) {
         // One meter that is refused (not registered yet) keeps no other from being heard.
         failure = error;
+        this.noteFull(error);
         this.counters.httpFailures++;
         if (!this.stopping) {
           logger.warn({ meter_id: meter.id, reason: (error as Error).message }, 'not delivered over HTTP');
@@ -368,19 +415,17 @@ export class Publisher {
     }
     const readings = open.slice(0, lane.pace.available(monotonic()));
     if (readings.length === 0) return Math.max(HTTP_BETWEEN_MS, lane.pace.waitMs(monotonic()));
-    lane.pace.spend(readings.length);
-    outbox.markSent(
-      meter.id,
-      readings.map((reading) => reading.sequence),
-      wall,
-    );
-    this.counters.httpReadings += readings.length;
+    const bodies = this.bodiesOf(meter, readings);
+    if (bodies.size === 0) return HTTP_BETWEEN_MS;
+    lane.pace.spend(bodies.size);
+    if (outbox.markSent(meter.id, [...bodies.keys()], wall) > 0) this.noteWritten();
+    this.counters.httpReadings += bodies.size;
     const { time, signature } = this.loginOf(meter);
     const envelope = await deliverOverHttp({
       collectorUrl: config.collector_url as string,
       meterId: meter.id,
       login: { time, signature },
-      readings: readings.map((row) => bodyOf(meter, row)),
+      readings: [...bodies.values()],
       tls: this.httpTls,
       signal: this.abort.signal,
     });
@@ -473,13 +518,9 @@ export class Publisher {
 
   private async onConnected(client: MqttClient): Promise<void> {
     const { meters, config, alerts, logger } = this.deps;
-    const topics = meters.flatMap((meter) => [topicFor(meter.id, 'ack'), topicFor(meter.id, 'command')]);
-    const granted = await client.subscribeAsync(topics, { qos: 1 });
-    const denied = granted.filter((grant) => grant.qos > 2).map((grant) => grant.topic);
-    for (const meter of meters) {
-      if (denied.includes(topicFor(meter.id, 'ack'))) {
-        alerts.raise('LOGIN_REFUSED', `the broker refuses ${meter.id}'s topics`, meter.id);
-      } else alerts.clear('LOGIN_REFUSED', meter.id);
+    await Promise.all(meters.map((meter) => this.subscribe(client, meter)));
+    if (meters.every(({ id }) => this.windows.get(id)?.deaf)) {
+      throw new Error('it refuses the topics of every meter');
     }
     if (this.client !== client || this.stopping) return;
     this.failures = 0;
@@ -505,6 +546,55 @@ export class Publisher {
       this.wake(meterId);
     }
     if (config.collector_url !== undefined) void this.learnOffset();
+  }
+
+  /**
+   * Subscribes to what the collector says to one meter: a refusal concerns no other.
+   * @throws Error when the connection is lost or the broker does not answer
+   */
+  private async subscribe(client: MqttClient, { id }: PublishedMeter): Promise<void> {
+    const { alerts } = this.deps;
+    const lane = this.windows.get(id) as Lane;
+    const topics = [topicFor(id, 'ack'), topicFor(id, 'command')];
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error('it does not answer the subscription')),
+        SUBSCRIBE_TIMEOUT_MS,
+      );
+    });
+    try {
+      await Promise.race([client.subscribeAsync(topics, { qos: 1 }), limit]);
+      lane.deaf = false;
+      alerts.clear('LOGIN_REFUSED', id);
+    } catch (error) {
+      // With the broker's answer (MQTT 3.1.1, 3.9.3): 0x80 for each topic that is refused, in the order of asking.
+      const { packet } = error as { packet?: { granted?: number[] } };
+      if (packet?.granted?.length !== topics.length) throw error;
+      lane.deaf = packet.granted[0] === SUBSCRIPTION_REFUSED;
+      alerts.raise('LOGIN_REFUSED', `the broker refuses ${id}'s topics`, id);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Asks again for the meters whose acknowledgements the broker has refused. Never rejects. */
+  private async subscribeAgain(): Promise<void> {
+    const { client } = this;
+    if (client === undefined || !this.ready) return;
+    for (const meter of this.deps.meters) {
+      const lane = this.windows.get(meter.id) as Lane;
+      if (!lane.deaf) continue;
+      try {
+        await this.subscribe(client, meter);
+      } catch (error) {
+        // The connection is told of by itself.
+        this.deps.logger.debug({ meter_id: meter.id, reason: (error as Error).message }, 'not subscribed');
+        return;
+      }
+      if (this.client !== client) return;
+      if (!lane.deaf) this.wake(meter.id);
+    }
   }
 
   private onLost(client: MqttClient, reason: string, refused: boolean): void {
@@ -594,7 +684,7 @@ export class Publisher {
     const text = openEnvelope(topic, payload, config.collector_key, 'ACK_INVALID');
     const { decision, timeSeconds } = readAck(text, meter.id, outbox.highestSent(meter.id));
     // Acknowledgements from before a request to resend speak of readings that the collector has lost since.
-    if (timeSeconds < Number(outbox.setting(`resend-time/${meter.id}`) ?? 0)) return;
+    if (timeSeconds < outbox.resendTime(meter.id)) return;
     const result = outbox.decide(meter.id, decision, now());
     this.counters.acks++;
     this.counters.stored += result.stored;
@@ -605,6 +695,7 @@ export class Publisher {
     }
     this.learnFromAck(timeSeconds);
     if (result.stored + result.refused + result.later > 0) {
+      this.noteWritten();
       this.windows.get(meter.id)?.window.answered();
       alerts.clear('BROKER_UNAVAILABLE', meter.id, 'delivery');
     }
@@ -654,10 +745,7 @@ export class Publisher {
     if (first?.state === 'pending' || first?.state === 'sent') {
       // Not lost but never decided: it is in the queue anyway and only has to come now.
       outbox.retryNow(meter.id, Number(from));
-    } else {
-      outbox.saveSetting(`resend-time/${meter.id}`, String(command.time));
-      outbox.resendFrom(meter.id, Number(from));
-    }
+    } else if (outbox.resendFrom(meter.id, Number(from), command.time) === 0) return;
     this.windows.get(meter.id)?.window.reconnected();
   }
 
@@ -667,12 +755,8 @@ export class Publisher {
       logger.error({ err: error, meter_id: meter.id }, `a ${kind} could not be taken`);
       return;
     }
-    if (error.code === 'OUTBOX_FULL') {
-      // Not noted, so the reading is sent again and acknowledged again.
-      alerts.raise('OUTBOX_FULL', error.message, undefined, 'delivery');
-      this.outboxFull = true;
-      return;
-    }
+    // Not noted, so the reading is sent again and acknowledged again.
+    if (this.noteFull(error)) return;
     if (kind === 'ack') this.counters.acksRefused++;
     else this.counters.commandsRefused++;
     this.lastForgeryMs = clock.steadyMs();

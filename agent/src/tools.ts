@@ -11,6 +11,7 @@ export { LEAST_PASSPHRASE, refuseExistingBackup } from './backup-file.js';
 export { folderOf, placeFilesOf, placeProfiles } from './backup-files.js';
 export { type ChainMeter, meterAccountAddress, REGISTRY_PROGRAM, readChainMeter } from './chain-meter.js';
 export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
+export type { TlsTexts } from './collector-http.js';
 export { profileLibrary } from './config.js';
 export { ensureKeyFile, syncFolder, writeSecretFile } from './create-key.js';
 export { DeviceReader } from './measure.js';
@@ -20,3 +21,4 @@ export { type ReadingFilter, readStore, type StoredReading } from './read-store.
 export { RESTORE_STEP, type Restored, restorePoint, restoreStore } from './restore.js';
 export * from './scan.js';
 export { readPasswordFile, readTextFile } from './secret-file.js';
+export { brokerTls, collectorTls } from './tls-files.js';

@@ -89,6 +89,8 @@ export class TestCollector {
   deliverAck: (send: () => void, ack: Ack) => void = (send) => send();
   /** Refuses a login by throwing. */
   checkLogin: (login: LoginPassword) => void = () => undefined;
+  /** How a subscription is answered: granted, refused, or not at all. */
+  subscription: (topic: string) => 'granted' | 'refused' | 'silence' = () => 'granted';
   /** A broker that knows passwords, and no signed logins. */
   passwords: ReadonlyMap<string, string> | undefined;
   /** Stands in for the collector's clock, Unix seconds. */
@@ -130,6 +132,10 @@ export class TestCollector {
         } catch (error) {
           done(Object.assign(error as Error, { returnCode: 5 }), false);
         }
+      },
+      authorizeSubscribe: (_client, subscription, done) => {
+        const answer = this.subscription(subscription.topic);
+        if (answer !== 'silence') done(null, answer === 'granted' ? subscription : null);
       },
     });
     broker.on('publish', (packet) => {

@@ -67,6 +67,15 @@ export class TestHome {
 
   /** Adds a bidirectional meter on a simulator's unit. */
   meter(id: string, simulator: Simulator, unit: number, more: Partial<TestMeter['config']> = {}): TestMeter {
+    return this.addMeter(id, [device('grid', simulator, unit)], more);
+  }
+
+  /** Adds a bidirectional meter that is made of these devices. */
+  addMeter(
+    id: string,
+    devices: TestMeter['config']['devices'],
+    more: Partial<TestMeter['config']> = {},
+  ): TestMeter {
     const key = makeKey();
     mkdirSync(join(this.folder, 'keys'), { recursive: true });
     const keyFile = join(this.folder, 'keys', `${id}.json`);
@@ -81,7 +90,7 @@ export class TestHome {
         key_file: keyFile,
         wallet,
         mode: 'bidirectional',
-        devices: [device('grid', simulator, unit)],
+        devices,
         ...more,
       },
     };

@@ -19,20 +19,57 @@ export interface Page<Item> {
   next_cursor: string | null;
 }
 
-/** Who asks; set by the session. `password`: an operator's, for whoever has logged in no wallet. */
+export interface OperatorLogin {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Who asks; set by the session. */
 export const credentials: {
-  token: () => Promise<string | undefined>;
-  password: () => { username: string; password: string } | undefined;
-} = { token: async () => undefined, password: () => undefined };
+  /** A wallet's access token. `refused`: one that the collector does not take, or not for long; another one is wanted. */
+  token: (refused?: string) => Promise<string | undefined>;
+  /** An operator's. */
+  password: () => OperatorLogin | undefined;
+  /** The collector does not know this name and password. */
+  passwordRefused: (login: OperatorLogin) => void;
+} = { token: async () => undefined, password: () => undefined, passwordRefused: () => {} };
+
+/** What operators alone may ask, and the meters of others. */
+const OPERATORS =
+  /^\/api\/(status|settlement|health|audit|(fleet|alerts|reviews)(\/.*)?|meters\/[^/]+\/live)$/;
+
+interface Login {
+  /** Value of the header `authorization`. */
+  readonly header: string;
+  /** A wallet's. */
+  readonly token?: string;
+  readonly operator?: OperatorLogin;
+}
+
+/** A wallet's login comes before the password, but not where a wallet may be nobody. */
+async function loginFor(path: string): Promise<Login | undefined> {
+  const operator = credentials.password();
+  const token = operator && OPERATORS.test(path) ? undefined : await credentials.token();
+  if (token !== undefined) return bearer(token);
+  if (operator === undefined) return undefined;
+  const given = new TextEncoder().encode(`${operator.username}:${operator.password}`);
+  return { header: `Basic ${base64(given)}`, operator };
+}
+
+const bearer = (token: string): Login => ({ header: `Bearer ${token}`, token });
 
 /** The value of the header `authorization`. */
-export async function authorization(): Promise<string | undefined> {
-  const token = await credentials.token();
-  if (token !== undefined) return `Bearer ${token}`;
-  const operator = credentials.password();
-  if (operator === undefined) return undefined;
-  return `Basic ${base64(new TextEncoder().encode(`${operator.username}:${operator.password}`))}`;
+export async function authorization(path = ''): Promise<string | undefined> {
+  return (await loginFor(path))?.header;
 }
+
+/** No answer within this time is none: what waits for one would wait for good. */
+const ANSWER_MS = 30_000;
+
+/** How far the collector's clock is ahead of this one, by its last answer. */
+let aheadMs = 0;
+/** The collector's time, in milliseconds since 1970: by it tokens end, whatever the clock here says. */
+export const collectorNow = (): number => Date.now() + aheadMs;
 
 interface Request {
   method?: 'GET' | 'POST';
@@ -41,6 +78,8 @@ interface Request {
   signal?: AbortSignal;
   /** Without the session's token. */
   anonymous?: boolean;
+  /** For what takes its time. */
+  answerMs?: number;
 }
 
 /**
@@ -52,30 +91,53 @@ export async function ask<Answer>(path: string, request: Request = {}): Promise<
   const url = new URL(path, globalThis.location.origin);
   for (const [name, value] of Object.entries(request.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, String(value));
-  const login = request.anonymous ? undefined : await authorization();
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: request.method ?? 'GET',
-      headers: {
-        ...(login !== undefined && { authorization: login }),
-        ...(request.body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-      ...(request.signal && { signal: request.signal }),
-    });
-  } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new ApiError('UNREACHABLE', t('error.unreachable'), 0);
+  const login = request.anonymous ? undefined : await loginFor(url.pathname);
+  let answer = await answerOf(url, request, login);
+  if (answer.status === 401 && login?.token !== undefined) {
+    // It was taken for one that counts: a clock is wrong, or the login was renewed elsewhere.
+    const token = await credentials.token(login.token);
+    if (token !== undefined) answer = await answerOf(url, request, bearer(token));
   }
-  if (response.status === 204) return undefined as Answer;
-  const type = response.headers.get('content-type') ?? '';
-  const body: unknown = type.includes('json') ? await response.json() : await response.text();
-  if (response.ok) return body as Answer;
-  throw refusal(response.status, body);
+  if (answer.status === 401 && login?.operator && OPERATORS.test(url.pathname))
+    credentials.passwordRefused(login.operator);
+  if (answer.ok) return answer.body as Answer;
+  throw refusal(answer.status, answer.body);
 }
 
-function refusal(status: number, body: unknown): ApiError {
+/** @throws ApiError UNREACHABLE; or what an abort throws */
+async function answerOf(
+  url: URL,
+  { method = 'GET', body, signal, answerMs = ANSWER_MS }: Request,
+  login: Login | undefined,
+): Promise<{ ok: boolean; status: number; body: unknown }> {
+  const tooLate = AbortSignal.timeout(answerMs);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        ...(login !== undefined && { authorization: login.header }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: signal ? AbortSignal.any([signal, tooLate]) : tooLate,
+    });
+    const { ok, status, headers } = response;
+    const date = Date.parse(headers.get('date') ?? '');
+    if (!Number.isNaN(date)) aheadMs = date - Date.now();
+    const json = headers.get('content-type')?.includes('json');
+    return {
+      ok,
+      status,
+      body: status === 204 ? undefined : await (json ? response.json() : response.text()),
+    };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError('UNREACHABLE', t('error.unreachable'), 0);
+  }
+}
+
+/** What the collector said instead of an answer. */
+export function refusal(status: number, body: unknown): ApiError {
   const error = (body as { error?: { code?: unknown; message?: unknown; details?: unknown } } | null)?.error;
   const code = typeof error?.code === 'string' && isErrorCode(error.code) ? error.code : 'INTERNAL';
   const message = typeof error?.message === 'string' ? error.message : `HTTP ${status}`;

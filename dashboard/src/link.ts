@@ -2,13 +2,15 @@ import {
   BookReplica,
   LIVE_PATH,
   ListReplica,
+  type LiveAnswer,
   type LiveChannel,
   LiveFrame,
   type LiveItem,
   type LiveLevel,
+  type LiveRefusal,
 } from '@gridtokenx/protocol';
 import { type Signal, signal } from '@preact/signals';
-import { credentials } from './api.js';
+import { collectorNow, credentials } from './api.js';
 
 export type LinkState = 'connecting' | 'up' | 'down';
 
@@ -53,6 +55,18 @@ const PRIVATE: ReadonlySet<LiveChannel> = new Set([
 ]);
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000;
+/** A login is renewed this long before it ends, so that nothing is missed. */
+const EARLY_MS = 30_000;
+/** But not more often than this: the last one of a session ends with it, however often it is renewed. */
+const SOONEST_MS = 5_000;
+/** What was refused for now is asked for again after a second, two, four, up to this. */
+const LONGEST_PAUSE_MS = 30_000;
+
+/** @param failures so far */
+function pause(failures: number, error?: LiveRefusal['error']): number {
+  const told = Number(error?.details.retry_after_seconds ?? 0) * 1_000;
+  return Math.max(Math.min(1_000 * 2 ** failures, LONGEST_PAUSE_MS), told) * (1 + Math.random() / 2);
+}
 
 class Subscription {
   private static made = 0;
@@ -60,8 +74,13 @@ class Subscription {
   readonly number = ++Subscription.made;
   readonly news: Signal<Followed> = signal(NOTHING);
   users = 0;
-  private readonly book = new BookReplica();
-  private readonly list: ListReplica;
+  /** `asked`: without an answer yet; `lost`: refused, or ended. */
+  state: 'asked' | 'on' | 'lost' = 'asked';
+  /** In a row. */
+  refusals = 0;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  private book = new BookReplica();
+  private list: ListReplica;
 
   constructor(readonly topic: Topic) {
     this.list = new ListReplica(topic.channel);
@@ -90,6 +109,7 @@ class Subscription {
     const replica = this.topic.channel === 'book' ? this.book : this.list;
     const outcome = replica.apply(frame);
     if (outcome === 'applied') {
+      this.begun();
       this.news.value =
         this.topic.channel === 'book'
           ? { ...NOTHING, asks: this.book.asks, bids: this.book.bids, ready: true }
@@ -98,8 +118,25 @@ class Subscription {
     return outcome !== 'missed';
   }
 
+  /** The collector follows: where it has nothing to add to what is there, no news come. */
+  begun(): void {
+    this.state = 'on';
+    this.refusals = 0;
+    const { position } = this.topic.channel === 'book' ? this.book : this.list;
+    if (position !== undefined && this.news.value.problem !== undefined)
+      this.news.value = { ...this.news.value, problem: undefined };
+  }
+
   fail(problem: string): void {
+    this.state = 'lost';
     this.news.value = { ...this.news.value, problem, ready: true };
+  }
+
+  /** What was told to somebody else is no beginning. */
+  forget(): void {
+    this.book = new BookReplica();
+    this.list = new ListReplica(this.topic.channel);
+    this.news.value = NOTHING;
   }
 }
 
@@ -119,6 +156,12 @@ export class Link {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private heardAt = 0;
+  /** The access token that this connection was told last. */
+  private token: string | undefined;
+  /** Attempts since a login was taken. */
+  private logins = 0;
+  private renewal: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
+  private renewing = false;
 
   constructor(private readonly url: string) {}
 
@@ -131,6 +174,8 @@ export class Link {
   stop(): void {
     clearInterval(this.watchdog);
     clearTimeout(this.timer);
+    this.noRenewal();
+    for (const { timer } of this.subscriptions.values()) clearTimeout(timer);
     this.socket?.close();
   }
 
@@ -141,7 +186,7 @@ export class Link {
     if (!subscription) {
       subscription = new Subscription(topic);
       this.subscriptions.set(key, subscription);
-      this.send(subscription.request('subscribe'));
+      this.ask(subscription);
     }
     subscription.users += 1;
     const { news } = subscription;
@@ -149,9 +194,9 @@ export class Link {
   }
 
   /** Logged in or out: what is private begins anew. */
-  async loginChanged(): Promise<void> {
+  loginChanged(): void {
     for (const subscription of this.subscriptions.values())
-      if (PRIVATE.has(subscription.topic.channel)) subscription.news.value = NOTHING;
+      if (PRIVATE.has(subscription.topic.channel)) subscription.forget();
     this.socket?.close();
     this.connect();
   }
@@ -162,6 +207,7 @@ export class Link {
     subscription.users -= 1;
     if (subscription.users > 0) return;
     this.subscriptions.delete(key);
+    clearTimeout(subscription.timer);
     this.send(subscription.request('unsubscribe'));
   }
 
@@ -169,26 +215,90 @@ export class Link {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
+  private ask(subscription: Subscription): void {
+    clearTimeout(subscription.timer);
+    subscription.state = 'asked';
+    this.send(subscription.request('subscribe'));
+  }
+
   private connect(): void {
     clearTimeout(this.timer);
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    this.noRenewal();
+    this.token = undefined;
+    this.logins = 0;
+    this.renewing = false;
     socket.onopen = () => void this.opened(socket);
     socket.onmessage = (event) => this.heard(socket, event.data);
     socket.onclose = () => this.closed(socket);
   }
 
   private async opened(socket: WebSocket): Promise<void> {
-    const token = await credentials.token().catch(() => undefined);
-    if (this.socket !== socket) return;
+    let token: string | undefined;
+    try {
+      token = await credentials.token();
+    } catch {
+      // Whoever is logged in would be nobody for as long as the connection lasts: it is tried again.
+      socket.close();
+      return;
+    }
+    if (!this.isOpen(socket)) return;
     this.heardAt = Date.now();
     this.failures = 0;
     this.state.value = 'up';
+    // The collector allows what either of them does.
+    if (token !== undefined) this.logIn(token);
+    this.sendPassword();
+    for (const subscription of this.subscriptions.values()) this.ask(subscription);
+  }
+
+  private isOpen(socket: WebSocket | undefined): boolean {
+    return this.socket === socket && socket?.readyState === WebSocket.OPEN;
+  }
+
+  private logIn(token: string): void {
+    this.token = token;
+    this.logins += 1;
+    this.send({ op: 'auth', id: 'auth', access_token: token });
+  }
+
+  private sendPassword(): void {
     const operator = credentials.password();
-    if (token !== undefined) this.send({ op: 'auth', id: 'auth', access_token: token });
-    else if (operator !== undefined) this.send({ op: 'password', id: 'password', ...operator });
-    for (const subscription of this.subscriptions.values()) this.send(subscription.request('subscribe'));
+    if (operator !== undefined) this.send({ op: 'password', id: 'password', ...operator });
+  }
+
+  /** Logs in with another token than the one that was told last. */
+  private async renew(): Promise<void> {
+    this.noRenewal();
+    if (this.renewing) return;
+    const { socket } = this;
+    this.renewing = true;
+    try {
+      const token = await credentials.token(this.token);
+      if (!this.isOpen(socket)) return;
+      this.renewing = false;
+      if (token !== undefined) this.logIn(token);
+    } catch {
+      if (!this.isOpen(socket)) return;
+      this.renewing = false;
+      this.logins += 1;
+      this.renewIn(pause(this.logins));
+    }
+  }
+
+  /** Or sooner, where that is due anyway. */
+  private renewIn(millis: number): void {
+    const at = performance.now() + millis;
+    if (this.renewal && this.renewal.at <= at) return;
+    this.noRenewal();
+    this.renewal = { at, timer: setTimeout(() => void this.renew(), millis) };
+  }
+
+  private noRenewal(): void {
+    clearTimeout(this.renewal?.timer);
+    this.renewal = undefined;
   }
 
   private heard(socket: WebSocket, data: unknown): void {
@@ -198,10 +308,13 @@ export class Link {
     if (!frame.success) return;
     const news = frame.data;
     if ('error' in news && 'id' in news) {
-      this.numbered(news.id)?.fail(news.error.message);
+      this.refused(news);
       return;
     }
-    if (!('channel' in news)) return;
+    if ('ok' in news) {
+      this.granted(news);
+      return;
+    }
     const { channel, market, meter_id: meterId } = news;
     const ofChannel = [...this.subscriptions.values()].filter(({ topic }) => topic.channel === channel);
     const subscription =
@@ -210,9 +323,46 @@ export class Link {
     if (!subscription) return;
     if (news.type === 'ended') {
       subscription.fail(news.error.message);
+      if (news.error.code === 'UNAUTHENTICATED' && this.token !== undefined) void this.renew();
       return;
     }
-    if (!subscription.apply(news)) this.send(subscription.request('subscribe'));
+    if (!subscription.apply(news)) this.ask(subscription);
+  }
+
+  private granted({ id, expires_at: end }: LiveAnswer): void {
+    if (id === 'auth') {
+      this.logins = 0;
+      this.noRenewal();
+      if (end != null) this.renewIn(Math.max(Date.parse(end) - collectorNow() - EARLY_MS, SOONEST_MS));
+    }
+    if (id === 'auth' || id === 'password') {
+      for (const subscription of this.subscriptions.values())
+        if (subscription.state === 'lost') this.ask(subscription);
+    } else this.numbered(id)?.begun();
+  }
+
+  private refused({ id, error }: LiveRefusal): void {
+    const later = error.retry === 'later';
+    if (id === 'auth') {
+      // The first one may have been taken for one that counts by a wrong clock.
+      this.renewIn(!later && this.logins === 1 ? 0 : pause(this.logins, error));
+      return;
+    }
+    if (id === 'password') {
+      const { socket } = this;
+      if (later) setTimeout(() => this.isOpen(socket) && this.sendPassword(), pause(0, error));
+      return;
+    }
+    for (const subscription of this.subscriptions.values()) {
+      // Whose frame it was is not known where there were too many.
+      if (id === null ? !later || subscription.state !== 'asked' : subscription.number !== id) continue;
+      subscription.fail(error.message);
+      if (later) {
+        clearTimeout(subscription.timer);
+        subscription.timer = setTimeout(() => this.ask(subscription), pause(subscription.refusals++, error));
+      } else if (error.code === 'UNAUTHENTICATED' && this.token !== undefined && !this.renewing)
+        this.renewIn(pause(this.logins));
+    }
   }
 
   private numbered(id: unknown): Subscription | undefined {
@@ -221,6 +371,7 @@ export class Link {
 
   private closed(socket: WebSocket): void {
     if (this.socket !== socket) return;
+    this.noRenewal();
     this.state.value = 'down';
     this.failures += 1;
     // Many pages lose the collector at once: they do not come back at once.

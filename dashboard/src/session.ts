@@ -1,6 +1,6 @@
 import { type Challenge, LoginTokens, type Role } from '@gridtokenx/protocol';
 import { computed, signal } from '@preact/signals';
-import { ApiError, ask, credentials } from './api.js';
+import { ApiError, ask, collectorNow, credentials, type OperatorLogin } from './api.js';
 import { link } from './link.js';
 
 /** Something that signs for a wallet: a browser wallet, or the demo's key file. */
@@ -47,50 +47,57 @@ export function decideBy(by?: Signer): void {
   connected.value = by;
 }
 
-function keep(next: LoginTokens | undefined): void {
+/** Goes on with these tokens: whoever signed for another wallet does so no more, and the connection is to know whose it is. */
+function hold(next: LoginTokens | undefined): void {
+  const before = wallet.value;
   tokens.value = next;
+  if (signer.value && signer.value.address !== next?.wallet) signer.value = undefined;
+  if (before !== next?.wallet) link.loginChanged();
+}
+
+function keep(next: LoginTokens | undefined): void {
   if (next) globalThis.localStorage?.setItem(STORED, JSON.stringify(next));
   else globalThis.localStorage?.removeItem(STORED);
+  hold(next);
 }
 
 /** Another window has logged in, renewed or logged out. */
 globalThis.addEventListener?.('storage', (event) => {
-  if (event.key === STORED) tokens.value = stored();
+  if (event.key === STORED) hold(stored());
 });
-
-const fresh = (login: LoginTokens): boolean => Date.parse(login.expires_at) - Date.now() > EARLY_MS;
 
 /**
  * The access token, renewed when it is about to end. A refresh token counts once, so only one window renews, and the others
  * take what it got.
+ * @param refused one that the collector does not take, or not for long: another one is wanted
  */
-async function accessToken(): Promise<string | undefined> {
+async function accessToken(refused?: string): Promise<string | undefined> {
+  const counts = ({ access_token, expires_at }: LoginTokens) =>
+    access_token !== refused && Date.parse(expires_at) - collectorNow() > EARLY_MS;
   if (tokens.value === undefined) return undefined;
-  if (fresh(tokens.value)) return tokens.value.access_token;
-  return navigator.locks.request('gtx.session', async () => {
+  if (counts(tokens.value)) return tokens.value.access_token;
+  return navigator.locks.request(STORED, async () => {
     const current = stored();
-    if (current === undefined) {
-      tokens.value = undefined;
-      return undefined;
+    if (current === undefined || counts(current)) {
+      hold(current);
+      return current?.access_token;
     }
-    if (fresh(current)) {
-      tokens.value = current;
-      return current.access_token;
-    }
+    // Another window may have logged in or out meanwhile: then that counts.
+    const end = (next: LoginTokens | undefined) => {
+      if (stored()?.refresh_token === current.refresh_token) keep(next);
+      else hold(stored());
+      return tokens.value?.access_token;
+    };
     try {
       const next = await ask<LoginTokens>('/api/auth/refresh', {
         method: 'POST',
         anonymous: true,
         body: { refresh_token: current.refresh_token },
       });
-      keep(next);
-      return next.access_token;
+      return end(next);
     } catch (error) {
       // Ended by the collector: logged out. Without an answer the login stands, and is tried again.
-      if (error instanceof ApiError && error.code === 'UNAUTHENTICATED') {
-        keep(undefined);
-        return undefined;
-      }
+      if (error instanceof ApiError && error.code === 'UNAUTHENTICATED') return end(undefined);
       throw error;
     }
   });
@@ -98,15 +105,23 @@ async function accessToken(): Promise<string | undefined> {
 credentials.token = accessToken;
 
 /** An operator's name and password; only in this window's memory, gone when it is loaded again. */
-const operatorPassword = signal<{ username: string; password: string } | undefined>(undefined);
+const operatorPassword = signal<OperatorLogin | undefined>(undefined);
 credentials.password = () => operatorPassword.value;
 export const hasPassword = computed<boolean>(() => operatorPassword.value !== undefined);
+/** The last ones were wrong; what is wrong is not sent any more, for with it even what is everybody's is refused. */
+export const passwordRefused = signal(false);
+credentials.passwordRefused = (login) => {
+  if (operatorPassword.value !== login) return;
+  usePassword();
+  passwordRefused.value = true;
+};
 
 /** @param username without it: forgets them */
 export function usePassword(username?: string, password = ''): void {
   operatorPassword.value = username === undefined ? undefined : { username, password };
+  passwordRefused.value = false;
   if (username === undefined) decideBy();
-  void link.loginChanged();
+  link.loginChanged();
 }
 
 /** @throws ApiError, or what the wallet throws when its owner declines. */
@@ -125,17 +140,17 @@ export async function logIn(by: Signer, base58: (bytes: Uint8Array) => string): 
     }),
   );
   signer.value = by;
-  await link.loginChanged();
 }
 
 /** Ends the login everywhere; here also when the collector cannot be told. */
 export async function logOut(): Promise<void> {
+  const leaving = wallet.value;
   try {
     await ask('/api/auth/logout', { method: 'POST', body: {} });
   } finally {
-    keep(undefined);
-    signer.value = undefined;
+    // Another window may have logged another wallet in meanwhile.
+    if (stored()?.wallet === leaving) keep(undefined);
+    else hold(stored());
     decideBy();
-    await link.loginChanged();
   }
 }

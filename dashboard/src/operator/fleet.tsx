@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { Page } from '../api.js';
 import { count, power, short, shortAmount, time } from '../format.js';
-import { useAsk, useRegularly, useShown } from '../parts/ask.js';
+import { useAsk, useNews, useRegularly, useShown } from '../parts/ask.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
 import { Button, Card, Empty, Fact, Loading, Problem, Table, useColumns } from '../parts/frame.js';
@@ -21,8 +21,11 @@ const ROWS = 25;
 function useSummary(): { summary: FleetSummary | undefined; error: Error | undefined; again: () => void } {
   const asked = useAsk<FleetSummary>('/api/fleet/summary');
   const news = useTopic({ channel: 'fleet' })?.value;
-  useRegularly(asked.again, news?.problem !== undefined);
-  const told = news?.items[0] as unknown as FleetSummary | undefined;
+  const problem = news?.problem;
+  useNews(problem, asked.again);
+  useRegularly(asked.again, problem !== undefined);
+  // What was told last is old as soon as nothing more is.
+  const told = problem === undefined ? (news?.items[0] as unknown as FleetSummary | undefined) : undefined;
   return { summary: told ?? asked.answer, error: told ? undefined : asked.error, again: asked.again };
 }
 

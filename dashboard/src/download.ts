@@ -1,22 +1,17 @@
-import { authorization } from './api.js';
+import { ApiError, authorization, refusal } from './api.js';
 import { t } from './text/index.js';
 
 /**
  * Saves what the collector answers as a file: a plain link could not carry the login.
- * @throws Error in words
+ * @throws ApiError
  */
 export async function download(path: string, name: string): Promise<void> {
   const login = await authorization();
   const response = await fetch(path, {
     headers: login === undefined ? {} : { authorization: login },
   }).catch(() => undefined);
-  if (!response) throw new Error(t('error.unreachable'));
-  if (!response.ok) {
-    const body = (await response.json().catch(() => undefined)) as
-      | { error?: { message?: string } }
-      | undefined;
-    throw new Error(body?.error?.message ?? `HTTP ${response.status}`);
-  }
+  if (!response) throw new ApiError('UNREACHABLE', t('error.unreachable'), 0);
+  if (!response.ok) throw refusal(response.status, await response.json().catch(() => undefined));
   const url = URL.createObjectURL(await response.blob());
   const link = document.createElement('a');
   link.href = url;

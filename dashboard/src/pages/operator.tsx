@@ -11,7 +11,7 @@ import { useAsk, useRegularly } from '../parts/ask.js';
 import { Card, Loading, Problem } from '../parts/frame.js';
 import { WalletPanel } from '../parts/wallet.js';
 import { hrefOf } from '../routes.js';
-import { hasPassword, roles, usePassword, wallet } from '../session.js';
+import { hasPassword, passwordRefused, roles, usePassword, wallet } from '../session.js';
 import { t } from '../text/index.js';
 import type { CollectorStatus } from '../types.js';
 
@@ -42,7 +42,7 @@ export function OperatorPage({ rest: [wanted, ...rest] }: { rest: readonly strin
           {wallet.value !== undefined && !roles.value.includes('operator') && (
             <p class="problem">{t('operator.not')}</p>
           )}
-          {wallet.value === undefined && <PasswordForm refused={!status.loading} done={status.again} />}
+          {wallet.value === undefined && <PasswordForm />}
         </Card>
       ) : (
         <>
@@ -116,8 +116,9 @@ function partOf(part: Part, rest: readonly string[], status: CollectorStatus | u
       return <SystemView />;
   }
 }
+
 /** An operator without a wallet. The collector judges; here nothing is known of passwords. */
-function PasswordForm({ refused, done }: { refused: boolean; done: () => void }) {
+function PasswordForm() {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   return (
@@ -125,7 +126,6 @@ function PasswordForm({ refused, done }: { refused: boolean; done: () => void })
       onSubmit={(event) => {
         event.preventDefault();
         usePassword(name, password);
-        done();
       }}
     >
       <div class="field">
@@ -147,7 +147,7 @@ function PasswordForm({ refused, done }: { refused: boolean; done: () => void })
           onInput={(event) => setPassword(event.currentTarget.value)}
         />
       </div>
-      {hasPassword.value && refused && (
+      {passwordRefused.value && (
         <p class="problem" role="alert">
           {t('operator.wrong')}
         </p>

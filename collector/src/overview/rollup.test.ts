@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { migrate } from '../store/migrate.js';
 import { Partitions } from '../store/partitions.js';
 import { importReading, storeBatch } from '../store/readings.js';
+import { until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { TestRegistry } from '../testing/registry.js';
@@ -13,6 +14,7 @@ import { DEFAULT_RULES } from '../validate/rules.js';
 import { toSubmission } from '../validate/submission.js';
 import { comparableDays, compareEnergy } from './check.js';
 import { readingCounts } from './figures.js';
+import { ROLLUP_LOCK } from './lock.js';
 import { noRollupMetrics } from './metrics.js';
 import { Rollup } from './rollup.js';
 
@@ -196,6 +198,38 @@ function chain(
     };
   });
 }
+
+test('a worker that another one keeps from its work does not say that it has caught up', async () => {
+  const holder = await pool.connect();
+  await holder.query(`SELECT pg_advisory_lock(hashtext('${ROLLUP_LOCK}'))`);
+  let attempts = 0;
+  let caughtUp = 0;
+  const counted = {
+    query: pool.query.bind(pool),
+    connect: () => {
+      attempts += 1;
+      return pool.connect();
+    },
+  } as unknown as pg.Pool;
+  const metrics = {
+    ...noRollupMetrics,
+    caughtUp: () => {
+      caughtUp += 1;
+    },
+  };
+  const rollup = new Rollup({ pool: counted, feed, logger, metrics, pollMillis: 1 });
+  rollup.start();
+  try {
+    // Counting and folding in the first round; the next attempt is in the second one.
+    await until(() => attempts >= 3, 'two rounds');
+    expect(caughtUp).toBe(0);
+    await holder.query(`SELECT pg_advisory_unlock(hashtext('${ROLLUP_LOCK}'))`);
+    await until(() => caughtUp > 0, 'it has caught up');
+  } finally {
+    holder.release(true);
+    await rollup.stop();
+  }
+});
 
 describe('the energy of the network', () => {
   test('is that of the readings, whatever their order, and whoever is cut off while adding up', async () => {

@@ -22,7 +22,7 @@ import {
   totalsOf,
 } from './account.js';
 import type { Alerts } from './alerts.js';
-import type { ClockGuard, ClockVerdict } from './clock.js';
+import { type ClockGuard, type ClockVerdict, STEP_MS } from './clock.js';
 import type { AgentConfig, MeterConfig } from './config.js';
 import { FrozenWatch } from './frozen.js';
 import { type DeviceReader, type DeviceSample, isGiven } from './measure.js';
@@ -233,6 +233,8 @@ export class Metering {
     const waitMs = dueMs - this.deps.now();
     this.timer = setTimeout(
       () => {
+        // No timer is set now, so that a step that is noticed here does not set one beside the next.
+        this.timer = undefined;
         this.deps.lookAtClock();
         // Timers may fire a little early; a sample before the interval's end would miss it.
         if (this.deps.now() < dueMs && dueMs - this.deps.now() <= this.sampleSeconds * 1000) this.arm(dueMs);
@@ -247,6 +249,7 @@ export class Metering {
     const { deps } = this;
     deps.lookAtClock();
     const beganMs = deps.now();
+    const wallMinusMonotonic = beganMs - deps.monotonic();
     this.lastBeganMs = deps.monotonic();
     this.counters.cycles++;
     const samples = await Promise.all(
@@ -263,6 +266,10 @@ export class Metering {
         }
       }),
     );
+    // The clock may have been set meanwhile: then nothing can be said of when this sample began.
+    deps.lookAtClock();
+    const endedMs = deps.now();
+    const clockHeld = Math.abs(endedMs - deps.monotonic() - wallMinusMonotonic) <= STEP_MS;
     const registers: Partial<Record<Side, RegisterSample>> = {};
     let frozen = false;
     let foreign = false;
@@ -301,22 +308,32 @@ export class Metering {
     }
     if (reset || back || (before.startedAt === 0 && this.account.startedAt > 0)) this.saveAccount();
     this.record(registers);
-    if (this.healthy && trusted) {
+    if (this.healthy && trusted && clockHeld) {
       this.account = restarted(this.account, 0, Math.floor(beganMs / 1000));
-      this.sign(beganMs);
+      this.sign(beganMs, endedMs);
     }
     this.noteMissed();
     return seen.ready;
   }
 
   /** Signs the interval that has just ended, if one has. */
-  private sign(beganMs: number): void {
+  private sign(beganMs: number, endedMs: number): void {
     const { deps, account } = this;
     const interval = deps.config.interval_seconds;
     const end = dueEnd(account, Math.floor(beganMs / 1000), interval);
     if (end === undefined) return;
-    // A sample long after the end would put energy into the interval that came later.
+    // A sample long after the end would put energy into the interval that comes later.
     if (beganMs - end * 1000 > this.toleranceMs()) return;
+    if (endedMs - end * 1000 > this.toleranceMs()) {
+      deps.alerts.raise(
+        'METER_BUS_ERROR',
+        `nothing is signed for this interval: reading the devices took ${Math.round((endedMs - beganMs) / 1000)} s, and a tenth of interval_seconds is the most. Other devices on the line may hold it up`,
+        this.id,
+        'slow',
+      );
+      return;
+    }
+    deps.alerts.clear('METER_BUS_ERROR', this.id, 'slow');
     const closed = closeInterval(account, end, interval);
     const signed = deps.signer.signReading(closed.reading);
     try {
@@ -352,7 +369,7 @@ export class Metering {
     deps.onReading(this.id);
   }
 
-  /** How long after an interval's end a sample may begin that still closes it. */
+  /** How long after an interval's end a sample may begin and end that still closes it. */
   private toleranceMs(): number {
     const intervalMs = this.deps.config.interval_seconds * 1000;
     return Math.max(intervalMs / 10, Math.min(AGAIN_MS, intervalMs / 2));
@@ -514,9 +531,11 @@ export class Metering {
   private limitsOf(side: Side): RegisterLimits {
     const { meter } = this.deps;
     const device = this.devices.find(({ sides }) => sides.includes(side));
+    const given = { ...DEFAULT_LIMITS, ...this.deps.limits };
     return {
-      ...DEFAULT_LIMITS,
-      ...this.deps.limits,
+      ...given,
+      // One sample that fails, and jitter, are no silence.
+      silenceMs: Math.max(given.silenceMs, 2.5 * this.sampleSeconds * 1000),
       maxWatts: meter.rated_watts,
       ...device?.reader.registerLimits(side),
     };

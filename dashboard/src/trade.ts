@@ -1,9 +1,15 @@
-import { ask } from './api.js';
+import { ERRORS, encodeBase58 } from '@gridtokenx/protocol';
+import { ApiError, ask } from './api.js';
 import type { Signer } from './session.js';
+import { fromBase64, takeApart } from './transaction.js';
 import type { BuiltTransaction, Submitted, TransactionState } from './types.js';
 
 /** The collector looks at the chain this often; a confirmed trade is known within a second. */
 const LOOK_EVERY_MS = 500;
+/** Where the collector cannot be asked for now. */
+const TRY_EVERY_MS = 2_000;
+/** Sending takes the collector as long as its chain. */
+const SUBMIT_MS = 90_000;
 
 export type Step = 'built' | 'signed' | 'sent' | 'confirmed';
 
@@ -21,36 +27,84 @@ export function build(body: Record<string, unknown>): Promise<BuiltTransaction> 
   return ask<BuiltTransaction>('/api/orders/build', { method: 'POST', body });
 }
 
+/** Whether the collector may answer otherwise when it is asked again. */
+function isPassing(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  return error.code === 'UNREACHABLE' || error.status >= 500 || ERRORS[error.code].retry === 'later';
+}
+
+const wait = (error?: ApiError) => {
+  const told = Number(error?.details.retry_after_seconds ?? 0) * 1_000;
+  const millis = Math.max(error ? TRY_EVERY_MS : LOOK_EVERY_MS, told);
+  return new Promise<void>((resolve) => setTimeout(resolve, millis));
+};
+
 /**
- * Signs, sends, and waits for what becomes of it.
+ * Signs, sends, and waits for what becomes of it. What is signed may be carried out, whoever has sent it on and whether or not
+ * that was answered: from then on only the chain says how it ends.
  * @throws ApiError, TransactionFailed, or what the wallet throws when its owner declines
  */
 export async function carryOut(
-  built: Pick<BuiltTransaction, 'transaction'>,
+  built: Pick<BuiltTransaction, 'transaction' | 'last_valid_block_height'>,
   by: Signer,
   told: (step: Step, signature?: string) => void,
 ): Promise<string> {
   const transaction = await by.signTransaction(built.transaction);
-  told('signed');
-  const { signature, last_valid_block_height } = await ask<Submitted>('/api/transactions/submit', {
-    method: 'POST',
-    body: { transaction },
-  });
-  told('sent', signature);
+  const [first = new Uint8Array()] = takeApart(fromBase64(transaction)).signatures;
+  const signature = encodeBase58(first);
+  told('signed', signature);
+  let lastValid = built.last_valid_block_height;
+  let sent = false;
+  /** It may have been sent on. */
+  let possible = false;
   for (;;) {
-    const { state, error } = await ask<TransactionState>(`/api/transactions/${signature}`, {
-      query: { last_valid_block_height },
-    });
-    if (state === 'confirmed' || state === 'finalized') {
-      told('confirmed', signature);
-      return signature;
+    let passing: ApiError | undefined;
+    try {
+      if (!sent) {
+        const answer = await ask<Submitted>('/api/transactions/submit', {
+          method: 'POST',
+          body: { transaction },
+          answerMs: SUBMIT_MS,
+        });
+        sent = true;
+        lastValid = Math.max(lastValid, answer.last_valid_block_height);
+        told('sent', signature);
+      }
+    } catch (error) {
+      if (isPassing(error)) {
+        passing = error;
+        possible ||= error.code !== 'RATE_LIMITED';
+      } else if (!possible) {
+        // There is no such transaction.
+        told('built');
+        throw error;
+      }
     }
-    if (state === 'failed')
-      throw new TransactionFailed(
-        error?.reason ?? '',
-        error ? `${error.reason}: ${error.message} ${error.what_to_do}` : state,
-      );
-    if (state === 'expired') throw new TransactionFailed('expired', state);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    try {
+      if (sent || possible) {
+        const state = await ask<TransactionState>(`/api/transactions/${signature}`, {
+          query: { last_valid_block_height: lastValid },
+        });
+        if (isConfirmed(state)) {
+          told('confirmed', signature);
+          return signature;
+        }
+      }
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      passing = error;
+    }
+    await wait(passing);
   }
+}
+
+/** @throws TransactionFailed */
+function isConfirmed({ state, error }: TransactionState): boolean {
+  if (state === 'failed')
+    throw new TransactionFailed(
+      error?.reason ?? '',
+      error ? `${error.reason}: ${error.message} ${error.what_to_do}` : state,
+    );
+  if (state === 'expired') throw new TransactionFailed('expired', state);
+  return state !== 'pending';
 }

@@ -28,7 +28,7 @@ type Lifetime = keyof typeof LIFETIMES;
 interface FormProps {
   market: Market;
   draft: Draft;
-  write: (draft: Draft) => void;
+  write: (draft: Draft | ((now: Draft) => Draft)) => void;
   /** One's own orders: an offer is not to meet one of them. */
   own: readonly Order[];
 }
@@ -115,6 +115,7 @@ function OrderForm({ market, draft, write, own }: FormProps) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        setChecked(undefined);
         void action.prepare(
           {
             kind: 'create',
@@ -178,8 +179,11 @@ function OrderForm({ market, draft, write, own }: FormProps) {
           size={size.trim()}
           action={action}
           done={() => {
-            setChecked(undefined);
-            write({ ...draft, size: '' });
+            setChecked((now) => (now?.built === built ? undefined : now));
+            // What was written meanwhile is another order.
+            write((now) =>
+              now.side === side && now.size === size && now.price === price ? { ...now, size: '' } : now,
+            );
           }}
         />
       )}

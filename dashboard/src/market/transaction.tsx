@@ -49,7 +49,7 @@ export function useTransaction(): Action {
         if (!signer.value) throw new Error(t('wallet.sign'));
         await carryOut(built, signer.value, (next, sent) => {
           setStep(next);
-          if (sent !== undefined) setSignature(sent);
+          setSignature(sent);
         });
         done();
       }),

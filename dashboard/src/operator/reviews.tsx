@@ -18,6 +18,7 @@ type Decision = 'release' | 'write_off';
 
 interface Prepared {
   transaction: string;
+  last_valid_block_height: number;
 }
 
 /** The chain decides: the operator's own wallet signs what the collector has prepared. Ends when the chain has executed it. */

@@ -102,7 +102,7 @@ export function useNews(news: unknown, again: () => void, everyMs = NEWS_EVERY_M
   const last = useRef(0);
   useEffect(() => {
     if (news === undefined) return;
-    const wait = Math.max(0, last.current + everyMs - Date.now());
+    const wait = Math.min(everyMs, Math.max(0, last.current + everyMs - Date.now()));
     const timer = setTimeout(() => {
       last.current = Date.now();
       again();

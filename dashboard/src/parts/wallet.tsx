@@ -1,5 +1,5 @@
 import { encodeBase58 } from '@gridtokenx/protocol';
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { short } from '../format.js';
 import { decideBy, decider, hasDecider, logIn, logOut, type Signer, signer, wallet } from '../session.js';
 import { t } from '../text/index.js';
@@ -28,7 +28,8 @@ function Wallets({
   const [, setRound] = useState(0);
   const health = useAsk<Health>(onThisMachine() ? '/healthz' : undefined);
   const demo = health.answer?.demo === true;
-  useEffect(() => onWalletsChange(() => setRound((value) => value + 1)), []);
+  // Before anything else runs, so that no wallet comes unseen.
+  useLayoutEffect(() => onWalletsChange(() => setRound((value) => value + 1)), []);
   const wallets = browserWallets();
   return (
     <>
@@ -47,6 +48,8 @@ function Wallets({
             disabled={busy}
             onChange={(event) => {
               const chosen = event.currentTarget.files?.[0];
+              // The same file may be chosen again: without this that would be no change.
+              event.currentTarget.value = '';
               if (chosen) take(async () => keyFileSigner(await chosen.text()));
             }}
           />

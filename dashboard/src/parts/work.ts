@@ -8,19 +8,20 @@ export function useWork(done?: () => void): {
   /** What went wrong is no matter any more. */
   clear: () => void;
 } {
-  const [busy, setBusy] = useState(false);
+  // One may begin another: then both have to end.
+  const [running, setRunning] = useState(0);
   const [error, setError] = useState<Error>();
   const run = async (work: () => Promise<unknown>) => {
-    setBusy(true);
+    setRunning((count) => count + 1);
     setError(undefined);
     try {
       await work();
     } catch (problem) {
       setError(problem instanceof Error ? problem : new Error(String(problem)));
     } finally {
-      setBusy(false);
+      setRunning((count) => count - 1);
       done?.();
     }
   };
-  return { busy, error, run, clear: () => setError(undefined) };
+  return { busy: running > 0, error, run, clear: () => setError(undefined) };
 }

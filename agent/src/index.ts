@@ -10,5 +10,6 @@ export { AGENT_VERSION } from './version.js';
 
 /** The installer's tools. Loaded when called: a gateway that runs has no use for them. */
 export const installerTools = () => import('./tools.js');
+export type { TlsTexts } from './collector-http.js';
 export type { LineSettings } from './modbus-line.js';
 export type { FoundDevice, ScanProgress } from './scan.js';

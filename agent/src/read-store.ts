@@ -31,16 +31,7 @@ export interface ReadingFilter {
  * @throws GtxError NOT_FOUND when there is no store in the folder, FORBIDDEN when this user may not read it
  */
 export function readStore(folder: string, filter: ReadingFilter): StoredReading[] {
-  const file = join(folder, 'agent.sqlite');
-  if (!existsSync(file)) {
-    throw new GtxError(
-      'NOT_FOUND',
-      `there is no store in ${folder}, or this user may not look: has the gateway run? Try it as root`,
-    );
-  }
-  let db: InstanceType<typeof Database> | undefined;
-  try {
-    db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  return look(folder, (db) => {
     const rows = db
       .prepare<
         [string | null, string | null, string | null, string | null, number],
@@ -77,6 +68,36 @@ export function readStore(folder: string, filter: ReadingFilter): StoredReading[
       sentMs: row.sent_ms > 0 ? row.sent_ms : null,
       decidedMs: row.decided_ms > 0 ? row.decided_ms : null,
     }));
+  });
+}
+
+/**
+ * The sequence that a meter has come to by its books: what it signs next is higher, whether or not its last reading is
+ * in the store.
+ * @returns undefined when the meter has no books there
+ * @throws GtxError as `readStore`
+ */
+export function readSequence(folder: string, meterId: string): bigint | undefined {
+  return look(folder, (db) => {
+    const books = db
+      .prepare<[string], { sequence: number }>('SELECT sequence FROM meters WHERE meter_id = ?')
+      .get(meterId);
+    return books === undefined ? undefined : BigInt(books.sequence);
+  });
+}
+
+function look<T>(folder: string, work: (db: InstanceType<typeof Database>) => T): T {
+  const file = join(folder, 'agent.sqlite');
+  if (!existsSync(file)) {
+    throw new GtxError(
+      'NOT_FOUND',
+      `there is no store in ${folder}, or this user may not look: has the gateway run? Try it as root`,
+    );
+  }
+  let db: InstanceType<typeof Database> | undefined;
+  try {
+    db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+    return work(db);
   } catch (error) {
     if (!/^SQLITE_(CANTOPEN|PERM|READONLY|AUTH)/.test(String((error as { code?: unknown }).code)))
       throw error;

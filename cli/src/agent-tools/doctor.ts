@@ -1,6 +1,12 @@
 /** `gtx agent doctor`: looks at everything between the meter and the chain, and says what to do about what is wrong. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
-import { type AgentConfig, installerTools, loadAgentConfig, MeterSigner } from '@gridtokenx/agent';
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
+import {
+  type AgentConfig,
+  installerTools,
+  loadAgentConfig,
+  MeterSigner,
+  type TlsTexts,
+} from '@gridtokenx/agent';
 import {
   ERRORS,
   type ErrorCode,
@@ -88,8 +94,8 @@ export async function examine(configPath: string, deps: DoctorDeps): Promise<Che
     );
   }
 
-  const ca = readCa(config, failed);
-  await checkClock(config, ca, deps, note);
+  const tls = await readCertificates(config, failed);
+  await checkClock(config, tls.collector, deps, note);
   if (deps.signal.aborted) return checks;
   if (running) checkRunningDevices(running, note);
   else await checkDevices(config, deps, note, failed);
@@ -104,9 +110,9 @@ export async function examine(configPath: string, deps: DoctorDeps): Promise<Che
         : (running.alerts.find(({ code }) => ['LOGIN_REFUSED', 'BROKER_UNAVAILABLE'].includes(code))
             ?.message ?? ERRORS.BROKER_UNAVAILABLE.action),
     );
-  } else await checkBroker(config, signers, ca, deps, note);
+  } else await checkBroker(config, signers, tls.broker, deps, note);
   if (deps.signal.aborted) return checks;
-  await checkRegistration(config, signers, ca, deps, note, failed);
+  await checkRegistration(config, signers, tls.collector, deps, note, failed);
   await checkDeliveries(config, note);
   return checks;
 }
@@ -177,23 +183,21 @@ function checkStore(config: AgentConfig, user: User, note: Note): void {
   else note('disk', 'ok', text);
 }
 
-function readCa(config: AgentConfig, failed: Failed): string | undefined {
-  const file = config.mqtt.ca_file;
-  if (file === undefined) return undefined;
+/** What the gateway itself uses. Without them, the checks tell what is seen by the system's authorities. */
+async function readCertificates(
+  config: AgentConfig,
+  failed: Failed,
+): Promise<{ broker: TlsTexts; collector: TlsTexts }> {
+  const { brokerTls, collectorTls } = await installerTools();
   try {
-    return readFileSync(file, 'utf8');
+    return { broker: brokerTls(config), collector: collectorTls(config) };
   } catch (error) {
-    failed('ca_file', new GtxError('CONFIG_INVALID', `mqtt.ca_file: ${(error as Error).message}`));
-    return undefined;
+    failed('certificates', error);
+    return { broker: {}, collector: {} };
   }
 }
 
-async function checkClock(
-  config: AgentConfig,
-  ca: string | undefined,
-  deps: DoctorDeps,
-  note: Note,
-): Promise<void> {
+async function checkClock(config: AgentConfig, tls: TlsTexts, deps: DoctorDeps, note: Note): Promise<void> {
   const { readNtpStatus, SOFTWARE_EPOCH_MS } = await installerTools();
   const setClock = 'timedatectl set-ntp true, then look at timedatectl status.';
   if (deps.now() < SOFTWARE_EPOCH_MS)
@@ -225,7 +229,7 @@ async function checkClock(
     return;
   }
   try {
-    const offsetMs = await clockOffset(config.collector_url, deps.now, ca);
+    const offsetMs = await clockOffset(config.collector_url, deps.now, tls);
     const text = `${config.collector_url} answers; this clock is ${(Math.abs(offsetMs) / 1000).toFixed(1)} s ${offsetMs < 0 ? 'behind' : 'ahead'}`;
     if (Math.abs(offsetMs) > config.clock.max_offset_seconds * 1000)
       note('collector', 'fail', `${text}: nothing is signed`, setClock);
@@ -243,10 +247,10 @@ async function checkClock(
 const TimeBody = z.looseObject({ time: z.number().int().positive() });
 
 /** This clock minus the collector's, in ms, good to a second. Throws in words. */
-async function clockOffset(collectorUrl: string, now: () => number, ca: string | undefined): Promise<number> {
+async function clockOffset(collectorUrl: string, now: () => number, tls: TlsTexts): Promise<number> {
   const began = now();
   const { status, text } = await get(new URL('/api/time', collectorUrl), {
-    ca,
+    tls,
     timeoutMs: COLLECTOR_TIMEOUT_MS,
   });
   if (status !== 200) throw new Error(`/api/time answered HTTP ${status}`);
@@ -377,7 +381,7 @@ function portProblem(
 async function checkBroker(
   config: AgentConfig,
   signers: ReadonlyMap<string, MeterSigner>,
-  ca: string | undefined,
+  tls: TlsTexts,
   deps: DoctorDeps,
   note: Note,
 ): Promise<void> {
@@ -394,17 +398,12 @@ async function checkBroker(
       signature: encodeBase58(signer.signLogin(id, time)),
     })),
   );
-  const { url, username, password_file: passwordFile, cert_file: certFile, key_file: keyFile } = config.mqtt;
+  const { url, username, password_file: passwordFile } = config.mqtt;
   const [{ default: mqtt }, { readPasswordFile }] = await Promise.all([import('mqtt'), installerTools()]);
   const result = await new Promise<{ error?: Error & { code?: unknown } }>((resolve) => {
-    let files = {};
+    let secret = password;
     try {
-      files = {
-        ...(passwordFile === undefined ? {} : { password: readPasswordFile(passwordFile) }),
-        ...(ca === undefined ? {} : { ca }),
-        ...(certFile === undefined ? {} : { cert: readFileSync(certFile, 'utf8') }),
-        ...(keyFile === undefined ? {} : { key: readFileSync(keyFile, 'utf8') }),
-      };
+      if (passwordFile !== undefined) secret = readPasswordFile(passwordFile);
     } catch (error) {
       resolve({ error: error as Error });
       return;
@@ -412,12 +411,12 @@ async function checkBroker(
     const client = mqtt.connect(url, {
       clientId: `gtx-doctor-${first.id}`,
       username: username ?? first.id,
-      password,
+      password: secret,
       protocolVersion: 4,
       clean: true,
       reconnectPeriod: 0,
       connectTimeout: BROKER_TIMEOUT_MS,
-      ...files,
+      ...tls,
     });
     let over = false;
     const end = (outcome: { error?: Error }): void => {
@@ -465,7 +464,7 @@ async function checkBroker(
 async function checkRegistration(
   config: AgentConfig,
   signers: ReadonlyMap<string, MeterSigner>,
-  ca: string | undefined,
+  tls: TlsTexts,
   deps: DoctorDeps,
   note: Note,
   failed: Failed,
@@ -484,10 +483,10 @@ async function checkRegistration(
         id,
         signer,
         Math.floor(deps.now() / 1000) + 1,
-        ca,
+        tls,
       );
       const known = BigInt(last.reading?.sequence ?? '0');
-      const own = await newestSequence(config.data_dir, id);
+      const own = await ownSequence(config.data_dir, id);
       const highest = [known, BigInt(last.through), BigInt(last.chain.last_sequence)].reduce((a, b) =>
         a > b ? a : b,
       );
@@ -510,10 +509,11 @@ async function checkRegistration(
   }
 }
 
-async function newestSequence(folder: string, meterId: string): Promise<bigint | undefined> {
-  const { readStore } = await installerTools();
+/** By the books: a meter that was restored has no reading yet, and goes on above all that the collector knows. */
+async function ownSequence(folder: string, meterId: string): Promise<bigint | undefined> {
+  const { readSequence } = await installerTools();
   try {
-    return readStore(folder, { meterId, limit: 1 })[0]?.reading.sequence;
+    return readSequence(folder, meterId);
   } catch (error) {
     if (error instanceof GtxError) return undefined;
     throw error;

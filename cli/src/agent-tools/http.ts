@@ -1,18 +1,19 @@
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
+import type { TlsTexts } from '@gridtokenx/agent';
 
 const MOST_BYTES = 64 * 1024;
 
-/** One GET with a certificate authority of one's own. Throws the network's error in words. */
+/** One GET with an authority and a certificate of one's own. Throws the network's error in words. */
 export function get(
   url: URL,
-  options: { headers?: Record<string, string>; ca?: string | undefined; timeoutMs: number },
+  options: { headers?: Record<string, string>; tls?: TlsTexts | undefined; timeoutMs: number },
 ): Promise<{ status: number; text: string }> {
-  const { headers = {}, ca, timeoutMs } = options;
+  const { headers = {}, tls, timeoutMs } = options;
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsGet : httpGet)(
       url,
-      { headers, timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+      { headers, timeout: timeoutMs, ...tls },
       (response) => {
         const parts: Buffer[] = [];
         let length = 0;

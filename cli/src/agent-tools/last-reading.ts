@@ -1,4 +1,4 @@
-import type { MeterSigner } from '@gridtokenx/agent';
+import type { MeterSigner, TlsTexts } from '@gridtokenx/agent';
 import {
   type ErrorCode,
   encodeBase58,
@@ -19,6 +19,7 @@ const TIMEOUT_MS = 10_000;
 /**
  * Asks the collector what it has of a meter, in the name of the meter's key.
  * @param unixSeconds time of the login; each must be newer than the meter's last
+ * @param tls as `collectorTls` gives them
  * @throws GtxError with the collector's code; COLLECTOR_UNAVAILABLE when it does not answer
  */
 export async function fetchLastReading(
@@ -26,7 +27,7 @@ export async function fetchLastReading(
   meterId: string,
   signer: MeterSigner,
   unixSeconds: number,
-  ca?: string,
+  tls?: TlsTexts,
 ): Promise<LastReading> {
   const url = new URL(`/api/meters/${encodeURIComponent(meterId)}/last-reading`, collectorUrl);
   for (let attempt = 1, time = unixSeconds; ; attempt++) {
@@ -35,7 +36,7 @@ export async function fetchLastReading(
     try {
       answer = await get(url, {
         headers: { authorization: `GTXA ${time}.${signature}` },
-        ca,
+        tls,
         timeoutMs: TIMEOUT_MS,
       });
     } catch (error) {

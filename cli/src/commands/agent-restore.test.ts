@@ -1,5 +1,6 @@
 /** A gateway that lost its store, and goes on with what the collector has. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { installerTools, MeterSigner, Outbox } from '@gridtokenx/agent';
 import { meterAddress, REGISTRY_PROGRAM_ID } from '@gridtokenx/chain';
 import {
@@ -10,6 +11,7 @@ import {
   type Reading,
 } from '@gridtokenx/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeCertificate, serverTls } from '../agent-tools/testing/certificates.js';
 import { Gateway, KEY, until } from '../agent-tools/testing/gateway.js';
 
 let gateway: Gateway;
@@ -19,15 +21,16 @@ let asked = 0;
 beforeEach(async () => {
   gateway = await new Gateway().prepare();
   asked = 0;
-  server = createServer((request, response) => {
-    if (request.url?.endsWith('/last-reading')) asked++;
-    const body = request.url === '/api/time' ? { time: Math.floor(Date.now() / 1000), iso: '' } : answer;
-    response.end(JSON.stringify(body));
-  });
+  server = createServer(respond);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   gateway.config.collector_url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
   gateway.write();
 });
+const respond: RequestListener = (request, response) => {
+  if (request.url?.endsWith('/last-reading')) asked++;
+  const body = request.url === '/api/time' ? { time: Math.floor(Date.now() / 1000), iso: '' } : answer;
+  response.end(JSON.stringify(body));
+};
 afterEach(async () => {
   server.closeAllConnections();
   server.close();
@@ -104,6 +107,42 @@ describe('gtx agent restore', () => {
     });
     expect(second).toMatchObject({ sequence: 1_078n, surplusTotal: 123_000_000_000n });
     expect((second as Reading).flags & 4).toBe(0);
+  });
+
+  it('is nothing that the doctor takes for a lost store, before the first reading', async () => {
+    answer = shown(last());
+    await gateway.gtx('restore');
+    const { out } = await gateway.gtx('doctor');
+    expect(out).toMatch(/^ok {4}registration MTR-001: registered with this key; reading 77 is on the chain/m);
+  });
+
+  it('asks with the certificates that the gateway itself uses, and so does the doctor', async () => {
+    const ofBroker = makeCertificate(gateway.folder, 'broker-ca');
+    const ofCollector = makeCertificate(gateway.folder, 'collector-ca');
+    const client = makeCertificate(gateway.folder, 'client', ofBroker);
+    const own = makeCertificate(gateway.folder, 'collector', ofCollector);
+    const tls = createTlsServer(serverTls(own, ofBroker), respond);
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    try {
+      gateway.config.collector_url = `https://127.0.0.1:${(tls.address() as { port: number }).port}`;
+      gateway.config.collector_ca_file = ofCollector.cert;
+      Object.assign(gateway.config.mqtt, {
+        ca_file: ofBroker.cert,
+        cert_file: client.cert,
+        key_file: client.key,
+      });
+      gateway.write();
+      answer = shown(last());
+      const { code, err } = await gateway.gtx('restore');
+      expect(err).toBe('');
+      expect(code).toBe(0);
+      const { out } = await gateway.gtx('doctor');
+      expect(out).toMatch(/^ok {4}collector: https:.* answers/m);
+      expect(out).toMatch(/^ok {4}registration MTR-001/m);
+    } finally {
+      tls.closeAllConnections();
+      await new Promise((done) => tls.close(done));
+    }
   });
 
   it('leaves a meter with books alone, so that running it twice changes nothing', async () => {

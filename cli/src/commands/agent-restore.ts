@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { decodeBase58, GtxError, nkwhToKwh } from '@gridtokenx/protocol';
 import type { Command } from 'commander';
 import { defaultConfigPath } from '../agent-tools/paths.js';
@@ -70,7 +69,8 @@ the next reading is flagged. Readings of the backup that the collector has not g
           import('@gridtokenx/agent'),
           import('../agent-tools/last-reading.js'),
         ]);
-        const { loadBackup, readChainMeter, restorePoint, restoreStore } = await installerTools();
+        const { collectorTls, loadBackup, readChainMeter, restorePoint, restoreStore } =
+          await installerTools();
         if (solanaRpcUrl !== undefined) checkUrl(solanaRpcUrl, ['http:', 'https:'], '--solana-rpc-url');
         if (registryProgram !== undefined) decodeBase58(registryProgram, 32);
         const path = file ?? defaultConfigPath(dataDirFlag, env);
@@ -100,7 +100,7 @@ the next reading is flagged. Readings of the backup that the collector has not g
             'collector_url is not set: the collector must be asked for the last reading',
           );
         }
-        const ca = config.mqtt.ca_file === undefined ? undefined : readFileSync(config.mqtt.ca_file, 'utf8');
+        const tls = collectorTls(config);
         const signers = new Map(
           config.meters.map(({ id, key_file }) => [id, MeterSigner.fromFile(key_file)]),
         );
@@ -118,7 +118,7 @@ the next reading is flagged. Readings of the backup that the collector has not g
           Date.now,
           async (id, _mode, save) => {
             const signer = signers.get(id) as InstanceType<typeof MeterSigner>;
-            const answer = await fetchLastReading(url, id, signer, Math.floor(Date.now() / 1000), ca);
+            const answer = await fetchLastReading(url, id, signer, Math.floor(Date.now() / 1000), tls);
             const chain =
               solanaRpcUrl === undefined
                 ? undefined

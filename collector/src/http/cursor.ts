@@ -1,13 +1,18 @@
 import { GtxError } from '@gridtokenx/protocol';
 
-/** What a part of a cursor may be: an integer, a time in Unix seconds, or a name in base58 or of a meter. */
-export type KeyKind = 'integer' | 'time' | 'text';
+/**
+ * What a part of a cursor may be: an integer as the database counts, one as the chain does, a time in Unix seconds, or a name in
+ * base58 or of a meter.
+ */
+export type KeyKind = 'integer' | 'u64' | 'time' | 'text';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
+const MAX_U64 = 2n ** 64n - 1n;
 const isNatural = (key: string, digits: number) => key.length <= digits && /^(?:0|[1-9][0-9]*)$/.test(key);
 
 const KINDS: Record<KeyKind, (key: string) => boolean> = {
   integer: (key) => isNatural(key, 19) && BigInt(key) <= MAX_BIGINT,
+  u64: (key) => isNatural(key, 20) && BigInt(key) <= MAX_U64,
   time: (key) => isNatural(key, 11),
   text: (key) => /^[A-Za-z0-9._-]{1,88}$/.test(key),
 };

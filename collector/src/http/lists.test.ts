@@ -252,6 +252,29 @@ describe.each(LISTS.filter(([name]) => name !== 'readings'))('%s', (_name, _sche
   });
 });
 
+test('an owner’s orders come in pages also where their numbers are as large as the chain allows', async () => {
+  const owner = base58(12, 32);
+  const numbers = [2n ** 64n - 1n, 2n ** 64n - 2n, 2n ** 63n];
+  for (const [at, number] of numbers.entries()) {
+    await pool.query(
+      `INSERT INTO orders SELECT '${base58(13, 31)}' || $1, market, $2, $3, side, price, amount, remaining, escrowed, deposited, fee_bps,
+         rent_payer, expires_at, created_slot, created_tx_index, created_event_index, created_signature, created_at, status,
+         closed_signature, closed_at, filled_at, slot FROM orders WHERE owner = '${WALLET}' LIMIT 1`,
+      [String.fromCharCode(0x41 + at), owner, number.toString()],
+    );
+  }
+  try {
+    const first = await lists.ordersPage(pool, { owner, limit: 2, cursor: undefined }, NOW);
+    const second = await lists.ordersPage(pool, { owner, limit: 2, cursor: first.next_cursor ?? '' }, NOW);
+    expect([...first.items, ...second.items].map(({ order_id }) => BigInt(order_id))).toEqual(numbers);
+    expect(second.next_cursor).toBeNull();
+    const beyond = lists.ordersPage(pool, { owner, limit: 2, cursor: encodeCursor([2n ** 64n]) }, NOW);
+    await expect(beyond).rejects.toMatchObject({ code: 'INVALID_BODY' });
+  } finally {
+    await pool.query('DELETE FROM orders WHERE owner = $1', [owner]);
+  }
+});
+
 test('a table of readings is read a thousand lines at a time, and every line is there once', async () => {
   const { pool: db, plans } = watchPlans(pool);
   const parts: string[] = [];

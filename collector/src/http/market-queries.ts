@@ -126,7 +126,7 @@ export async function ordersPage(
     owner === undefined ? ['created_slot', 'created_tx_index', 'created_event_index'] : ['order_id'];
   const after = decodeCursor(
     cursor,
-    keys.map(() => 'integer'),
+    keys.map(() => (owner === undefined ? 'integer' : 'u64')),
   );
   const newest = `ORDER BY ${keys.map((key) => `${key} DESC`).join(', ')}`;
   const values: unknown[] = [limit + 1];

@@ -69,8 +69,12 @@ export type StoredReading = z.infer<typeof StoredReading>;
 export const ReadingsPage = pageOf(StoredReading);
 
 const period = {
-  from: instant.optional().meta({ description: 'Readings whose interval ends then or later' }),
-  to: instant.optional().meta({ description: 'and before' }),
+  from: instant
+    .optional()
+    .meta({ description: 'Readings whose interval ends then or later: one that ends exactly then is told' }),
+  to: instant
+    .optional()
+    .meta({ description: 'Readings whose interval ends before: one that ends exactly then is not told' }),
 };
 export const ReadingsQuery = z.strictObject({
   ...period,

@@ -72,8 +72,13 @@ export type Step = (typeof STEPS)[number];
 export const MAX_BUCKETS = 400;
 
 const period = {
-  from: instant.meta({ description: 'Where the first part begins' }),
-  to: instant.meta({ description: 'The last part begins before this' }),
+  from: instant.meta({
+    description: 'Where the first part begins; an interval that ended exactly then is not in it',
+  }),
+  to: instant.meta({
+    description:
+      'The last part begins before this; an interval that ends exactly where that part does is in it',
+  }),
   step: z.enum(STEPS).default('hour'),
   zone: z
     .string()
@@ -116,7 +121,9 @@ function isZone(name: string): boolean {
 }
 
 const COUNTS =
-  'A reading counts, undivided, in the part in which its interval ended, against the reading of its meter before it. ' +
+  'A reading counts, undivided, in the part in which its interval ended, against the reading of its meter before it: one that ' +
+  "ended exactly where a part ends is that part's, not the next one's. (With `from` and `to` of a meter's readings it is the " +
+  'other way about: those of a part are asked for from a second after its start to a second after its end.) ' +
   `At most ${MAX_BUCKETS} parts, of which each begins where the clocks of \`zone\` begin one: a day may have 23 or 25 hours.`;
 const PRIVACY =
   'Of a quarter of an hour with fewer meters than GTX_PUBLIC_POWER_METERS only operators see the energy; for others it ' +

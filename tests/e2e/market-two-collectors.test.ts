@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fetchMeter } from '@gridtokenx/chain';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   mosquittoUser,
@@ -7,7 +8,6 @@ import {
   startMosquitto,
   type TestMosquitto,
 } from '../../collector/src/testing/mosquitto.js';
-import { freePort } from '../../collector/src/testing/port.js';
 import {
   expectHoldings,
   newPerson,

@@ -1,6 +1,6 @@
 import { fetchMeter, fetchTokenConfig, gridMintAddress, gridTokenAccount } from '@gridtokenx/chain';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../collector/src/testing/port.js';
 import { runCommands } from '../support/page.js';
 import { type Homestead, Plant, statusOf } from '../support/plant.js';
 import type { Service } from '../support/service.js';

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROFILE_FOLDER } from '@gridtokenx/firmware-profiles';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { socatInstalled } from '@gridtokenx/simulator';
 import { afterEach, expect, test } from 'vitest';
-import { freePort } from '../../collector/src/testing/port.js';
 import { gtx } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../collector/src/testing/port.js';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 
 const VERSIONS = '/usr/lib/postgresql';
 

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { topicFor } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { Aedes, type AedesOptions } from 'aedes';
 import mqtt, { type MqttClient } from 'mqtt';
 import pino from 'pino';
@@ -10,7 +11,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestCollector, type TestCollector, until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
 import { mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
-import { freePort } from '../testing/port.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { ExternalBroker } from './external.js';
 import { writeBrokerRules } from './rules.js';

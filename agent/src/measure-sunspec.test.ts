@@ -182,6 +182,18 @@ describe('a device that speaks SunSpec', () => {
     expect(await sample()).toMatchObject({ produced: 10_010n * NKWH_PER_WH });
   });
 
+  it('moves in steps of its scale factor, once two samples have said so', async () => {
+    const { device, reader, sample } = await gateway(image(common('S-1'), inverter(10_000, 1)));
+    expect(reader.registerLimits('produced').stepNkwh).toBeUndefined();
+    await sample();
+    expect(reader.registerLimits('produced').stepNkwh).toBe(10n * NKWH_PER_WH);
+    device.words = image(common('S-1'), inverter(1_000, 2));
+    await sample();
+    expect(reader.registerLimits('produced').stepNkwh).toBe(10n * NKWH_PER_WH);
+    await sample();
+    expect(reader.registerLimits('produced').stepNkwh).toBe(100n * NKWH_PER_WH);
+  });
+
   it('counts nothing while its energy has no scale factor', async () => {
     const { sample } = await gateway(image(common('S-1'), inverter(1_000, 0x8000)));
     expect(await sample()).toBe('METER_VALUE_INVALID');

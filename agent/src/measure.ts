@@ -115,6 +115,8 @@ export class DeviceReader {
   private serialNumber: string | undefined;
   private identityDueMs = 0;
   private assumptionsHold = false;
+  /** Steps of registers whose scale only the device tells: by its last answer, and the smaller one of its last two. */
+  private readonly toldSteps = new Map<Quantity, { last: Nkwh; least: Nkwh }>();
 
   constructor(
     readonly config: DeviceConfig,
@@ -157,7 +159,7 @@ export class DeviceReader {
     const quantity = this.role[side];
     if (quantity === undefined) return {};
     const around = rolloverNkwh(this.profile, quantity);
-    const step = stepNkwh(this.profile, quantity);
+    const step = this.toldSteps.get(quantity)?.least ?? stepNkwh(this.profile, quantity);
     return {
       ...(around === undefined ? {} : { rolloverNkwh: around }),
       ...(step === 'float32' ? { floatStep: true } : step === undefined ? {} : { stepNkwh: step }),
@@ -224,8 +226,8 @@ export class DeviceReader {
       const words = toWords(await this.readBlock(part.functionCode, part.start, part.count));
       for (const quantity of part.quantities) {
         const raw = wordsOf(this.profile, part, quantity, words);
-        if (quantity === this.role.produced) sample.produced = decodeEnergy(this.profile, quantity, raw);
-        if (quantity === this.role.consumed) sample.consumed = decodeEnergy(this.profile, quantity, raw);
+        if (quantity === this.role.produced) sample.produced = this.counted(quantity, raw);
+        if (quantity === this.role.consumed) sample.consumed = this.counted(quantity, raw);
         // What is only shown may be missing; what counts may not.
         try {
           if (quantity === 'energy_import') sample.importTotal = decodeEnergy(this.profile, quantity, raw);
@@ -250,6 +252,22 @@ export class DeviceReader {
     if (currents.length > 0) sample.currentAmperes = currents;
     if (frequency !== undefined) sample.frequencyHertz = frequency;
     return sample;
+  }
+
+  /** Energy that counts; the steps of its register are noted where only the device knows them. */
+  private counted(quantity: Quantity, raw: readonly number[]): Nkwh {
+    const energy = decodeEnergy(this.profile, quantity, raw);
+    const scales = this.profile.registers[quantity]?.scale_by ?? [];
+    if (scales.length > 0) {
+      const step = stepNkwh(this.profile, quantity, raw.slice(-wordsIn(scales)));
+      // One answer with a wrong scale must not make a large rise look like a step.
+      const before = this.toldSteps.get(quantity)?.last;
+      if (typeof step === 'bigint') {
+        const least = before === undefined || step < before ? step : before;
+        this.toldSteps.set(quantity, { last: step, least });
+      }
+    }
+    return energy;
   }
 
   /** A power as the profile signs it, with import positive. */
@@ -451,15 +469,38 @@ export function isGiven(quantity: Quantity | undefined): boolean {
   return quantity === 'energy_export' || quantity === 'energy_generated';
 }
 
-/** One step of an energy register; 'float32' where it grows with the value; undefined where nothing is known of it. */
-function stepNkwh(profile: MeterProfile, quantity: Quantity): Nkwh | 'float32' | undefined {
+/**
+ * How far an energy register may be behind: one step, of a sum the smallest part's step for each part (tariffs and
+ * phases move each by itself; of whole and fraction, the fraction moves). 'float32' where it grows with the value;
+ * undefined where nothing is known of it.
+ * @param scales contents of `scale_by`, without which such a register's step is unknown
+ */
+function stepNkwh(
+  profile: MeterProfile,
+  quantity: Quantity,
+  scales: readonly number[] = [],
+): Nkwh | 'float32' | undefined {
   const register = profile.registers[quantity];
-  if (!register || register.plus || register.scale_by) return undefined;
-  if (register.type === 'float32') return 'float32';
-  if (!/^u?int/.test(register.type)) return undefined;
-  const words = Array<number>(wordCount(register)).fill(0);
-  words[(register.word_order ?? profile.modbus.word_order) === 'high-first' ? words.length - 1 : 0] = 1;
-  return decodeEnergy(profile, quantity, words);
+  if (!register || wordsIn(register.scale_by ?? []) !== scales.length) return undefined;
+  const parts = [register, ...(register.plus ?? [])];
+  if (parts.some(({ type }) => type === 'float32')) return 'float32';
+  if (!parts.every(({ type }) => /^(u?int|sm|bcd)/.test(type))) return undefined;
+  const steps = parts.map((part) => {
+    const { type, word_order, byte_order, scale = '1', unit = register.unit } = part;
+    const { name, address, scale_by } = register;
+    const alone = { name, address, type, word_order, byte_order, scale, unit, scale_by };
+    const words = Array<number>(wordCount(part)).fill(0);
+    const last = (word_order ?? profile.modbus.word_order) === 'high-first' ? words.length - 1 : 0;
+    words[last] = (byte_order ?? profile.modbus.byte_order ?? 'high-first') === 'high-first' ? 1 : 0x0100;
+    return decodeEnergy({ ...profile, registers: { [quantity]: alone } }, quantity, [...words, ...scales]);
+  });
+  const least = steps.reduce((one, other) => (other < one ? other : one));
+  return least * BigInt(parts.length);
+}
+
+/** How many registers these pieces have together. */
+function wordsIn(pieces: readonly Parameters<typeof wordCount>[0][]): number {
+  return pieces.reduce((sum, piece) => sum + wordCount(piece), 0);
 }
 
 /** Most registers that may be asked for from where a planned read starts. */

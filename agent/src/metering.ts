@@ -101,7 +101,6 @@ export class Metering {
   };
   private account: MeterAccount;
   private readonly devices: DeviceState[];
-  private readonly limits: Record<Side, RegisterLimits>;
   private readonly watches: Partial<Record<Side, FrozenWatch>> = {};
   private sampleSeconds: number;
   private timer: NodeJS.Timeout | undefined;
@@ -125,16 +124,14 @@ export class Metering {
       last: undefined,
       newSerial: undefined,
     }));
-    this.limits = { produced: this.limitsOf('produced'), consumed: this.limitsOf('consumed') };
     for (const { reader, sides } of this.devices) {
       for (const side of sides) {
         const quantity = reader.quantityOf(side);
         if (!quantity)
           throw new GtxError('PROFILE_INVALID', `${reader.config.profile} has no ${side} energy`);
-        const limits = this.limits[side];
         this.watches[side] = new FrozenWatch(
           quantity,
-          (register) => Number(stepOf(limits, register)) / NKWH_PER_WH,
+          (register) => Number(stepOf(this.limitsOf(side), register)) / NKWH_PER_WH,
         );
       }
     }

@@ -58,25 +58,57 @@ export function gatherFiles(config: AgentConfig, configText: string, folder: str
  * @returns files that are new; one that is there already stays as it is
  */
 export function placeProfiles(files: readonly BackupFile[], configText: string, folder: string): string[] {
+  return profilesOf(files, configText, folder).flatMap(placed);
+}
+
+/** Puts a backup's certificates, keys and passwords where the configuration wants them. @returns as `placeProfiles` */
+export function placeFilesOf(config: AgentConfig, files: readonly BackupFile[]): string[] {
+  return othersOf(config, files).flatMap(placed);
+}
+
+/**
+ * Files of a backup that are where the configuration wants them, with just this content: by this run or by one before.
+ * @param configText the configuration as it is written
+ */
+export function restoredFiles(
+  config: AgentConfig,
+  files: readonly BackupFile[],
+  configText: string,
+  folder: string,
+): string[] {
+  return [...profilesOf(files, configText, folder), ...othersOf(config, files)]
+    .filter(
+      ({ path, content }) => existsSync(path) && readFileSync(path).equals(Buffer.from(content, 'base64')),
+    )
+    .map(({ path }) => path);
+}
+
+/** A file of a backup and where it belongs. */
+interface Placement {
+  path: string;
+  content: string;
+  secret: boolean;
+}
+
+function profilesOf(files: readonly BackupFile[], configText: string, folder: string): Placement[] {
   const places = profilePlaces(configText, folder);
   return files.flatMap(({ setting, content }) => {
     const [, index, name] = /^profile_dir\.(\d+)(?:\/([^/]+))?$/.exec(setting) ?? [];
     const place = places[Number(index)];
     if (index === undefined || place === undefined) return [];
-    return placed(name === undefined ? place : join(place, name), content, false);
+    return [{ path: name === undefined ? place : join(place, name), content, secret: false }];
   });
 }
 
-/** Puts a backup's certificates, keys and passwords where the configuration wants them. @returns as `placeProfiles` */
-export function placeFilesOf(config: AgentConfig, files: readonly BackupFile[]): string[] {
+function othersOf(config: AgentConfig, files: readonly BackupFile[]): Placement[] {
   const paths = new Map(namedFiles(config));
   return files.flatMap(({ setting, content }) => {
     const path = paths.get(setting);
-    return path === undefined ? [] : placed(path, content, SECRET.has(setting));
+    return path === undefined ? [] : [{ path, content, secret: SECRET.has(setting) }];
   });
 }
 
-function placed(path: string, content: string, secret: boolean): string[] {
+function placed({ path, content, secret }: Placement): string[] {
   if (existsSync(path)) return [];
   writeSecretFile(path, Buffer.from(content, 'base64'));
   if (!secret) chmodSync(path, 0o644);

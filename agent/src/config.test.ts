@@ -97,6 +97,9 @@ describe('the configuration', () => {
     const plain = `${good}collector_url: http://collector.example\n`;
     expect(problems(plain)[0]).toContain('collector_url: must use TLS');
     expect(problems(plain.replace('http:', 'https:'))).toEqual([]);
+    expect(problems(`${good}collector_url: https://name:word@collector.example\n`)).toEqual([
+      expect.stringMatching(/^agent\.yaml:\d+:1: collector_url: must not hold a login/),
+    ]);
     expect(problems(`${plain}delivery: { http_after_seconds: 0 }\n`)).toEqual([]);
     expect(problems(plain.replace('collector.example\n', '127.0.0.1:8080\n'))).toEqual([]);
   });

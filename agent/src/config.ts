@@ -361,6 +361,12 @@ export const AgentConfig = z
     if (!encrypted && !isLoopback(url.hostname) && !config.mqtt.allow_unencrypted) {
       fail(['mqtt', 'url'], 'must use TLS (mqtts://): the broker is on another machine');
     }
+    if (config.collector_url !== undefined) {
+      const { username, password } = new URL(config.collector_url);
+      if (username !== '' || password !== '') {
+        fail(['collector_url'], 'must not hold a login: each request is signed by the meter’s key');
+      }
+    }
     if (config.collector_url !== undefined && config.delivery.http_after_seconds > 0) {
       const { protocol, hostname } = new URL(config.collector_url);
       if (protocol !== 'https:' && !isLoopback(hostname) && !config.mqtt.allow_unencrypted) {

@@ -8,7 +8,7 @@ export {
   saveBackup,
 } from './backup.js';
 export { LEAST_PASSPHRASE, refuseExistingBackup } from './backup-file.js';
-export { folderOf, placeFilesOf, placeProfiles } from './backup-files.js';
+export { folderOf, placeFilesOf, placeProfiles, restoredFiles } from './backup-files.js';
 export { type ChainMeter, meterAccountAddress, REGISTRY_PROGRAM, readChainMeter } from './chain-meter.js';
 export { readNtpStatus, SOFTWARE_EPOCH_MS } from './clock.js';
 export { profileLibrary } from './config.js';

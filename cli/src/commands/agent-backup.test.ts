@@ -13,10 +13,12 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { installerTools, MeterSigner, Outbox } from '@gridtokenx/agent';
+import { installerTools, loadAgentConfig, MeterSigner, Outbox } from '@gridtokenx/agent';
 import { PROFILE_FOLDER } from '@gridtokenx/firmware-profiles';
 import { decodeReading, encodeBase58, GtxError, type LastReading, type Reading } from '@gridtokenx/protocol';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { stringify } from 'yaml';
+import { placeFiles } from '../agent-tools/backup.js';
 import { obtainPassphrase } from '../agent-tools/passphrase.js';
 import { Gateway, until } from '../agent-tools/testing/gateway.js';
 
@@ -212,6 +214,56 @@ describe('gtx agent backup', () => {
       err: expect.stringContaining('mqtt.password_file: cannot read'),
     });
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'gives the service all that it restores, also what an interrupted run has left to root, and nothing else',
+    async () => {
+      const top = mkdtempSync(join(tmpdir(), 'gtx-restored-'));
+      onTestFinished(() => rmSync(top, { recursive: true, force: true }));
+      chmodSync(top, 0o755);
+      const at = (name: string) => join(top, name);
+      const base = gateway.config.meters[0] as (typeof gateway.config.meters)[number];
+      const config = stringify({
+        ...gateway.config,
+        data_dir: at('data/store'),
+        mqtt: { ...gateway.config.mqtt, ca_file: at('tls/deep/ca.pem'), password_file: at('shared/word') },
+        meters: [{ ...base, key_file: at('etc/keys/one.json') }],
+      });
+      const content = (text: string) => Buffer.from(text).toString('base64');
+      const { gatherBackup } = await installerTools();
+      const backup = {
+        ...gatherBackup(
+          loadAgentConfig(gateway.configFile, {}),
+          readFileSync(gateway.configFile, 'utf8'),
+          1,
+          gateway.configFile,
+        ),
+        config,
+        files: [
+          { setting: 'mqtt.ca_file', content: content('authority') },
+          { setting: 'mqtt.password_file', content: content('a word') },
+        ],
+      };
+      // Somebody else's things are in this one too.
+      mkdirSync(at('shared'), { mode: 0o700 });
+      writeFileSync(at('shared/other'), '', { mode: 0o600 });
+      // All was written, and killed before anything was given away, and while a key was written.
+      await placeFiles(at('etc/agent.yaml'), backup, {}, { uid: 0, gid: 0 });
+      for (const folder of ['etc', 'etc/keys']) chmodSync(at(folder), 0o700);
+      writeFileSync(at('etc/keys/one.json.4711.new'), 'half', { mode: 0o600 });
+      rmSync(at('etc/agent.yaml'));
+
+      await placeFiles(at('etc/agent.yaml'), backup, {}, { uid: 54_321, gid: 54_322 });
+      const owner = (name: string) => `${statSync(at(name)).uid}:${statSync(at(name)).gid}`;
+      const given = ['etc/keys', 'etc/keys/one.json', 'data', 'data/store', 'tls', 'tls/deep', 'shared/word'];
+      for (const name of given) expect(owner(name), name).toBe('54321:54322');
+      expect(statSync(at('tls/deep/ca.pem')).mode & 0o777).toBe(0o644);
+      for (const name of ['etc', 'etc/agent.yaml']) expect(owner(name), name).toBe('0:54322');
+      expect(statSync(at('etc')).mode & 0o777).toBe(0o750);
+      for (const name of ['.', 'shared', 'shared/other']) expect(owner(name), name).toBe('0:0');
+      expect(readdirSync(at('etc/keys'))).toEqual(['one.json']);
+    },
+  );
 
   it('never replaces another key, nor a file unasked', async () => {
     const { gatherBackup, loadBackup, saveBackup, ensureKeyFile } = await installerTools();

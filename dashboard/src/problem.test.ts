@@ -3,7 +3,7 @@ import { ApiError } from './api.js';
 import { inWords } from './problem.js';
 import { setLanguage } from './text/index.js';
 import { TransactionFailed } from './trade.js';
-import { WalletRefused } from './wallets.js';
+import { keyFileSigner, WalletRefused } from './wallets.js';
 
 const refused = (code: ConstructorParameters<typeof ApiError>[0], details = {}) =>
   inWords(new ApiError(code, 'in the collector’s words', 422, details));
@@ -39,9 +39,12 @@ test('declining in a wallet is no failure of the wallet', () => {
   });
 });
 
-test('in the reader’s language', () => {
+test('in the reader’s language', async () => {
   Object.assign(globalThis, { document: { documentElement: {} } });
   setLanguage('th');
   expect(refused('ORDER_CLOSED').text).toContain('คำสั่งนี้ปิดแล้ว');
+  const noKey = await keyFileSigner('{}').catch((error: Error) => error);
+  expect(inWords(noKey as Error).text).toContain('ไฟล์นี้ไม่ใช่ไฟล์กุญแจ');
   setLanguage('en');
+  expect(inWords(noKey as Error).text).toContain('This is no key file');
 });

@@ -1,6 +1,6 @@
 import { ApiError } from './api.js';
 import { en } from './text/en.js';
-import { t } from './text/index.js';
+import { TextError, t } from './text/index.js';
 import { TransactionFailed } from './trade.js';
 import { WalletRefused } from './wallets.js';
 
@@ -55,5 +55,6 @@ export function inWords(error: Error): InWords {
       ? { text: t('wallet.declined', { name: error.wallet }), original: undefined }
       : { text: t('wallet.failed', { name: error.wallet }), original: error.message };
   }
+  if (error instanceof TextError) return { text: t(error.key), original: undefined };
   return { text: error.message, original: undefined };
 }

@@ -2,6 +2,7 @@ import { encodeBase58 } from '@gridtokenx/protocol';
 import { getPublicKeyAsync, signAsync } from '@noble/ed25519';
 import { getWallets } from '@wallet-standard/app';
 import type { Signer } from './session.js';
+import { TextError } from './text/index.js';
 import { base64, fromBase64, withSignature } from './transaction.js';
 
 /** Names of the Wallet Standard's features, and what of them is used here. */
@@ -111,7 +112,7 @@ export async function connectWallet(wallet: StandardWallet): Promise<Signer> {
 
 /**
  * A key file in Solana's format (JSON array of 64 bytes), for demonstrations: the key stays in this window's memory.
- * @throws Error with what is wrong with the file; never with its content
+ * @throws TextError with what is wrong with the file; never with its content
  */
 export async function keyFileSigner(text: string): Promise<Signer> {
   let bytes: unknown;
@@ -124,12 +125,11 @@ export async function keyFileSigner(text: string): Promise<Signer> {
     Array.isArray(bytes) &&
     bytes.length === 64 &&
     bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256);
-  if (!valid) throw new Error('not a key file: a JSON array of 64 bytes');
+  if (!valid) throw new TextError('wallet.file.form');
   const secret = Uint8Array.from(bytes as number[]);
   const [seed, publicKey] = [secret.subarray(0, 32), secret.subarray(32)];
   const derived = await getPublicKeyAsync(seed);
-  if (!derived.every((byte, index) => byte === publicKey[index]))
-    throw new Error('not a key file: its two halves do not belong together');
+  if (!derived.every((byte, index) => byte === publicKey[index])) throw new TextError('wallet.file.halves');
   return {
     address: encodeBase58(publicKey),
     name: 'demo',

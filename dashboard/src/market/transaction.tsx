@@ -4,7 +4,7 @@ import { Problem } from '../parts/frame.js';
 import { useWork } from '../parts/work.js';
 import { hrefOf } from '../routes.js';
 import { signer } from '../session.js';
-import { t } from '../text/index.js';
+import { TextError, t } from '../text/index.js';
 import { build, carryOut, type Step } from '../trade.js';
 import type { BuiltTransaction } from '../types.js';
 
@@ -46,7 +46,7 @@ export function useTransaction(): Action {
     carryOut: (built, done) =>
       run(async () => {
         setStep('built');
-        if (!signer.value) throw new Error(t('wallet.sign'));
+        if (!signer.value) throw new TextError('wallet.sign');
         await carryOut(built, signer.value, (next, sent) => {
           setStep(next);
           setSignature(sent);

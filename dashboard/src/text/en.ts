@@ -24,6 +24,8 @@ export const en = {
   'wallet.none': 'This browser has no Solana wallet.',
   'wallet.file':
     'Demo only: log in with a key file. The key stays in this window; never use one with something of value in it.',
+  'wallet.file.form': 'This is no key file: that is a JSON array of 64 bytes.',
+  'wallet.file.halves': 'This is no key file: its two halves do not belong together.',
   'wallet.connect': 'Connect {name}',
   'wallet.file.sign':
     'Demo only: sign with a key file. The key stays in this window; never use one with something of value in it.',

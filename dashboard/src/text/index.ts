@@ -26,3 +26,10 @@ export function t(key: keyof Texts, values: Record<string, string | number> = {}
   const text = LANGUAGES[language.value][key];
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
+
+/** An error that is said in the language of whoever reads it, whenever that is. */
+export class TextError extends Error {
+  constructor(readonly key: keyof Texts) {
+    super(en[key]);
+  }
+}

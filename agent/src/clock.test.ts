@@ -89,6 +89,44 @@ describe('the clock', () => {
     expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
   });
 
+  it('is not distrusted for ever by one word that nobody repeats', () => {
+    const clocks = new Clocks();
+    clocks.guard.setOffset(-70_000);
+    clocks.pass(60_000);
+    expect(clocks.guard.verdict(0).trusted).toBe(false);
+    clocks.pass(3_600_000);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
+    // A word that confirms does not get old: a step ends it.
+    clocks.guard.setOffset(300);
+    clocks.pass(3_600_000);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true, offsetMs: 300 });
+  });
+
+  it('is slow where a signed time lies ahead of it, until a later one does not', () => {
+    const clocks = new Clocks();
+    clocks.guard.noteSignedTime(-61_000);
+    expect(clocks.guard.verdict(0)).toMatchObject({ trusted: false, offsetMs: -61_000 });
+    // An old one proves nothing, neither way.
+    clocks.guard.noteSignedTime(90_000);
+    expect(clocks.guard.verdict(0).trusted).toBe(false);
+    clocks.guard.noteSignedTime(500);
+    expect(clocks.guard.verdict(0)).toEqual({ trusted: true });
+    // What the collector has told to the second, a signed time that may be minutes old does not take back.
+    clocks.guard.setOffset(-70_000);
+    clocks.guard.noteSignedTime(500);
+    expect(clocks.guard.verdict(0)).toMatchObject({ trusted: false, offsetMs: -70_000 });
+  });
+
+  it('is asked for again while the collector says that it is wrong', () => {
+    const clocks = new Clocks(undefined, { collectorTells: true });
+    clocks.guard.setNtp(true);
+    expect(clocks.guard.unconfirmed).toBe(false);
+    clocks.guard.setOffset(-70_000);
+    expect(clocks.guard.unconfirmed).toBe(true);
+    clocks.guard.setOffset(-1_000);
+    expect(clocks.guard.unconfirmed).toBe(false);
+  });
+
   it('is not trusted before the collector has confirmed it, where that can be asked', () => {
     const clocks = new Clocks(undefined, { collectorTells: true });
     expect(clocks.guard.unconfirmed).toBe(true);

@@ -8,6 +8,8 @@ import { execFile } from 'node:child_process';
 export const SOFTWARE_EPOCH_MS = Date.UTC(2025, 0, 1);
 /** Wall against monotonic: more than this between two looks is a step, less is drift or slewing. */
 export const STEP_MS = 2_000;
+/** A word against the clock that nobody repeats counts for so long: the clock may have been corrected little by little. */
+const DISTRUST_MS = 30 * 60_000;
 
 export interface ClockSettings {
   /**
@@ -42,7 +44,7 @@ export class ClockGuard {
   private notBeforeMs = 0;
   private ntpSynchronised: boolean | undefined;
   private confirmedBefore = false;
-  private offset: { ms: number; atSteadyMs: number } | undefined;
+  private offset: { ms: number; atSteadyMs: number; signed: boolean } | undefined;
 
   constructor(
     private readonly settings: ClockSettings,
@@ -94,8 +96,10 @@ export class ClockGuard {
 
   /** Somebody has said that the clock, as it is set now, is right. */
   private get confirmed(): boolean {
-    const byCollector = this.offset !== undefined && Math.abs(this.offset.ms) <= this.settings.maxOffsetMs;
-    return byCollector || (this.ntpSynchronised === true && this.settings.ntp !== 'off');
+    return (
+      (this.offset !== undefined && !this.contradicted) ||
+      (this.ntpSynchronised === true && this.settings.ntp !== 'off')
+    );
   }
 
   /** The system's own word about NTP; undefined where it has none. */
@@ -105,23 +109,43 @@ export class ClockGuard {
 
   /** The collector's time, known to within the request's duration. */
   setOffset(offsetMs: number): void {
-    this.offset = { ms: offsetMs, atSteadyMs: this.steadyMs() };
+    this.offset = { ms: offsetMs, atSteadyMs: this.steadyMs(), signed: false };
   }
 
-  /** Nobody has said yet that the clock, as it is set now, is right; the collector should be asked. */
+  /**
+   * A time that the collector has signed. Ahead of this clock it proves that this one is slow, until a later one does not;
+   * an old one proves nothing.
+   * @param behindMs wall clock minus that time
+   */
+  noteSignedTime(behindMs: number): void {
+    const { maxOffsetMs } = this.settings;
+    if (behindMs < -maxOffsetMs) {
+      this.offset = { ms: behindMs, atSteadyMs: this.steadyMs(), signed: true };
+    } else if (this.offset?.signed && behindMs <= maxOffsetMs) this.offset = undefined;
+  }
+
+  /** The collector's time is far from this clock's. */
+  private get contradicted(): boolean {
+    return this.offset !== undefined && Math.abs(this.offset.ms) > this.settings.maxOffsetMs;
+  }
+
+  /** Nobody says that the clock, as it is set now, is right, or the collector has denied it: it should be asked. */
   get unconfirmed(): boolean {
-    const byNtp = this.ntpSynchronised === true && this.settings.ntp !== 'off';
-    return this.settings.collectorTells === true && this.offset === undefined && !byNtp;
+    if (this.settings.collectorTells !== true) return false;
+    return this.contradicted || (this.offset === undefined && !this.confirmed);
   }
 
   /** @param lastEnd end of the meter's last reading, Unix seconds */
   verdict(lastEnd: number): ClockVerdict {
     const wall = this.now();
+    if (this.offset && this.contradicted && this.steadyMs() - this.offset.atSteadyMs > DISTRUST_MS) {
+      this.offset = undefined;
+    }
     const known = this.offset === undefined ? {} : { offsetMs: this.offset.ms };
     const no = (reason: string): ClockVerdict => ({ trusted: false, reason, ...known });
     if (wall < SOFTWARE_EPOCH_MS) return no('the clock is before 2025');
     if (wall < lastEnd * 1000) return no('the clock is before the end of the last reading');
-    if (this.offset && Math.abs(this.offset.ms) > this.settings.maxOffsetMs) {
+    if (this.offset && this.contradicted) {
       return no(`the clock differs from the collector's by ${Math.round(this.offset.ms / 1000)} s`);
     }
     const confirmed = this.ntpSynchronised === true && this.settings.ntp !== 'off';

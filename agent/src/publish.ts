@@ -709,9 +709,8 @@ export class Publisher {
 
   /** A signed time that lies ahead of our clock proves that ours is slow; an old one proves nothing. */
   private learnFromAck(timeSeconds: number): void {
-    const { clock, now, config } = this.deps;
-    const behindMs = now() - (timeSeconds + 1) * 1000;
-    if (behindMs < -config.clock.max_offset_seconds * 1000) clock.setOffset(behindMs);
+    const { clock, now } = this.deps;
+    clock.noteSignedTime(now() - (timeSeconds + 1) * 1000);
   }
 
   private onCommand(meter: PublishedMeter, topic: string, payload: Uint8Array): void {

@@ -173,6 +173,20 @@ describe('the store', () => {
     expect(box.resendFrom('M', 3, asked + 600)).toBe(1);
   });
 
+  it('sends again what follows a damaged reading, once', () => {
+    const box = open();
+    for (let sequence = 1; sequence <= 3; sequence++) put(box, sequence);
+    box.refuseDamaged('M', 1, NOW);
+    box.markSent('M', [2, 3], NOW);
+    box.decide('M', { ...nothing, stored: [2, 3] }, NOW);
+    const asked = NOW / 1000;
+    expect(box.resendFrom('M', 1, asked)).toBe(3);
+    box.refuseDamaged('M', 1, NOW);
+    box.decide('M', { ...nothing, stored: [2, 3] }, NOW);
+    expect(box.resendFrom('M', 1, asked + 600)).toBe(0);
+    expect(states(box)).toEqual(['1 refused', '2 stored', '3 stored']);
+  });
+
   it('that another program writes to is reported as one that cannot be written', () => {
     const box = open();
     put(box, 1);

@@ -8,7 +8,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { GtxError, type Nkwh, type Reading } from '@gridtokenx/protocol';
+import { type ErrorCode, GtxError, type Nkwh, type Reading } from '@gridtokenx/protocol';
 import type Sqlite from 'better-sqlite3';
 import { Database } from './sqlite.js';
 
@@ -148,6 +148,8 @@ const RESERVED_SHARE = 16;
 const KEEP_REFUSED_MS = 366 * 86_400_000;
 /** Whoever asks again and again for readings that are not here gets what follows them once in this time. */
 const RESEND_ABSENT_SECONDS = 86_400;
+/** Why a row is refused that no reading can be made of. */
+const DAMAGED: ErrorCode = 'MESSAGE_INVALID';
 /** Waits of a reading that the collector cannot take yet. */
 const LATER_MS = [30_000, 60_000, 300_000, 900_000, 3_600_000];
 
@@ -403,21 +405,22 @@ export class Outbox {
 
   /**
    * Puts readings from a sequence on back into the queue, because the collector lacks that one. Where it is not here (a
-   * restored meter's number that was skipped, one that was removed long ago), sending what follows does not help it: it
-   * asks for the same one again, for days. So what follows such a one is sent once a day only; that heals a collector
+   * restored meter's number that was skipped, one that was removed long ago, or is damaged), sending what follows does not
+   * help it: it asks for the same one again, for days. So what follows such a one is sent once a day only; that heals a collector
    * which has lost everything from there on.
    * @param timeSeconds when the collector asked, Unix seconds
    * @returns how many
    */
   resendFrom(meterId: string, sequence: number, timeSeconds: number): number {
-    const here = this.statements.one.get(meterId, sequence) !== undefined;
+    const row = this.statements.one.get(meterId, sequence);
+    const here = row !== undefined && (row.state !== 'refused' || row.code !== DAMAGED);
     const absent = this.absent(meterId);
     const known = !here && absent !== undefined && sequence <= absent.through;
     if (known && Math.abs(timeSeconds - absent.time) < RESEND_ABSENT_SECONDS) return 0;
     const changes = this.write(() => {
       const { changes } = this.statements.resend.run(meterId, sequence);
       this.statements.saveSetting.run(`resend-time/${meterId}`, String(timeSeconds));
-      const next = here ? undefined : this.statements.range.get(meterId, sequence, 1);
+      const next = here ? undefined : this.statements.range.get(meterId, sequence + 1, 1);
       if (next) this.noteAbsent(meterId, { through: next.sequence - 1, time: timeSeconds });
       return changes;
     });
@@ -428,6 +431,12 @@ export class Outbox {
   /** When the collector last asked for readings that it has lost, Unix seconds; 0 when it never did. */
   resendTime(meterId: string): number {
     return Number(this.setting(`resend-time/${meterId}`) ?? 0);
+  }
+
+  /** Refuses a row for good that no reading can be made of: it is kept, and holds up nothing. */
+  refuseDamaged(meterId: string, sequence: number, nowMs: number): void {
+    const refused = [{ sequence, code: DAMAGED, retry: 'never' as const }];
+    this.decide(meterId, { through: 0, stored: [], held: [], refused }, nowMs);
   }
 
   /** Lets a reading that waits for later be sent now. */

@@ -275,8 +275,7 @@ export class Publisher {
         bodies.set(row.sequence, bodyOf(meter, row));
       } catch (error) {
         logger.error({ err: error, meter_id: meter.id, sequence: row.sequence }, 'a reading is damaged');
-        const refused = [{ sequence: row.sequence, code: 'MESSAGE_INVALID', retry: 'never' as const }];
-        outbox.decide(meter.id, { through: 0, stored: [], held: [], refused }, now());
+        outbox.refuseDamaged(meter.id, row.sequence, now());
         this.counters.refused++;
       }
     }

@@ -58,11 +58,6 @@ async function loginFor(path: string): Promise<Login | undefined> {
 
 const bearer = (token: string): Login => ({ header: `Bearer ${token}`, token });
 
-/** The value of the header `authorization`. */
-export async function authorization(path = ''): Promise<string | undefined> {
-  return (await loginFor(path))?.header;
-}
-
 /** No answer within this time is none: what waits for one would wait for good. */
 const ANSWER_MS = 30_000;
 
@@ -80,6 +75,8 @@ interface Request {
   anonymous?: boolean;
   /** For what takes its time. */
   answerMs?: number;
+  /** The answer is a file: a `Blob`. */
+  file?: boolean;
 }
 
 /**
@@ -107,7 +104,7 @@ export async function ask<Answer>(path: string, request: Request = {}): Promise<
 /** @throws ApiError UNREACHABLE; or what an abort throws */
 async function answerOf(
   url: URL,
-  { method = 'GET', body, signal, answerMs = ANSWER_MS }: Request,
+  { method = 'GET', body, signal, answerMs = ANSWER_MS, file }: Request,
   login: Login | undefined,
 ): Promise<{ ok: boolean; status: number; body: unknown }> {
   const tooLate = AbortSignal.timeout(answerMs);
@@ -125,19 +122,15 @@ async function answerOf(
     const date = Date.parse(headers.get('date') ?? '');
     if (!Number.isNaN(date)) aheadMs = date - Date.now();
     const json = headers.get('content-type')?.includes('json');
-    return {
-      ok,
-      status,
-      body: status === 204 ? undefined : await (json ? response.json() : response.text()),
-    };
+    const read = () => (ok && file ? response.blob() : json ? response.json() : response.text());
+    return { ok, status, body: status === 204 ? undefined : await read() };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError('UNREACHABLE', t('error.unreachable'), 0);
   }
 }
 
-/** What the collector said instead of an answer. */
-export function refusal(status: number, body: unknown): ApiError {
+function refusal(status: number, body: unknown): ApiError {
   const error = (body as { error?: { code?: unknown; message?: unknown; details?: unknown } } | null)?.error;
   const code = typeof error?.code === 'string' && isErrorCode(error.code) ? error.code : 'INTERNAL';
   const message = typeof error?.message === 'string' ? error.message : `HTTP ${status}`;

@@ -1,18 +1,14 @@
-import { ApiError, authorization, refusal } from './api.js';
-import { t } from './text/index.js';
+import { ask } from './api.js';
+
+/** A file is made while it is sent; a year of a meter's readings takes a slow machine a while. */
+const FILE_MS = 600_000;
 
 /**
  * Saves what the collector answers as a file: a plain link could not carry the login.
  * @throws ApiError
  */
 export async function download(path: string, name: string): Promise<void> {
-  const login = await authorization();
-  const response = await fetch(path, {
-    headers: login === undefined ? {} : { authorization: login },
-  }).catch(() => undefined);
-  if (!response) throw new ApiError('UNREACHABLE', t('error.unreachable'), 0);
-  if (!response.ok) throw refusal(response.status, await response.json().catch(() => undefined));
-  const url = URL.createObjectURL(await response.blob());
+  const url = URL.createObjectURL(await ask<Blob>(path, { file: true, answerMs: FILE_MS }));
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -28,36 +28,67 @@ export class Alerts {
   ) {}
 
   async raise(alert: AlertInput): Promise<void> {
-    const { kind, key, severity, message, details } = alert;
-    const log = { alert: kind, key, severity, ...details };
     try {
-      const { rows } = await this.pool.query<{ occurrences: string }>(
-        `INSERT INTO alerts (kind, dedupe_key, severity, message, details) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (kind, dedupe_key) WHERE resolved_at IS NULL
-         DO UPDATE SET occurrences = alerts.occurrences + 1, last_seen = now(), severity = excluded.severity,
-           message = excluded.message, details = excluded.details
-         RETURNING occurrences`,
-        [kind, key, severity, message, JSON.stringify(details, jsonBigint)],
-      );
-      if (rows[0]?.occurrences === '1') this.logger.warn(log, message);
-      else this.logger.debug(log, message);
+      this.log(alert, await openAlert(this.pool, alert));
     } catch (error) {
-      this.logger.error({ ...log, err: error }, `${message} (and this alert could not be stored)`);
+      this.logger.error(
+        { ...logOf(alert), err: error },
+        `${alert.message} (and this alert could not be stored)`,
+      );
     }
   }
 
-  /** Closes the open alert of this kind and key, if there is one. */
-  async resolve(kind: AlertKind, key: string): Promise<void> {
+  /** The log's line of an alert that the caller's own transaction has stored. */
+  log(alert: AlertInput, opened: boolean): void {
+    this.logger[opened ? 'warn' : 'debug'](logOf(alert), alert.message);
+  }
+
+  /** Closes the open alert of this kind and key, if there is one. @returns false when the database could not be asked */
+  async resolve(kind: AlertKind, key: string): Promise<boolean> {
     try {
-      const { rowCount } = await this.pool.query(
-        'UPDATE alerts SET resolved_at = now() WHERE kind = $1 AND dedupe_key = $2 AND resolved_at IS NULL',
-        [kind, key],
-      );
-      if ((rowCount ?? 0) > 0) this.logger.info({ alert: kind, key }, 'alert resolved');
+      if ((await endAlerts(this.pool, kind, [key])) > 0)
+        this.logger.info({ alert: kind, key }, 'alert resolved');
+      return true;
     } catch (error) {
       this.logger.error({ alert: kind, key, err: error }, 'an alert could not be resolved');
+      return false;
     }
   }
+}
+
+/**
+ * Opens an alert, or counts up the open one of its kind and key. In the caller's transaction where what it tells of is
+ * written: then neither is ever without the other. @returns whether it is new. @throws the database's error
+ */
+export async function openAlert(db: Pick<pg.ClientBase, 'query'>, alert: AlertInput): Promise<boolean> {
+  const { kind, key, severity, message, details } = alert;
+  const { rows } = await db.query<{ occurrences: string }>(
+    `INSERT INTO alerts (kind, dedupe_key, severity, message, details) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (kind, dedupe_key) WHERE resolved_at IS NULL
+     DO UPDATE SET occurrences = alerts.occurrences + 1, last_seen = now(), severity = excluded.severity,
+       message = excluded.message, details = excluded.details
+     RETURNING occurrences`,
+    [kind, key, severity, message, JSON.stringify(details, jsonBigint)],
+  );
+  return rows[0]?.occurrences === '1';
+}
+
+/** Closes the open alerts of this kind with these keys. @returns how many there were. @throws the database's error */
+export async function endAlerts(
+  db: Pick<pg.ClientBase, 'query'>,
+  kind: AlertKind,
+  keys: readonly string[],
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `UPDATE alerts SET resolved_at = now()
+     WHERE kind = $1 AND dedupe_key = ANY($2::text[]) AND resolved_at IS NULL`,
+    [kind, keys],
+  );
+  return rowCount ?? 0;
+}
+
+function logOf({ kind, key, severity, details }: AlertInput): Record<string, unknown> {
+  return { alert: kind, key, severity, ...details };
 }
 
 function jsonBigint(_key: string, value: unknown): unknown {

@@ -313,6 +313,33 @@ describe('CertificatesIssuer', () => {
     ).not.toBeNull();
   });
 
+  it('ends what an earlier run told of and what is over', async () => {
+    const { meterId } = (await home()).meter;
+    const mirror = world.mirror();
+    await mirror.meter(meterId);
+    await world.alerts.raise({
+      kind: 'certificate_refused',
+      key: meterId,
+      severity: 'warning',
+      message: 'before',
+      details: { meter_id: meterId, attempts: 3, error: 'FundsTooLow' },
+    });
+    await world.alerts.raise({
+      kind: 'chain_unavailable',
+      key: 'certificates',
+      severity: 'warning',
+      message: 'before',
+      details: { part: 'certificates' },
+    });
+    const certificates = issuer(mirror);
+    await certificates.start();
+    try {
+      await until(async () => (await openAlerts()).length === 0);
+    } finally {
+      await certificates.stop();
+    }
+  });
+
   it('survives an outage of the chain, and tells of a long one', async () => {
     const outage = await home();
     const mirror = await mirrored(outage);

@@ -11,6 +11,7 @@ import {
 } from '@gridtokenx/chain';
 import { GtxError } from '@gridtokenx/protocol';
 import { PublicKey, type TransactionInstruction } from '@solana/web3.js';
+import { OutageAlert } from '../alerts/outage.js';
 import type { ChainMirror } from '../mirror/mirror.js';
 import { bindNetwork } from '../mirror/network.js';
 import type { ChainDeps } from '../ports.js';
@@ -74,6 +75,8 @@ export class CertificatesIssuer {
   private readonly abort = new AbortController();
   /** Refusals in a row by meter id, and when to try again. */
   private readonly refusals = new Map<string, { count: number; retryAt: number }>();
+  /** Meters with an open alert `certificate_refused`, whoever raised it, as of the last sweep. */
+  private told = new Set<string>();
   /** Settlements up to this slot were looked at. */
   private seenSlot = 0;
   private sweepAt = 0;
@@ -117,6 +120,7 @@ export class CertificatesIssuer {
       this.bound = true;
     }
     const sweep = now() >= this.sweepAt;
+    if (sweep) this.told = await this.openRefusals();
     const { meters, slot } = sweep ? await this.allMeters() : await this.settledMeters();
     if (sweep || meters.length > 0) {
       const settings = await fetchCertificatesConfig(connection);
@@ -130,6 +134,13 @@ export class CertificatesIssuer {
     if (this.stopping) return;
     this.seenSlot = Math.max(this.seenSlot, slot);
     if (sweep) this.sweepAt = now() + (config.sweepSeconds ?? 600) * 1000;
+  }
+
+  private async openRefusals(): Promise<Set<string>> {
+    const { rows } = await this.deps.pool.query<{ meter_id: string }>(
+      `SELECT dedupe_key AS meter_id FROM alerts WHERE kind = 'certificate_refused' AND resolved_at IS NULL`,
+    );
+    return new Set(rows.map(({ meter_id }) => meter_id));
   }
 
   // --- which meters
@@ -262,6 +273,7 @@ export class CertificatesIssuer {
       reason === 'FundsTooLow'
         ? ': its book has too few lamports for the rent; the owner can send some (gtx certificates fund)'
         : '';
+    this.told.add(meterId);
     await this.deps.alerts.raise({
       kind: 'certificate_refused',
       key: meterId,
@@ -272,10 +284,8 @@ export class CertificatesIssuer {
   }
 
   private async settled(meterId: string): Promise<void> {
-    const last = this.refusals.get(meterId);
-    if (!last) return;
     this.refusals.delete(meterId);
-    if (last.count >= ALERT_AFTER) await this.deps.alerts.resolve('certificate_refused', meterId);
+    if (this.told.delete(meterId)) await this.deps.alerts.resolve('certificate_refused', meterId);
   }
 
   // --- the loop
@@ -283,12 +293,18 @@ export class CertificatesIssuer {
   private async run(): Promise<void> {
     const { logger, alerts, now, config } = this.deps;
     const pauseMs = config.pauseMs ?? 1000;
+    const outage = new OutageAlert({
+      alerts,
+      part: 'certificates',
+      severity: 'warning',
+      says: 'certificates do not get on',
+    });
     let failures = 0;
     while (!this.stopping) {
       this.news = false;
       try {
         await this.issueNow();
-        if (failures >= 5) await alerts.resolve('chain_unavailable', 'certificates');
+        await outage.worked();
         failures = 0;
       } catch (error) {
         if (this.stopping) break;
@@ -297,15 +313,7 @@ export class CertificatesIssuer {
         this.bound = false;
         this.metrics.outage();
         logger[failures === 1 ? 'warn' : 'debug']({ err: error, failures }, 'certificates are interrupted');
-        if (failures === 5) {
-          await alerts.raise({
-            kind: 'chain_unavailable',
-            key: 'certificates',
-            severity: 'warning',
-            message: `certificates do not get on: ${error instanceof Error ? error.message : String(error)}`,
-            details: { part: 'certificates' },
-          });
-        }
+        await outage.failed(failures, error);
       }
       if (failures > 0)
         await this.sleep(Math.min(pauseMs * 2 ** Math.min(failures - 1, 10), LONGEST_OUTAGE_PAUSE_MS));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import { type AlertInput, endAlerts, openAlert } from '../alerts.js';
 import { notifyChange } from '../feed/change.js';
 import { importReading } from '../store/readings.js';
 import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
@@ -54,6 +55,14 @@ export function touched(transactions: readonly LandedTransaction[]): { meters: s
   return { meters: [...meters], wallets: [...wallets] };
 }
 
+export const PAUSED_ALERT = {
+  kind: 'paused',
+  key: 'registry',
+  severity: 'critical',
+  message: 'the registry is paused',
+  details: {},
+} as const satisfies AlertInput;
+
 /** Looks for a listed transaction before it is taken for one that a fork took back. */
 export const MAX_TRIES = 30;
 const TRIES_AFTER_FORK = 6;
@@ -95,7 +104,8 @@ export async function applyTransactions(
   const known = await writeSnapshot(client, snapshot);
 
   const subjects = subjectsOf(transactions.flatMap(({ events }) => events));
-  if (hasAny(subjects)) await lockProjections(client);
+  if (hasAny(subjects) || transactions.some(({ events }) => events.some(isPause)))
+    await lockProjections(client);
   await client.query('DELETE FROM chain_queue WHERE signature = ANY($1::text[])', [
     transactions.map(({ signature }) => signature),
   ]);
@@ -204,7 +214,12 @@ export async function applyTransactions(
     await reconcileReadings(client, [...affected]);
     if (announce) await notifyChange(client, { kind: 'readings', meterIds: [...affected] });
   }
-  if (applied.length > 0) await endWaits(client, snapshot, paused === false);
+  if (paused !== undefined) await syncPaused(client);
+  if (applied.length > 0) {
+    await endWaits(client, snapshot, paused === false);
+    // What could not be applied before.
+    await endAlerts(client, 'mirror_failed', applied);
+  }
   const events = news.reduce((sum, transaction) => sum + transaction.events.length, 0);
   return { applied, events, conflicts, held, paused, readingsImported };
 }
@@ -249,6 +264,21 @@ const PROJECTIONS_LOCK = 0x67_74_78_03;
 async function lockProjections(client: pg.ClientBase): Promise<void> {
   // A replay beside the database's own rows has a schema, and so a lock, of its own.
   await client.query('SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))', [PROJECTIONS_LOCK]);
+}
+
+const isPause = ({ name }: { readonly name: string }): boolean => name === 'PausedSet';
+
+/**
+ * Makes the alert say what the newest event says: transactions may be applied in another order than the chain's, and by
+ * others. Under the projections' lock, since it is worked out from all events as well.
+ */
+async function syncPaused(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ paused: boolean }>(
+    `SELECT (data ->> 'paused')::boolean AS paused FROM chain_events WHERE name = 'PausedSet'
+     ORDER BY position DESC LIMIT 1`,
+  );
+  if (rows[0]?.paused) await openAlert(client, PAUSED_ALERT);
+  else await endAlerts(client, PAUSED_ALERT.kind, [PAUSED_ALERT.key]);
 }
 
 function hasAny({ orders, markets, feeds, books, proposals }: Subjects): boolean {
@@ -642,7 +672,8 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
     [signature],
   );
   const subjects = subjectsOf(events);
-  if (hasAny(subjects)) await lockProjections(client);
+  const pauses = events.some(isPause);
+  if (hasAny(subjects) || pauses) await lockProjections(client);
   const { rowCount } = await client.query('DELETE FROM chain_transactions WHERE signature = $1', [signature]);
   if (rowCount === 0) return [];
   // It may land again, in any slot: it is looked for a few times more.
@@ -652,6 +683,7 @@ export async function undoTransaction(client: pg.ClientBase, signature: string):
     [signature],
   );
   await project(client, subjects, true);
+  if (pauses) await syncPaused(client);
   const votes = events.filter(({ name }) => name === 'VoteCast');
   await restoreVotes(
     client,

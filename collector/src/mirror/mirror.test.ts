@@ -330,10 +330,14 @@ describe('ChainMirror', () => {
     expect(await world.readings(first.meter.meterId)).toHaveLength(0);
     const alerts = await world.pool.query(`SELECT severity FROM alerts WHERE kind = 'mirror_failed'`);
     expect(alerts.rows).toEqual([{ severity: 'critical' }]);
+    // However often it has been tried.
+    await world.pool.query(`UPDATE chain_queue SET tries = 5000, next_try_at = '-infinity'`);
+    await mirror.catchUp();
     await world.pool.query('DROP TRIGGER refuse ON chain_readings');
     await world.pool.query(`UPDATE chain_queue SET next_try_at = '-infinity'`);
     await mirror.catchUp();
     expect(await world.readings(first.meter.meterId)).toHaveLength(1);
+    expect(await world.openAlerts('mirror_failed')).toEqual([]);
     await clean();
   });
 
@@ -355,6 +359,20 @@ describe('ChainMirror', () => {
           (await world.pool.query('SELECT FROM meters WHERE meter_id = $1', [home.meter.meterId]))
             .rowCount === 1,
       );
+    } finally {
+      await mirror.stop();
+    }
+  });
+
+  it('ends what an earlier run told of and what is over', async () => {
+    const { alerts } = world;
+    const critical = { key: 'mirror', severity: 'critical', message: 'before' } as const;
+    await alerts.raise({ ...critical, kind: 'chain_unavailable', details: { part: 'mirror' } });
+    await alerts.raise({ ...critical, kind: 'other_chain', details: {} });
+    const mirror = world.mirror();
+    await mirror.start();
+    try {
+      await until(async () => (await world.openAlerts('chain_unavailable', 'other_chain')).length === 0);
     } finally {
       await mirror.stop();
     }

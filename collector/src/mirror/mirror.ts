@@ -1,11 +1,22 @@
 import { decodeMarket, meterAddress, TRADING_PROGRAM_ID, toChainError } from '@gridtokenx/chain';
 import { GtxError, isMeterId } from '@gridtokenx/protocol';
 import { type ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
+import type pg from 'pg';
+import { OutageAlert } from '../alerts/outage.js';
+import { type AlertInput, endAlerts, openAlert } from '../alerts.js';
 import { notifyChange } from '../feed/change.js';
 import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
 import { storageFailure } from '../store/errors.js';
 import { fetchSnapshot } from './accounts.js';
-import { applyTransactions, MAX_TRIES, projectAnew, touched, undoTransaction } from './apply.js';
+import {
+  type ApplyFindings,
+  applyTransactions,
+  MAX_TRIES,
+  PAUSED_ALERT,
+  projectAnew,
+  touched,
+  undoTransaction,
+} from './apply.js';
 import { fetchBalances, ofKnownMint, walletsAfter, writeBalanceSnapshot } from './balances.js';
 import { writeAccounts } from './holds.js';
 import type { LandedTransaction } from './landed.js';
@@ -322,6 +333,7 @@ export class ChainMirror implements ChainMirrorPort {
   private async bind(): Promise<void> {
     await bindNetwork(this.deps.pool, this.deps.connection);
     this.bound = true;
+    await this.deps.alerts.resolve('other_chain', 'mirror');
   }
 
   private nudge(program?: string): void {
@@ -335,6 +347,12 @@ export class ChainMirror implements ChainMirrorPort {
   private async run(): Promise<void> {
     const { logger, config, alerts } = this.deps;
     const pollMs = (config.pollSeconds ?? 2) * 1000;
+    const outage = new OutageAlert({
+      alerts,
+      part: 'mirror',
+      severity: 'critical',
+      says: 'the mirror does not get on',
+    });
     let failures = 0;
     while (!this.stopping) {
       // Everywhere without news, and also when there are news all the time.
@@ -346,8 +364,8 @@ export class ChainMirror implements ChainMirrorPort {
         await this.catchUp(only);
         if (failures > 0) {
           logger.info({ failures }, 'the mirror follows the chain again');
-          await alerts.resolve('chain_unavailable', 'mirror');
         }
+        await outage.worked();
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -359,18 +377,15 @@ export class ChainMirror implements ChainMirrorPort {
           'the mirror cannot follow the chain now',
         );
         const elsewhere = error instanceof GtxError && error.code === 'CONFIG_INVALID';
-        if (failures === 5 || elsewhere) {
-          const alert = {
+        if (elsewhere)
+          await alerts.raise({
+            kind: 'other_chain',
             key: 'mirror',
             severity: 'critical',
-            message: error instanceof Error ? error.message : String(error),
-          } as const;
-          await alerts.raise(
-            elsewhere
-              ? { ...alert, kind: 'other_chain', details: {} }
-              : { ...alert, kind: 'chain_unavailable', details: { part: 'mirror' } },
-          );
-        }
+            message: error.message,
+            details: {},
+          });
+        else await outage.failed(failures, error);
       }
       const delay = failures === 0 ? pollMs : Math.min(500 * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS);
       // During an outage news do not shorten the wait: there would be many.
@@ -477,8 +492,11 @@ export class ChainMirror implements ChainMirrorPort {
         if (tries >= MAX_TRIES) {
           // Listed once and never shown: a fork took it back. Should it come again, a deep look lists it again.
           logger.warn({ signature }, 'a listed transaction is not to be had; a fork has taken it back');
-          await pool.query('DELETE FROM chain_queue WHERE signature = $1', [signature]);
-        } else await this.setAside(signature);
+          await inTransaction(pool, async (client) => {
+            await client.query('DELETE FROM chain_queue WHERE signature = $1', [signature]);
+            await endAlerts(client, 'mirror_failed', [signature]);
+          });
+        } else await setAside(pool, signature);
       }
       queued = Math.max(0, queued - rows.length);
       this.metrics.queued(queued);
@@ -509,14 +527,6 @@ export class ChainMirror implements ChainMirrorPort {
     return { rows, landed: await this.reader.read(rows.map(({ signature }) => signature)) };
   }
 
-  private async setAside(signature: string): Promise<void> {
-    await this.deps.pool.query(
-      `UPDATE chain_queue SET tries = tries + 1,
-         next_try_at = now() + least(power(2, tries) * 0.5, 60) * interval '1 second' WHERE signature = $1`,
-      [signature],
-    );
-  }
-
   /** One transaction that cannot be applied must not keep the others from it. */
   private async applyOrSetAside(transactions: readonly LandedTransaction[]): Promise<void> {
     if (transactions.length === 0) return;
@@ -531,14 +541,18 @@ export class ChainMirror implements ChainMirrorPort {
       }
       const signature = transactions[0]?.signature ?? '';
       this.deps.logger.error({ signature, err: error }, 'a transaction cannot be applied');
-      await this.setAside(signature);
-      await this.deps.alerts.raise({
+      const alert = {
         kind: 'mirror_failed',
         key: signature,
         severity: 'critical',
         message: `transaction ${signature} cannot be applied to the database: ${String(error)}`,
         details: { signature },
-      });
+      } as const;
+      const opened = await inTransaction(this.deps.pool, async (client) =>
+        // Unless another collector has applied it meanwhile.
+        (await setAside(client, signature)) ? openAlert(client, alert) : undefined,
+      );
+      if (opened !== undefined) this.deps.alerts.log(alert, opened);
     }
   }
 
@@ -558,49 +572,27 @@ export class ChainMirror implements ChainMirrorPort {
       throw toChainError(error);
     }
     const snapshot = await fetchSnapshot(connection, meters, wallets, newest);
+    let told: [AlertInput, boolean][] = [];
     const findings = await inTransaction(pool, async (client) => {
       if (anew) for (const { signature } of transactions) await undoTransaction(client, signature);
-      return applyTransactions(client, transactions, snapshot, height, {
+      const found = await applyTransactions(client, transactions, snapshot, height, {
         finalizedSlot: this.finalizedSlot,
         announce: this.announces && !this.owesGap,
       });
+      told = [];
+      for (const alert of alertsOf(transactions, found)) told.push([alert, await openAlert(client, alert)]);
+      return found;
     });
     for (const { meterId } of snapshot.meters.values()) this.unknown.delete(meterId);
     this.metrics.applied(findings.applied.length, findings.events);
     if (findings.applied.length === 0) return;
     logger.debug({ transactions: findings.applied.length, slot: newest }, 'transactions applied');
-    for (const { meterId, sequence, signature } of findings.conflicts) {
-      await alerts.raise({
-        kind: 'chain_reading_conflict',
-        key: `${meterId}/${sequence}`,
-        severity: 'critical',
-        message: `the chain accepted other bytes of ${meterId} under sequence ${sequence}: two gateways share a key`,
-        details: { meter_id: meterId, sequence: sequence.toString(), signature },
-      });
-    }
     for (const { meterId, sequence, amountNkwh } of findings.held) {
       // Review and alert are opened with the account: what has been decided meanwhile is over already.
       logger.warn({ meterId, sequence, amountNkwh }, 'the chain holds energy back');
     }
-    for (const transaction of transactions) {
-      if (!transaction.recovery || !findings.applied.includes(transaction.signature)) continue;
-      await alerts.raise({
-        kind: 'chain_logs_truncated',
-        key: transaction.signature,
-        severity: transaction.recovery.lost.length > 0 ? 'critical' : 'info',
-        message: `transaction ${transaction.signature} logged so much that its events are cut off; readings and mints are taken from its instructions`,
-        details: { signature: transaction.signature, lost: transaction.recovery.lost },
-      });
-    }
-    if (findings.paused === true) {
-      await alerts.raise({
-        kind: 'paused',
-        key: 'registry',
-        severity: 'critical',
-        message: 'the registry is paused',
-        details: {},
-      });
-    } else if (findings.paused === false) await alerts.resolve('paused', 'registry');
+    for (const [alert, opened] of told) alerts.log(alert, opened);
+    if (findings.paused === true) alerts.log(PAUSED_ALERT, true);
     for (const listener of this.appliedListeners) listener();
   }
 
@@ -675,6 +667,43 @@ export class ChainMirror implements ChainMirrorPort {
     );
     return new Set(rows.map(({ signature }) => signature));
   }
+}
+
+/** What a person should hear of about transactions that were applied. */
+function alertsOf(transactions: readonly LandedTransaction[], findings: ApplyFindings): AlertInput[] {
+  const conflicts = findings.conflicts.map(
+    ({ meterId, sequence, signature }): AlertInput => ({
+      kind: 'chain_reading_conflict',
+      key: `${meterId}/${sequence}`,
+      severity: 'critical',
+      message: `the chain accepted other bytes of ${meterId} under sequence ${sequence}: two gateways share a key`,
+      details: { meter_id: meterId, sequence: sequence.toString(), signature },
+    }),
+  );
+  const truncated = transactions.flatMap(({ signature, recovery }): AlertInput[] =>
+    recovery && findings.applied.includes(signature)
+      ? [
+          {
+            kind: 'chain_logs_truncated',
+            key: signature,
+            severity: recovery.lost.length > 0 ? 'critical' : 'info',
+            message: `transaction ${signature} logged so much that its events are cut off; readings and mints are taken from its instructions`,
+            details: { signature, lost: recovery.lost },
+          },
+        ]
+      : [],
+  );
+  return [...conflicts, ...truncated];
+}
+
+/** Lets a queued transaction wait, longer each time. False when it is not queued any more. */
+async function setAside(db: Pick<pg.ClientBase, 'query'>, signature: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE chain_queue SET tries = tries + 1,
+       next_try_at = now() + least(power(2, least(tries, 10)) * 0.5, 60) * interval '1 second' WHERE signature = $1`,
+    [signature],
+  );
+  return rowCount !== 0;
 }
 
 interface QueueLength {

@@ -320,6 +320,23 @@ describe('Settlement', () => {
     expect((await open()).rows).toEqual([]);
   });
 
+  it('ends what an earlier run told of an outage that is over', async () => {
+    await world.alerts.raise({
+      kind: 'chain_unavailable',
+      key: 'settlement',
+      severity: 'critical',
+      message: 'before',
+      details: { part: 'settlement' },
+    });
+    const settlement = world.settlement(await mirrored());
+    await settlement.start();
+    try {
+      await until(async () => (await world.openAlerts('chain_unavailable')).length === 0);
+    } finally {
+      await settlement.stop();
+    }
+  });
+
   it('lets a meter wait for a set amount, or for a day, where every settlement costs a fee', async () => {
     const home = await world.addMeter(owner);
     const mirror = await mirrored(home);

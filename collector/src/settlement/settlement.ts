@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { maxMetersPerTransaction } from '@gridtokenx/chain';
 import { GtxError, nkwhToKwh } from '@gridtokenx/protocol';
+import { OutageAlert } from '../alerts/outage.js';
 import type { ChainMirror } from '../mirror/mirror.js';
 import { bindNetwork } from '../mirror/network.js';
 import type { ChainDeps, SettlementPort } from '../ports.js';
@@ -160,6 +161,12 @@ export class Settlement implements SettlementPort {
   private async run(): Promise<void> {
     const { logger, alerts, config, now } = this.deps;
     const sweepMs = (config.sweepSeconds ?? 15) * 1000;
+    const outage = new OutageAlert({
+      alerts,
+      part: 'settlement',
+      severity: 'critical',
+      says: 'settlement does not get on',
+    });
     let failures = 0;
     let runAt = now();
     let sweepAt = now();
@@ -174,7 +181,7 @@ export class Settlement implements SettlementPort {
           await this.sweep();
           sweepAt = now() + sweepMs;
         }
-        if (failures >= 5) await alerts.resolve('chain_unavailable', 'settlement');
+        await outage.worked();
         failures = 0;
       } catch (error) {
         if (this.stopping) break;
@@ -183,15 +190,7 @@ export class Settlement implements SettlementPort {
         // After an outage another node may answer: it is asked who it is.
         this.policy = undefined;
         logger[failures === 1 ? 'warn' : 'debug']({ err: error, failures }, 'settlement is interrupted');
-        if (failures === 5) {
-          await alerts.raise({
-            kind: 'chain_unavailable',
-            key: 'settlement',
-            severity: 'critical',
-            message: `settlement does not get on: ${error instanceof Error ? error.message : String(error)}`,
-            details: { part: 'settlement' },
-          });
-        }
+        await outage.failed(failures, error);
       }
       if (failures > 0)
         await this.sleep(Math.min(500 * 2 ** Math.min(failures, 10), LONGEST_RETRY_MS), false);

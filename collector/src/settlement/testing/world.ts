@@ -28,6 +28,7 @@ import type { SubmitReading } from '@gridtokenx/protocol';
 import { type Connection, Keypair, LAMPORTS_PER_SOL, type TransactionInstruction } from '@solana/web3.js';
 import type pg from 'pg';
 import pino, { type Logger } from 'pino';
+import type { AlertKind } from '../../alerts/kinds.js';
 import { Alerts } from '../../alerts.js';
 import { ChainMirror } from '../../mirror/mirror.js';
 import { migrate } from '../../store/migrate.js';
@@ -265,6 +266,15 @@ export class World {
       [meterId],
     );
     return rows;
+  }
+
+  /** Kind and key of each open alert of these kinds. */
+  async openAlerts(...kinds: AlertKind[]): Promise<string[]> {
+    const { rows } = await this.pool.query<{ kind: string; dedupe_key: string }>(
+      'SELECT kind, dedupe_key FROM alerts WHERE kind = ANY($1) AND resolved_at IS NULL ORDER BY kind, dedupe_key',
+      [kinds],
+    );
+    return rows.map(({ kind, dedupe_key }) => `${kind} ${dedupe_key}`);
   }
 
   async states(): Promise<string[]> {

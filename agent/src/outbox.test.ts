@@ -139,6 +139,22 @@ describe('the store', () => {
     expect(states(box)).toEqual(['1 stored', '2 pending', '3 pending', '4 sent', '5 sent', '6 pending']);
   });
 
+  it('lets a reading that was put off while the clock was ahead be sent once it is right', () => {
+    const box = open();
+    put(box, 1);
+    box.markSent('M', [1], NOW);
+    const refused = [{ sequence: 1, code: 'USER_NOT_VERIFIED', retry: 'later' as const }];
+    const ahead = NOW + 365 * DAY_MS;
+    box.decide('M', { ...nothing, refused }, ahead);
+    expect(box.open('M', ahead, 9)).toEqual([]);
+    expect(box.open('M', NOW, 9).map((one) => one.sequence)).toEqual([1]);
+    expect(box.nextRetryMs('M', NOW)).toBeUndefined();
+    for (let time = 0; time < 9; time++) box.decide('M', { ...nothing, refused }, NOW);
+    // The longest that it is ever put off.
+    expect(box.open('M', NOW, 9)).toEqual([]);
+    expect(box.nextRetryMs('M', NOW)).toBe(NOW + 3_600_000);
+  });
+
   it('sends nothing again for a number that a restored meter has skipped, but once a day', () => {
     const box = open();
     box.restoreMeter('M', 'books 1076', 1_076n, [], NOW);

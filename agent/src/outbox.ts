@@ -152,6 +152,8 @@ const RESEND_ABSENT_SECONDS = 86_400;
 const DAMAGED: ErrorCode = 'MESSAGE_INVALID';
 /** Waits of a reading that the collector cannot take yet. */
 const LATER_MS = [30_000, 60_000, 300_000, 900_000, 3_600_000];
+/** What seems to wait for longer was put off while the clock was ahead, and is due. */
+const LONGEST_LATER_MS = 3_600_000;
 
 type Row = {
   meter_id: string;
@@ -329,12 +331,13 @@ export class Outbox {
 
   /** The oldest readings that the collector has not decided upon and that may be sent now, in order. */
   open(meterId: string, nowMs: number, limit: number): OutboxReading[] {
-    return this.statements.open.all(meterId, nowMs, limit).map(fromRow);
+    return this.statements.open.all(meterId, nowMs + 1, nowMs + LONGEST_LATER_MS, limit).map(fromRow);
   }
 
   /** When the next reading that waits for later may be sent again; undefined when none waits. */
   nextRetryMs(meterId: string, nowMs: number): number | undefined {
-    return this.statements.nextRetry.get(meterId, nowMs)?.retry_ms ?? undefined;
+    const row = this.statements.nextRetry.get(meterId, nowMs + 1, nowMs + LONGEST_LATER_MS);
+    return row?.retry_ms ?? undefined;
   }
 
   /**
@@ -696,13 +699,13 @@ function prepare(db: Sqlite.Database) {
       `INSERT INTO readings (meter_id, sequence, interval_end, bytes, signature, public_key, amount, state,
          retry_ms, created_ms, sent_ms, decided_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    open: db.prepare<[string, number, number], Row>(
+    open: db.prepare<[string, number, number, number], Row>(
       `SELECT ${columns} FROM readings
-       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms <= ? ORDER BY sequence LIMIT ?`,
+       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms NOT BETWEEN ? AND ? ORDER BY sequence LIMIT ?`,
     ),
-    nextRetry: db.prepare<[string, number], { retry_ms: number | null }>(
+    nextRetry: db.prepare<[string, number, number], { retry_ms: number | null }>(
       `SELECT min(retry_ms) AS retry_ms FROM readings
-       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms > ?`,
+       WHERE meter_id = ? AND state IN ('pending', 'sent') AND retry_ms BETWEEN ? AND ?`,
     ),
     markSent: db.prepare<[number, string, number]>(
       `UPDATE readings SET state = 'sent', sent_ms = ? WHERE meter_id = ? AND sequence = ? AND state = 'pending'`,

@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signMessage } from '@gridtokenx/chain';
 import { encodeReading, fromReading, type Reading } from '@gridtokenx/protocol';
 import type { Browser, Locator, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newPerson, type Person, type Terminal, terminalOf, told } from '../support/market.js';
+import { newPerson, type Person, persist, type Terminal, terminalOf, told } from '../support/market.js';
 import { RunningSystem } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
 import { enterWithKey, inspect, LOOKS, lookOptions, show } from './actions.js';
@@ -22,8 +23,26 @@ import {
  */
 
 const QUARTER_SECONDS = 900;
-const BANGKOK_SECONDS = 7 * 3600;
+const HOUR_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
+
+/**
+ * How far the windows' zone is ahead of UTC: it is as near to noon there as can be, so that no midnight falls into the test; and
+ * its days begin on another date of UTC.
+ */
+const HOURS_AHEAD = (() => {
+  const fromNoon = (hours: number) => Math.abs(((new Date().getUTCHours() + hours) % 24) - 12);
+  return Array.from({ length: 14 }, (_, index) => index + 1).reduce((best, hours) =>
+    fromNoon(hours) < fromNoon(best) ? hours : best,
+  );
+})();
+/** Unix seconds of the last midnight there. */
+const midnightBefore = (time: number) => time - ((time + HOURS_AHEAD * HOUR_SECONDS) % DAY_SECONDS);
+/** Its date there, `2026-11-23`. */
+const dateThere = (time: number) =>
+  new Date((time + HOURS_AHEAD * HOUR_SECONDS) * 1000).toISOString().slice(0, 10);
+/** POSIX counts the hours behind UTC. */
+const zoneAhead = (hours: number) => `Etc/GMT${hours > 0 ? '-' : '+'}${Math.abs(hours)}`;
 
 describe.skipIf(!hasChromium())('Live and My home', () => {
   let system: RunningSystem;
@@ -40,19 +59,20 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     browser = await openBrowser();
     neighbour = await newPerson(terminal, 'neighbour');
     await bringDay(neighbour, 'MTR-DAY');
-    home = await openWindow(browser);
+    home = await open();
   }, 600_000);
   afterAll(async () => {
     await browser?.close();
     await system?.destroy();
   });
 
+  const open = () => openWindow(browser, { timezoneId: zoneAhead(HOURS_AHEAD) });
   const ownerKey = () => join(system.dataDir, 'keys', 'owner.json');
 
   /**
-   * A home whose gateway was cut off, and now brings the readings of today since midnight in Bangkok (soon after it, also of the
-   * evening before), a quarter of an hour each: sun from six to six, and somebody at home in the morning and the evening. Rated so high that the seconds since its
-   * registration are enough for a day's energy.
+   * A home whose gateway was cut off, and now brings the readings of yesterday, six hours each, and those of today, a quarter of
+   * an hour each; one ends at each of yesterday's midnights. Sun from six to six, and somebody at home in the morning and the
+   * evening. Rated so high that the seconds since its registration are enough for their energy.
    */
   async function bringDay(person: Person, meterId: string): Promise<void> {
     const registrar = join(terminal.dataDir, 'keys', 'registrar.json');
@@ -72,15 +92,14 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     );
     const meter = system.key(`meters/${meterId}`);
     const now = Math.floor(Date.now() / 1000) + 1;
-    const midnight = now - ((now + BANGKOK_SECONDS) % DAY_SECONDS);
+    const midnight = midnightBefore(now);
     let last = { flags: 0, sequence: 0n, producedTotal: 0n, consumedTotal: 0n, surplusTotal: 0n };
-    const ends = [];
-    const begin = Math.min(midnight, now - (now % QUARTER_SECONDS) - 40 * QUARTER_SECONDS);
-    for (let end = begin + QUARTER_SECONDS; end <= now; end += QUARTER_SECONDS) ends.push(end);
+    const ends = [24, 18, 12, 6, 0].map((hours) => midnight - hours * HOUR_SECONDS);
+    for (let end = midnight + QUARTER_SECONDS; end <= now; end += QUARTER_SECONDS) ends.push(end);
     // The chain takes no reading from before the registration; the first one after it stands for all of them.
     if (ends.at(-1) !== now) ends.push(now);
     for (const [index, end] of ends.entries()) {
-      const hour = (24 + (end - midnight) / 3600) % 24;
+      const hour = (24 + (end - midnight) / HOUR_SECONDS) % 24;
       // The last one has some at any hour, so that there is something to mint.
       const least = end === now ? 0.9 : 0;
       const sun = Math.max(least, Math.sin(((hour - 6) / 12) * Math.PI));
@@ -92,7 +111,7 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
       const reading: Reading = {
         flags: 0,
         sequence: last.sequence + 1n,
-        intervalStart: ends[index - 1] ?? begin,
+        intervalStart: ends[index - 1] ?? end - 6 * HOUR_SECONDS,
         intervalEnd: end,
         producedTotal: last.producedTotal + produced,
         consumedTotal: last.consumedTotal + consumed,
@@ -158,20 +177,166 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
       const shown = Number((await figure(history, 'Surplus')).split(/\s/)[0]);
       return shown > 0 && Math.abs(shown - Number(row?.surplus) / 1e9) < 0.01;
     });
-    for (const period of ['Week', 'Month', 'Day']) {
-      await page.getByRole('button', { name: period, exact: true }).click();
-      await history.locator('.chart canvas').waitFor();
+    for (const [period, step] of [
+      ['Week', 'hour'],
+      ['Month', 'day'],
+      ['Day', 'quarter'],
+    ] as const) {
+      await Promise.all([
+        page.waitForResponse((answer) => answer.url().includes('/energy?') && answer.url().includes(step)),
+        page.getByRole('button', { name: period, exact: true }).click(),
+      ]);
+      await history.locator('.energy[aria-busy=false] .chart canvas').waitFor();
       await waitFor(`the ${period} has a sum`, async () => /\d/.test(await figure(history, 'Surplus')));
     }
-    // The day before yesterday: where midnight has just been, yesterday has some.
-    for (let day = 0; day < 2; day += 1) await page.getByRole('button', { name: 'Earlier' }).click();
+    await page.getByRole('button', { name: 'Earlier' }).click();
     await page.getByText('No readings in this time.').waitFor();
-    for (let day = 0; day < 2; day += 1) await page.getByRole('button', { name: 'Later' }).click();
+    await page.getByRole('button', { name: 'Later' }).click();
+    await readings(page).first().waitFor();
+  }, 600_000);
+
+  test('a page of readings that is awaited is turned to once', async () => {
+    const { page } = home;
+    const [older, newer] = ['Older', 'Newer'].map((name) =>
+      page.getByRole('button', { name: `${name} readings` }),
+    ) as [Locator, Locator];
+    await waitFor('there is more than a page', () => older.isEnabled());
+    const [asked, go] = [gate(), gate()];
+    await page.route('**/readings?*cursor=*', async (route) => {
+      asked.open();
+      await go.opened;
+      await route.continue();
+    });
+    await older.click();
+    await asked.opened;
+    await older.click();
+    const second = page.waitForResponse((answer) => answer.url().includes('cursor='));
+    go.open();
+    const { items } = (await (await second).json()) as { items: { sequence: string }[] };
+    await waitFor(
+      'the second page is there',
+      async () => (await newestNumber(page)) === Number(items[0]?.sequence),
+    );
+    await page.unrouteAll({ behavior: 'wait' });
+    await newer.click();
+    await waitFor(
+      'it is the first one again',
+      async () => (await newestNumber(page)) > Number(items[0]?.sequence),
+    );
+    expect(await newer.isDisabled()).toBe(true);
+    // It has kept the keyboard's place.
+    expect(await newer.evaluate((one) => one.ownerDocument.activeElement === one)).toBe(true);
+  }, 600_000);
+
+  test('a day’s readings and table are those of its plot, from midnight to midnight', async () => {
+    const { page, complaints, close } = await open();
+    await show(page, url, 'home');
+    await enterWithKey(page, neighbour.keyFile);
+    const day = card(page, 'Readings of MTR-DAY');
+    const energy = day.locator('.energy');
+    await day.locator('.chart canvas').waitFor();
+    await waitFor('its own day is there', async () => (await energy.getAttribute('aria-busy')) === 'false');
+    const label = () => day.locator('.chart').getAttribute('aria-label');
+    const today = await label();
+    const go = gate();
+    await page.route('**/energy?*', async (route) => {
+      await go.opened;
+      await route.continue();
+    });
+    await page.getByRole('button', { name: 'Earlier' }).click();
+    // Until yesterday's are there it is still today's that is on show, and that is said.
+    await waitFor('it is marked', async () => (await energy.getAttribute('aria-busy')) === 'true');
+    expect(await label()).toBe(today);
+    expect(today).not.toContain(await day.locator('strong').innerText());
+    go.open();
+    await waitFor('yesterday is there', async () => (await energy.getAttribute('aria-busy')) === 'false');
+    expect(await label()).toContain(await day.locator('strong').innerText());
+    await page.unrouteAll({ behavior: 'wait' });
+
+    const midnight = midnightBefore(Math.floor(Date.now() / 1000));
+    const ends = [0, 6, 12, 18].map((hours) =>
+      new Date((midnight - hours * HOUR_SECONDS) * 1000).toISOString().replace('.000', ''),
+    );
+    expect(await figure(day, 'Readings')).toBe(String(ends.length));
+    await waitFor('its readings', async () => (await readings(page).count()) === ends.length);
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Download CSV' }).click(),
     ]);
-    expect(file.suggestedFilename()).toMatch(new RegExp(`^${system.meterId}-.*-day\\.csv$`));
+    expect(file.suggestedFilename()).toBe(`MTR-DAY-${dateThere(midnight - DAY_SECONDS)}-day.csv`);
+    const [names = [], ...rows] = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\r\n')
+      .map((line) => line.split(','));
+    const column = (name: string) => rows.map((row) => row[names.indexOf(name)] as string);
+    expect(column('interval_end').reverse()).toEqual(ends);
+    const surplus = column('surplus_kwh').reduce((sum, kwh) => sum + Number(kwh), 0);
+    expect(Number((await figure(day, 'Surplus')).split(/\s/)[0])).toBeCloseTo(surplus, 2);
+
+    // A certificate that is issued meanwhile appears.
+    const certificates = card(page, 'Certificates');
+    await certificates.getByText('No certificates yet.').waitFor();
+    const meter = ['--meter-id', 'MTR-DAY', '--owner-key', neighbour.keyFile];
+    const byHand = ['--source', 'solar', '--include-settled', '--min-kwh', '1000'];
+    await told(terminal, 'certificates', 'opt-in', ...meter, ...byHand);
+    await persist(terminal, 'certificates', 'issue', ...meter, '--kwh', '0.1');
+    await certificates.getByRole('cell', { name: '0.1', exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+    await close();
+  }, 600_000);
+
+  test('at midnight the day that is on show is the next one, and nothing vanishes', async () => {
+    const untilMidnight = (page: Page) =>
+      page.evaluate<number>('new Date().setHours(24, 0, 0, 0) - Date.now()');
+    const ahead = 23 - new Date().getUTCHours();
+    const open = async () => {
+      const window = await openWindow(browser, { timezoneId: zoneAhead(ahead > 14 ? ahead - 24 : ahead) });
+      await window.page.clock.install();
+      return window;
+    };
+    const live = await open();
+    await show(live.page, url, 'live');
+    const power = card(live.page, 'Power now');
+    await power.locator('.chart canvas').waitFor();
+    const cards = await live.page.locator('main .card').count();
+    const since: string[] = [];
+    const [asked, go] = [gate(), gate()];
+    const first = (
+      await live.page.evaluate<string>('new Date(new Date().setHours(24, 0, 0, 0)).toISOString()')
+    ).replace('.000', '');
+    await live.page.route('**/api/overview*', async (route) => {
+      since.push(new URL(route.request().url()).searchParams.get('since') ?? '');
+      if (since.at(-1) === first) asked.open();
+      await go.opened;
+      await route.continue();
+    });
+    await live.page.clock.fastForward((await untilMidnight(live.page)) + 1000);
+    await asked.opened;
+    expect(await live.page.locator('main .card').count()).toBe(cards);
+    const next = live.page.waitForResponse((answer) => answer.url().includes(encodeURIComponent(first)));
+    go.open();
+    await next;
+    expect(await live.page.locator('main .card').count()).toBe(cards);
+    await live.page.unrouteAll({ behavior: 'ignoreErrors' });
+    await live.close();
+
+    const mine = await open();
+    await show(mine.page, url, 'home');
+    await enterWithKey(mine.page, ownerKey());
+    const day = card(mine.page, `Readings of ${system.meterId}`);
+    const title = () => day.locator('strong').innerText();
+    await day.waitFor();
+    const before = await title();
+    // Whoever looks at an earlier day and comes back looks at today again.
+    await mine.page.getByRole('button', { name: 'Earlier' }).click();
+    await waitFor('the day before', async () => (await title()) !== before);
+    await mine.page.getByRole('button', { name: 'Later' }).click();
+    await waitFor('today again', async () => (await title()) === before);
+    await mine.page.clock.fastForward((await untilMidnight(mine.page)) + 1000);
+    await waitFor('the next day', async () => (await title()) !== before);
+    expect(await mine.page.getByRole('button', { name: 'Later' }).isDisabled()).toBe(true);
+    await mine.page.unrouteAll({ behavior: 'ignoreErrors' });
+    await mine.close();
   }, 600_000);
 
   test('power now follows the meter, and the gateway tells how it is', async () => {
@@ -261,7 +426,8 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     // What it shows is what the database has of the reading.
     const [row] = await system.query<{ meter_id: string; sequence: string; surplus: string; signed: string }>(
       `SELECT c.meter_id, c.sequence, c.surplus_total AS surplus, r.meter_signature AS signed
-       FROM chain_readings c JOIN meter_readings r USING (meter_id, sequence) WHERE c.signature = $1`,
+       FROM chain_readings c JOIN meter_readings r USING (meter_id, sequence) WHERE c.signature = $1
+       ORDER BY c.meter_id, c.sequence LIMIT 1`,
       [signature],
     );
     const text = await proof.innerText();
@@ -317,6 +483,46 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     await forged.close();
   }, 600_000);
 
+  test('a transaction that is confirmed while it is looked at is not called forged, and one’s own share appears', async () => {
+    const { page, complaints, close } = await open();
+    await page.addInitScript(`
+      globalThis.called = 0;
+      new MutationObserver((changes) => {
+        for (const one of changes.flatMap(({ addedNodes }) => [...addedNodes]))
+          if (one.matches?.('.verdict.bad') || one.querySelector?.('.verdict.bad')) globalThis.called += 1;
+      }).observe(document, { childList: true, subtree: true });
+    `);
+    await show(page, url, 'home');
+    await enterWithKey(page, ownerKey());
+    const [row] = await system.query<{ signature: string }>(
+      'SELECT signature FROM chain_readings WHERE meter_id = $1 ORDER BY sequence DESC LIMIT 1',
+      [system.meterId],
+    );
+    const pending = { state: 'pending', transaction: null, readings: [], accepted_in: [], events: [] };
+    // The first answers are from before it was confirmed.
+    for (const [path, earlier] of [
+      ['**/api/transactions/*', pending],
+      ['**/api/settlements?*limit=100*', { items: [] }],
+    ] as const)
+      await page.route(
+        path,
+        async (route) => {
+          const answer = await route.fetch();
+          await route.fulfill({ response: answer, json: { ...(await answer.json()), ...earlier } });
+        },
+        { times: 1 },
+      );
+    await page.evaluate(`location.hash = '#/live/${row?.signature}'`);
+    await page.locator('.tag.warn').first().waitFor();
+    await page.getByText('These are the bytes of this transaction').waitFor();
+    await page.getByRole('article').first().getByText('Signature valid').waitFor();
+    expect(await page.evaluate('globalThis.called')).toBe(0);
+    await card(page, 'Of my meters').getByRole('link', { name: system.meterId }).waitFor();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    expect(complaints).toEqual([]);
+    await close();
+  }, 600_000);
+
   test('another’s data is refused, by the collector', async () => {
     const { page } = home;
     const kept = [...home.complaints];
@@ -338,7 +544,12 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     ])
       expect(await status(path), path).toBe(403);
     // Asked for by its address, another's meter is not shown: one's own is.
-    await show(page, url, 'home/MTR-DAY');
+    await show(page, url, 'live');
+    await page.getByRole('heading', { name: 'Live', exact: true }).waitFor();
+    await Promise.all([
+      page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/meters'),
+      show(page, url, 'home/MTR-DAY'),
+    ]);
     await card(page, `Readings of ${system.meterId}`).waitFor();
     expect(await page.getByText('MTR-DAY').count()).toBe(0);
     const stranger = await openWindow(browser);
@@ -412,7 +623,7 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
   );
 
   test('a day that was brought later is drawn, and its energy has become tokens', async () => {
-    const { page, complaints, close } = await openWindow(browser);
+    const { page, complaints, close } = await open();
     await show(page, url, 'home');
     await enterWithKey(page, neighbour.keyFile);
     const day = card(page, 'Readings of MTR-DAY');
@@ -424,7 +635,7 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     await takePicture(page, 'home-day');
     await page.evaluate("document.querySelector('.chart').closest('.card').scrollIntoView()");
     await takeDocumentedPicture(page, 'home-day');
-    // Its one transaction stands for every reading since midnight.
+    // Its one transaction stands for every reading before it.
     await readings(page).first().locator('a').click();
     const proof = page.getByRole('article').first();
     await proof.getByText('Signature valid').waitFor();
@@ -449,6 +660,15 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     );
   }, 600_000);
 });
+
+/** Something that is waited for until it is let through. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
 
 /** In any language. */
 const mintsOf = (page: Page) => page.locator('.mints tbody a');

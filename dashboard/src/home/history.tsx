@@ -165,6 +165,7 @@ function Readings({ meter, path, bounds }: Span) {
   useNews(cursors.length === 1 ? news?.items : undefined, readings.again, 1_000);
   // The page before stays on show until the next one is there.
   const { items = [], next_cursor: next = null } = useShown(readings) ?? {};
+  const turning = items.length > 0 && !readings.answer;
   // Its place is known only of the page that was asked for.
   const older = () => readings.answer && next !== null && setCursors([...cursors, next]);
   const columns = useColumns<Reading>(() => [
@@ -194,10 +195,10 @@ function Readings({ meter, path, bounds }: Span) {
           rows={items}
           rowKey={({ id }) => id}
           columns={columns}
-          busy={!readings.answer}
+          busy={turning}
         />
       )}
-      {(next !== null || cursors.length > 1) && (
+      {(next !== null || cursors.length > 1 || turning) && (
         <div class="tools pages">
           <Button off={cursors.length === 1} press={() => setCursors(cursors.slice(0, -1))}>
             {t('home.newer')}

@@ -162,23 +162,6 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   let server: StatusServer | undefined;
   let home: HomeAssistant | undefined;
   const timers: NodeJS.Timeout[] = [];
-  const prune = () => {
-    try {
-      if (!outbox.prune(now())) return;
-      alerts.clear('OUTBOX_FULL', undefined, 'prune');
-      alerts.clear('INTERNAL', undefined, 'prune');
-    } catch (error) {
-      // A disk that is full or fails must not end the measuring; it is tried again in an hour.
-      const code = error instanceof GtxError ? error.code : 'INTERNAL';
-      logger.error({ err: error }, 'what is old enough could not be removed');
-      alerts.raise(
-        code,
-        `what is old enough cannot be removed: ${(error as Error).message}`,
-        undefined,
-        'prune',
-      );
-    }
-  };
   const stop = async () => {
     for (const timer of timers) clearInterval(timer);
     await Promise.all([...lines.values()].map((line) => line.close()));
@@ -263,7 +246,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     timers.push(
       setInterval(() => {
         lookAtClock();
-        if (clock.verdict(0).trusted) prune();
+        if (clock.verdict(0).trusted) pruneStore(outbox, alerts, logger, now());
       }, HOUSEKEEPING_MS),
     );
     const shown = config.home_assistant;
@@ -299,6 +282,24 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Removes what is old enough. A disk that is full or fails must not end the measuring: it is tried again in an hour. */
+export function pruneStore(outbox: Outbox, alerts: Alerts, logger: Logger, nowMs: number): void {
+  try {
+    if (!outbox.prune(nowMs)) return;
+    alerts.clear('OUTBOX_FULL', undefined, 'prune');
+    alerts.clear('INTERNAL', undefined, 'prune');
+  } catch (error) {
+    const code = error instanceof GtxError ? error.code : 'INTERNAL';
+    logger.error({ err: error }, 'what is old enough could not be removed');
+    alerts.raise(
+      code,
+      `what is old enough cannot be removed: ${(error as Error).message}`,
+      undefined,
+      'prune',
+    );
   }
 }
 

@@ -3,11 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GtxError } from '@gridtokenx/protocol';
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pruneStore } from './agent.js';
+import { Alerts } from './alerts.js';
 import { Outbox, type OutboxOptions } from './outbox.js';
 import { Database } from './sqlite.js';
 
 const DAY_MS = 86_400_000;
+const logger = pino({ level: 'silent' });
 const NOW = Date.UTC(2026, 0, 1);
 const options: OutboxOptions = { maxBytes: 64 * 1024 * 1024, keepMs: 30 * DAY_MS, recordKeepMs: 30 * DAY_MS };
 
@@ -433,11 +437,14 @@ describe.skipIf(!disk)('a full disk (ENOSPC)', () => {
     const again = open({}, small);
     const ballast = fillDisk();
     const later = NOW + 31 * DAY_MS;
-    expect(codeOf(() => again.prune(later))).toBe('OUTBOX_FULL');
+    const alerts = new Alerts(logger, () => NOW);
+    pruneStore(again, alerts, logger, later);
     expect(again.sampleCount()).toBe(600);
     rmSync(ballast);
-    expect(again.prune(later + 60_000)).toBe(false);
-    expect(again.prune(later + 3_600_000)).toBe(true);
+    pruneStore(again, alerts, logger, later + 60_000);
+    expect(alerts.list().map(({ code }) => code)).toEqual(['OUTBOX_FULL']);
+    pruneStore(again, alerts, logger, later + 3_600_000);
+    expect(alerts.list()).toEqual([]);
     expect(again.sampleCount()).toBe(0);
   });
 });

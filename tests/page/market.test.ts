@@ -1,3 +1,5 @@
+import { instructions, sendAndConfirm } from '@gridtokenx/chain';
+import { PublicKey } from '@solana/web3.js';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -12,7 +14,17 @@ import {
 } from '../support/market.js';
 import { RunningSystem } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
-import { checkOrder, enterWithKey, inspect, LOOKS, lookOptions, makeOrder, show } from './actions.js';
+import {
+  checkOrder,
+  confirmed,
+  enterAsOperator,
+  enterWithKey,
+  inspect,
+  LOOKS,
+  lookOptions,
+  makeOrder,
+  show,
+} from './actions.js';
 import { hasChromium, openBrowser, openWindow, takeDocumentedPicture, type Window } from './browser.js';
 import { TestWallet } from './test-wallet.js';
 
@@ -87,7 +99,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     expect(await ordersOf(seller)).toEqual([]);
     wallet.mood = 'sign';
     await page.getByRole('button', { name: 'Sign and send' }).click();
-    await page.getByText('Confirmed by the chain.').waitFor();
+    await confirmed(page).waitFor();
     expect(wallet.asked.slice(1)).toEqual(['transaction']);
     await mine(page).getByText('open', { exact: true }).waitFor();
     expect(await ordersOf(seller)).toEqual([{ order_id: '1', status: 'open' }]);
@@ -180,7 +192,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     const { page } = market;
     await told(
       terminal,
-      ...['create-order', '--amount', '4', '--price', '9', '--expires', '20s', '--keypair', seller.keyFile],
+      ...['create-order', '--amount', '4', '--price', '9', '--expires', '60s', '--keypair', seller.keyFile],
     );
     const row = mine(page).locator('tbody tr', { hasText: /^3/ });
     // On a busy machine it may have ended before it is shown for the first time.
@@ -250,6 +262,240 @@ describe.skipIf(!hasChromium())('the market', () => {
       expect(window.complaints).toEqual([]);
       await window.close();
     }
+  }, 600_000);
+
+  test('a market that is paused, and goes on, is told by itself', async () => {
+    const { page } = market;
+    const admin = system.key('upgrade-authority');
+    const [{ address } = { address: '' }] = await system.query<{ address: string }>(
+      'SELECT address FROM markets',
+    );
+    const pause = (paused: boolean) =>
+      sendAndConfirm(system.connection, {
+        payer: admin,
+        instructions: [
+          instructions.setMarketPaused({
+            authority: admin.publicKey,
+            market: new PublicKey(address),
+            paused,
+          }),
+        ],
+      });
+    const paused = page.getByText('The market is paused: orders can only be cancelled.');
+    expect(await paused.count()).toBe(0);
+    await pause(true);
+    await paused.waitFor();
+    await pause(false);
+    await paused.waitFor({ state: 'detached' });
+  }, 600_000);
+
+  test('a wallet that takes its time is asked once, and what is written meanwhile stays', async () => {
+    const waiting = await openWindow(browser);
+    const { page } = waiting;
+    const wallet = new TestWallet(seller.keyFile);
+    await wallet.install(page);
+    await show(page, url, 'market');
+    await page.getByRole('button', { name: 'Log in with Test Wallet' }).click();
+    await page.getByText('Logged in as').waitFor();
+    const transactions = () => wallet.asked.filter((what) => what === 'transaction').length;
+
+    await checkOrder(page, { side: 'Sell', amount: '1', price: '9' });
+    wallet.mood = 'wait';
+    await page.getByRole('button', { name: 'Sign and send' }).click();
+    await waitFor('the wallet is asked', () => transactions() === 1);
+    const amount = page.getByLabel('How much (GRID)');
+    await amount.fill('2.5');
+    wallet.sign();
+    await confirmed(page).waitFor();
+    expect(await amount.inputValue()).toBe('2.5');
+
+    const cancel = mine(page).getByRole('button', { name: /^Cancel order/ });
+    await cancel.click();
+    await waitFor('the wallet is asked again', () => transactions() === 2);
+    expect(await cancel.isDisabled()).toBe(true);
+    wallet.sign();
+    await cancel.waitFor({ state: 'detached' });
+    expect(transactions()).toBe(2);
+    expect(waiting.complaints).toEqual([]);
+    await waiting.close();
+  }, 600_000);
+
+  test('an order that was signed is followed to its end, whatever requests are lost', async () => {
+    const window = await openWindow(browser);
+    const { page } = window;
+    await show(page, url, 'market');
+    await enterWithKey(page, seller.keyFile);
+    const before = (await ordersOf(seller)).length;
+    let lost = 0;
+    // The first look at what became of it.
+    await page.route('**/api/transactions/*', async (route) => {
+      if (route.request().method() !== 'GET' || lost > 0) return route.fallback();
+      lost += 1;
+      await route.abort();
+    });
+    await makeOrder(page, { side: 'Sell', amount: '1', price: '9' });
+    expect(lost).toBe(1);
+    expect(await page.getByRole('alert').count()).toBe(0);
+    // The answer to its sending: the collector has sent it.
+    await page.route('**/api/transactions/submit', async (route) => {
+      if (lost > 1) return route.fallback();
+      lost += 1;
+      await route.fetch();
+      await route.abort();
+    });
+    await makeOrder(page, { side: 'Sell', amount: '1', price: '9.5' });
+    expect(lost).toBe(2);
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.unrouteAll({ behavior: 'wait' });
+    expect(await ordersOf(seller)).toHaveLength(before + 2);
+    for (const price of ['9.5', '9']) {
+      const row = mine(page).locator('tbody tr', {
+        has: page.getByRole('cell', { name: price, exact: true }),
+      });
+      const cancel = row.getByRole('button');
+      await cancel.click();
+      await cancel.waitFor({ state: 'detached' });
+    }
+    await window.close();
+  }, 600_000);
+
+  test('what is one’s own is followed on when the login’s token has ended', async () => {
+    const window = await openWindow(browser);
+    const { page } = window;
+    const frames: string[] = [];
+    page.on('websocket', (socket) =>
+      socket.on('framereceived', ({ payload }) => frames.push(payload.toString())),
+    );
+    await show(page, url, 'market');
+    await enterWithKey(page, buyer.keyFile);
+    await mine(page).locator('tbody tr').first().waitFor();
+    // A token that the page takes for good for ten minutes, and that ends while it is followed, or before.
+    await system.query(
+      `UPDATE login_tokens t SET expires_at = extract(epoch from now())::bigint + 4
+       FROM login_sessions s WHERE s.id = t.session_id AND s.wallet = $1 AND t.kind = 'access'`,
+      [buyer.wallet],
+    );
+    frames.length = 0;
+    await page.reload();
+    await waitFor('the token has ended', () =>
+      frames.some((frame) => /"UNAUTHENTICATED"/.test(frame) && /"ended"|"id":"auth"/.test(frame)),
+    );
+    const { length } = await ordersOf(buyer);
+    await told(
+      terminal,
+      ...['create-order', '--side', 'buy', '--amount', '1', '--price', '1.3', '--keypair', buyer.keyFile],
+    );
+    const row = mine(page).locator('tbody tr', {
+      has: page.getByRole('cell', { name: '1.3', exact: true }),
+    });
+    await row.getByText('open', { exact: true }).waitFor();
+    expect(await ordersOf(buyer)).toHaveLength(length + 1);
+    await told(
+      terminal,
+      ...['cancel-order', '--order-id', (await ordersOf(buyer)).at(-1)?.order_id ?? ''],
+      ...['--keypair', buyer.keyFile],
+    );
+    await row.getByText('cancelled', { exact: true }).waitFor();
+    await window.close();
+  }, 600_000);
+
+  test('a subscription that the collector ends is renewed with a new login', async () => {
+    const window = await openWindow(browser);
+    const { page } = window;
+    const sent: string[] = [];
+    let deaf = false;
+    let tell: (frame: object) => void = () => {};
+    await page.routeWebSocket('**/ws', (socket) => {
+      const collector = socket.connectToServer();
+      tell = (frame) => socket.send(JSON.stringify(frame));
+      socket.onMessage((message) => {
+        const { op, channel } = JSON.parse(message.toString());
+        if (deaf && op !== 'ping') sent.push([op, channel].filter(Boolean).join(' '));
+        if (op === 'subscribe' && channel === 'orders') deaf = false;
+        collector.send(message);
+      });
+      collector.onMessage((message) => {
+        if (!deaf || JSON.parse(message.toString()).channel !== 'orders') socket.send(message);
+      });
+    });
+    await show(page, url, 'market');
+    await enterWithKey(page, buyer.keyFile);
+    await mine(page).locator('tbody tr').first().waitFor();
+    deaf = true;
+    tell({
+      channel: 'orders',
+      type: 'ended',
+      error: { code: 'UNAUTHENTICATED', message: 'the login has ended', retry: 'never', details: {} },
+    });
+    await waitFor('it is followed again', () => sent.length >= 2);
+    expect(sent).toEqual(['auth', 'subscribe orders']);
+    await told(
+      terminal,
+      ...['create-order', '--side', 'buy', '--amount', '1', '--price', '1.5', '--keypair', buyer.keyFile],
+    );
+    const row = mine(page).locator('tbody tr', {
+      has: page.getByRole('cell', { name: '1.5', exact: true }),
+    });
+    const cancel = row.getByRole('button', { name: /^Cancel order/ });
+    await cancel.click();
+    await cancel.waitFor({ state: 'detached' });
+    expect(window.complaints).toEqual([]);
+    await window.close();
+  }, 600_000);
+
+  test('a login in another window is this window’s too, and nobody signs for somebody else', async () => {
+    const window = await openWindow(browser);
+    const { page } = window;
+    await show(page, url, 'market');
+    await enterWithKey(page, seller.keyFile);
+    const other = await page.context().newPage();
+    await show(other, url, 'market');
+    await other.getByText('You are logged in. To sign orders in this window').waitFor();
+    await other.getByRole('button', { name: 'Log out' }).click();
+    await page.getByText('Log in with a wallet to see what is yours').waitFor();
+    expect(await mine(page).count()).toBe(0);
+    await enterWithKey(other, buyer.keyFile);
+    await page.getByText('You are logged in. To sign orders in this window').waitFor();
+    expect(await page.getByRole('button', { name: 'Check the order' }).count()).toBe(0);
+    // The connection is the other's too.
+    await told(
+      terminal,
+      ...['create-order', '--side', 'buy', '--amount', '1', '--price', '1.7', '--keypair', buyer.keyFile],
+    );
+    const row = (at: Page) =>
+      mine(at).locator('tbody tr', { has: at.getByRole('cell', { name: '1.7', exact: true }) });
+    await row(page).getByText('open', { exact: true }).waitFor();
+    await row(other)
+      .getByRole('button', { name: /^Cancel order/ })
+      .click();
+    await row(page).getByText('cancelled', { exact: true }).waitFor();
+    await window.close();
+  }, 600_000);
+
+  test('an operator’s password, wrong or beside a wallet’s login, takes nothing away', async () => {
+    const window = await openWindow(browser);
+    const { page } = window;
+    await show(page, url, 'operator');
+    await page.locator('#operator-name').fill('operator');
+    await page.locator('#operator-password').fill('not this one');
+    await page.locator('form button.main').click();
+    await page.getByRole('alert').getByText('does not know this name with this password').waitFor();
+    await show(page, url, 'live');
+    await page.getByRole('region', { name: 'Newest GRID' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+
+    await show(page, url, 'operator');
+    await enterAsOperator(page, system.dataDir);
+    await page.getByRole('navigation', { name: 'Parts of the operator’s page' }).waitFor();
+    await show(page, url, 'market');
+    await enterWithKey(page, buyer.keyFile);
+    await mine(page).locator('tbody tr').first().waitFor();
+    await show(page, url, 'operator/traffic');
+    // By HTTP and by the channel.
+    await page.getByRole('navigation', { name: 'Parts of the operator’s page' }).waitFor();
+    await page.getByRole('table').locator('tbody tr').first().waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await window.close();
   }, 600_000);
 
   test('looks well to everybody: sizes, colors, languages', async () => {

@@ -1,9 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
-import { GtxError, MAX_PAYLOAD_BYTES, parseTopic, topicFor } from '@gridtokenx/protocol';
+import { GtxError, MAX_PAYLOAD_BYTES, parseTopic, type Status, topicFor } from '@gridtokenx/protocol';
 import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from 'aedes';
 import type { Logger } from 'pino';
+import { readStatus } from '../fleet/news.js';
 import type { Metrics } from '../metrics.js';
 import { mayPublish, mayReceive, maySubscribe } from './access.js';
 import type { MqttBus, MqttHandlers, PassingMessage } from './bus.js';
@@ -25,7 +26,7 @@ interface Gateway {
   /** Meters of the login; true once granted. */
   meters: Map<string, boolean>;
   waiting: Map<string, { entry: LoginEntry; triedAt: number }>;
-  /** Last status seen of each meter, to tell of a lost connection. */
+  /** Version told by each meter that is online, to tell of a lost connection. */
   online: Map<string, string>;
 }
 type Session = Gateway | { role: 'operator'; username: string };
@@ -350,9 +351,10 @@ export class EmbeddedBroker implements MqttBus {
       }
     } else if (kind === 'status' || kind === 'telemetry') {
       const session = client === null ? undefined : this.sessions.get(client);
-      if (kind === 'status' && session?.role === 'gateway') noteStatus(session, meterId, packet.payload);
+      const payload = bytesOf(packet.payload);
+      if (kind === 'status' && session?.role === 'gateway') noteStatus(session, meterId, payload);
       // Also what this broker says itself for a gateway that is gone.
-      handlers.onNews?.(kind, meterId, bytesOf(packet.payload), false);
+      handlers.onNews?.(kind, meterId, payload, false);
     }
     done();
   }
@@ -410,16 +412,17 @@ function bytesOf(payload: string | Buffer): Buffer {
   return typeof payload === 'string' ? Buffer.from(payload) : payload;
 }
 
-function noteStatus(session: Gateway, meterId: string, payload: string | Buffer): void {
-  let status: { state?: unknown; version?: unknown } | null;
+/** Only what counts as a status: the broker repeats its version, and what it says must count too. */
+function noteStatus(session: Gateway, meterId: string, payload: Uint8Array): void {
+  let status: Status;
   try {
-    status = JSON.parse(payload.toString());
+    status = readStatus(payload);
   } catch {
-    // No status; nothing to remember, and watchers see what was published.
+    // No status; nothing to remember. Who takes the news says why.
     return;
   }
-  if (status?.state === 'online') session.online.set(meterId, String(status.version ?? '').slice(0, 64));
-  else if (status?.state === 'offline') session.online.delete(meterId);
+  if (status.state === 'online') session.online.set(meterId, status.version);
+  else session.online.delete(meterId);
 }
 
 /**

@@ -46,6 +46,13 @@ const LATE_MILLIS = 90_000;
 /** The rule of {@link supersedes} in SQL needs the same figures. */
 export const ORDER = { aheadSeconds: AHEAD_MILLIS / 1000, lateSeconds: LATE_MILLIS / 1000 } as const;
 
+/** What a message on a status topic says, if the store can keep it. @throws GtxError INVALID_BODY */
+export function readStatus(payload: Uint8Array): Status {
+  const status = parseJsonWith(Status, payload);
+  storable(status);
+  return status;
+}
+
 /** @throws GtxError INVALID_BODY */
 export function statusNews(
   meterId: string,
@@ -53,8 +60,7 @@ export function statusNews(
   retained: boolean,
   nowMillis: number,
 ): StatusNews {
-  const status = parseJsonWith(Status, payload);
-  storable(status);
+  const status = readStatus(payload);
   const { bus } = status;
   const worst = bus?.devices.filter(({ ok }) => !ok).toSorted((a, b) => b.failures - a.failures)[0];
   const failures = bus?.devices.reduce((sum, device) => sum + device.failures, 0);

@@ -390,7 +390,7 @@ describe('replay', () => {
       const mirror = new ChainMirror({ pool, connection, logger, now, alerts, config: { wsUrl: false } });
       const work = Promise.allSettled([mirror.catchUp(), mirror.catchUp(), settling.settleNow()]);
       const cut = await pool.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.7`,
       );
       cuts += cut.rowCount ?? 0;

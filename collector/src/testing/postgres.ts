@@ -29,6 +29,10 @@ export function openTestPool(connectionString: string, max = 10): pg.Pool {
   // Tests make many pools, and a file's share one server.
   const pool = new pg.Pool({ connectionString, max, idleTimeoutMillis: 1_000 });
   pool.on('error', () => {});
+  // As in the collector's pool: a connection that is cut between two queries has no query to fail.
+  pool.on('connect', (client) => {
+    client.on('error', () => {});
+  });
   return pool;
 }
 

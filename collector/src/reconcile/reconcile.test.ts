@@ -20,7 +20,7 @@ beforeAll(async () => {
   await world.startAll();
   await world.mirror().catchUp();
   await world.reconciler().round();
-}, 180_000);
+});
 afterAll(() => world.stop());
 
 /** Every difference that was ever written down, with what became of it. */
@@ -380,7 +380,7 @@ it('stays clean while trading and minting go on', async () => {
   };
   await Promise.all([work, looking()]);
   expect(await remembered()).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 describe('a chain that is wrong', () => {
   const AMOUNT_AT = 64;

@@ -57,8 +57,9 @@ test('a reading published by a gateway becomes GRID', async () => {
     await until(() => acks.some((ack) => ack.through === '1'), 'acknowledged');
     const minted = await until(async () => {
       const answer = await fetch(`${collector.httpUrl}/api/meters/${meter.meterId}/readings`);
-      const page = (await answer.json()) as { items: { minted: boolean; mint_tx_signature: string }[] };
-      return page.items[0]?.minted === true && page.items[0];
+      // Asked so often it may say RATE_LIMITED: then there are no items.
+      const page = (await answer.json()) as { items?: { minted: boolean; mint_tx_signature: string }[] };
+      return page.items?.[0]?.minted === true && page.items[0];
     }, 'minted');
     const transaction = await world.connection.getTransaction(minted.mint_tx_signature, {
       commitment: 'confirmed',

@@ -37,11 +37,14 @@ export async function checkOrder(page: Page, { side, amount, price }: Wish): Pro
   await page.getByRole('button', { name: 'Check the order' }).click();
 }
 
+/** What is said of the form's order; the orders that there are have a place of their own for it. */
+export const confirmed = (page: Page) => page.locator('form').getByText('Confirmed by the chain.');
+
 /** Makes an order and waits until the chain has it. */
 export async function makeOrder(page: Page, wish: Wish): Promise<void> {
   await checkOrder(page, wish);
   await page.getByRole('button', { name: 'Sign and send' }).click();
-  await page.getByText('Confirmed by the chain.').waitFor();
+  await confirmed(page).waitFor();
 }
 
 /** How a page is looked at. */

@@ -12,8 +12,10 @@ import type { Page } from 'playwright-core';
 export class TestWallet {
   readonly name = 'Test Wallet';
   readonly address: string;
-  /** What its owner does when asked: signs, declines with the code that wallets have for it, or without one. */
-  mood: 'sign' | 'decline' | 'decline in words' | 'fail' = 'sign';
+  /** What its owner does when asked: signs, waits first, declines with the code that wallets have for it, or without one. */
+  mood: 'sign' | 'wait' | 'decline' | 'decline in words' | 'fail' = 'sign';
+  /** Whoever waits signs now. */
+  sign: () => void = () => {};
   /** What it was asked to sign, as it would show it. */
   readonly asked: string[] = [];
   private readonly keypair: Keypair;
@@ -42,10 +44,10 @@ export class TestWallet {
     );
   }
 
-  private answer(
+  private async answer(
     what: 'message' | 'transaction' | 'connect',
     base64: string,
-  ): { value?: string; code?: number; message?: string } {
+  ): Promise<{ value?: string; code?: number; message?: string }> {
     if (this.mood === 'decline') return { code: 4001, message: 'User rejected the request.' };
     if (this.mood === 'decline in words') return { message: 'Transaction cancelled' };
     if (this.mood === 'fail') return { message: 'the device is locked' };
@@ -53,12 +55,21 @@ export class TestWallet {
     if (what === 'connect') return {};
     if (what === 'message') {
       this.asked.push(bytes.toString('utf8'));
+      await this.patience();
       return { value: sign(null, bytes, this.key).toString('base64') };
     }
     this.asked.push('transaction');
+    await this.patience();
     const transaction = VersionedTransaction.deserialize(bytes);
     transaction.sign([this.keypair]);
     return { value: Buffer.from(transaction.serialize()).toString('base64') };
+  }
+
+  private async patience(): Promise<void> {
+    if (this.mood !== 'wait') return;
+    await new Promise<void>((resolve) => {
+      this.sign = resolve;
+    });
   }
 }
 

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { ProfileLibrary } from '@gridtokenx/firmware-profiles';
 import { nkwhToKwh } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { Aedes } from 'aedes';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentStatus, RunningAgent } from './agent.js';
@@ -119,11 +120,11 @@ class HomeBroker {
       socket.on('close', () => this.sockets.delete(socket));
       broker.handle(socket);
     });
+    this.port ||= await freePort();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', resolve);
     });
-    this.port = (server.address() as { port: number }).port;
     this.broker = broker;
     this.server = server;
   }

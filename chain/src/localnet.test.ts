@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Localnet, startLocalnet } from '@gridtokenx/localnet';
 import { encodeReading, GtxError } from '@gridtokenx/protocol';
+import { freePortPair } from '@gridtokenx/protocol/testing/port';
 import { createCloseAccountInstruction } from '@solana/spl-token';
 import { type Connection, Keypair, LAMPORTS_PER_SOL, PublicKey, SystemProgram } from '@solana/web3.js';
 import { pino } from 'pino';
@@ -76,15 +77,17 @@ const guardian = Keypair.generate();
 const feePayer = Keypair.generate();
 
 let folder: string;
+let port: number;
 let localnet: Localnet;
 let connection: Connection;
 /** Added to the wall clock: tests that need time to pass do not wait for it. */
 let aheadMs = 0;
 const now = () => Date.now() + aheadMs;
 
-const start = (dataDir: string, port = 0) =>
+/** The chain of these tests, each time on the same ports. */
+const start = () =>
   startLocalnet({
-    dataDir,
+    dataDir: folder,
     port,
     programs: [
       { id: REGISTRY_PROGRAM_ID.toBase58(), soPath: artifact('registry') },
@@ -199,7 +202,8 @@ async function settle(
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gtx-chain-'));
-  localnet = await start(folder);
+  port = await freePortPair();
+  localnet = await start();
   connection = openConnection(localnet.rpcUrl);
   await fund(admin.publicKey, feePayer.publicKey, guardian.publicKey);
 });
@@ -752,7 +756,6 @@ describe('sending', () => {
   });
 
   it('says CHAIN_UNAVAILABLE while the chain is gone, and goes on when it is back', async () => {
-    const port = Number(new URL(localnet.rpcUrl).port);
     const prepared = await prepareTransaction(connection, { payer: feePayer, instructions: [] });
     await localnet.stop();
     try {
@@ -773,11 +776,11 @@ describe('sending', () => {
       }
       // Sent into the void and followed from there: the resending brings it through once the chain is back.
       const following = confirmTransaction(connection, prepared, { resendMs: 0, pollMs: 20 });
-      localnet = await start(folder, port);
+      localnet = await start();
       expect((await following).state).toMatch(/confirmed|finalized/);
     } finally {
       await localnet.stop();
-      localnet = await start(folder, port);
+      localnet = await start();
     }
   });
 });

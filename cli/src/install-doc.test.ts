@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadAgentConfig, startAgent } from '@gridtokenx/agent';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { socatInstalled, startSimulator } from '@gridtokenx/simulator';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freePort, until } from './agent-tools/testing/gateway.js';
+import { until } from './agent-tools/testing/gateway.js';
 import { runCommandLine } from './command-line.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,5 +1,6 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectNothingLost, Home } from '../support/home.js';
 import { Service } from '../support/service.js';
@@ -39,11 +40,11 @@ class Wire {
         one.pipe(peer);
       }
     });
+    this.#port ||= await freePort();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.#port, '127.0.0.1', resolve);
     });
-    this.#port = (server.address() as { port: number }).port;
     this.#server = server;
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 
 const script = fileURLToPath(new URL('./broker-child.mjs', import.meta.url));
 
@@ -12,15 +13,12 @@ export class BrokerProcess {
 
   /** Starts it, at the same port as before. */
   async start(): Promise<void> {
+    this.#port ||= await freePort();
     const child = spawn(process.execPath, [script, String(this.#port)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#child = child;
-    const [line] = (await once(
-      createInterface({ input: child.stdout as NodeJS.ReadableStream }),
-      'line',
-    )) as [string];
-    this.#port = Number(line);
+    await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line');
   }
 
   get url(): string {

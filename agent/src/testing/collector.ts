@@ -38,6 +38,7 @@ import {
   topicFor,
   toReading,
 } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { Aedes } from 'aedes';
 
 export interface StoredReading {
@@ -153,11 +154,11 @@ export class TestCollector {
       broker.handle(socket);
     };
     const server = this.tls ? createTlsServer(this.tls, accept) : createServer(accept);
+    this.port ||= await freePort();
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', () => resolve());
     });
-    this.port = (server.address() as { port: number }).port;
     this.broker = broker;
     this.server = server;
   }

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { MeterSigner, Outbox } from '@gridtokenx/agent';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { freePort, Gateway, until } from '../agent-tools/testing/gateway.js';
+import { Gateway, until } from '../agent-tools/testing/gateway.js';
 
 let gateway: Gateway;
 beforeEach(async () => {

@@ -25,15 +25,15 @@ let url: string;
 let collector: TestCollector;
 const names = new Set<string>();
 
-/** A broker of its own: stands for Mosquitto or EMQX, whose access rules are theirs. */
-async function startBroker(port = 0, options: AedesOptions = {}): Promise<void> {
+/** A broker of its own at `url`: stands for Mosquitto or EMQX, whose access rules are theirs. */
+async function startBroker(options: AedesOptions = {}): Promise<void> {
   broker = await Aedes.createBroker(options);
   broker.on('client', (client) => names.add(client.id));
   server = createServer(broker.handle);
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  url = `mqtt://127.0.0.1:${address.port}`;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(new URL(url).port), '127.0.0.1', resolve);
+  });
 }
 
 async function stopBroker(): Promise<void> {
@@ -44,6 +44,7 @@ async function stopBroker(): Promise<void> {
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
+  url = `mqtt://127.0.0.1:${await freePort()}`;
   await startBroker();
   collector = await startTestCollector(postgres, { now: () => NOW * 1000, env: { MQTT_URL: url } });
 });
@@ -84,10 +85,9 @@ test("through somebody else's broker, also after it was away", async () => {
   await send(meter.next());
   await until(() => through() === '1', 'first');
 
-  const port = Number(new URL(url).port);
   await stopBroker();
   await until(async () => (await health()) === 'unavailable', 'noticed');
-  await startBroker(port);
+  await startBroker();
   await until(async () => (await health()) === 'ok', 'connected again');
   const body = meter.next();
   await until(async () => {
@@ -138,10 +138,9 @@ test('a gateway that comes is told where it stands, and not again while it only 
     for (let count = 0; count < 3; count += 1) await say('MTR-A', online);
     expect(listening).toEqual(['MTR-A', 'MTR-B', 'MTR-A']);
     // What this collector had heard before it lost the broker says nothing of what has come since.
-    const port = Number(new URL(url).port);
     await stopBroker();
     await until(() => !bus.connected, 'noticed');
-    await startBroker(port);
+    await startBroker();
     await connected();
     await until(() => client.connected, 'the gateway is back');
     for (let count = 0; count < 2; count += 1) await say('MTR-B', online);
@@ -155,9 +154,8 @@ test('a gateway that comes is told where it stands, and not again while it only 
 test('a broker that refuses a subscription counts as away until it grants it', async () => {
   let grants = false;
   const asked: string[] = [];
-  const port = Number(new URL(url).port);
   await stopBroker();
-  await startBroker(port, {
+  await startBroker({
     authorizeSubscribe: (_client, subscription, done) => {
       asked.push(subscription.topic);
       done(null, grants || !subscription.topic.endsWith('/reading') ? subscription : null);

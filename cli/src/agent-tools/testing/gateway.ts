@@ -1,6 +1,5 @@
 /** A gateway with a simulated meter, for tests of the installer's commands. No broker answers it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -10,6 +9,7 @@ import {
   type RunningAgent,
   startAgent,
 } from '@gridtokenx/agent';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { type Simulator, startSimulator } from '@gridtokenx/simulator';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
@@ -17,15 +17,6 @@ import { runCommandLine } from '../../command-line.js';
 
 export const KEY = '4zvwRjXUKGfvwnParsHAS3HuSVzV5cA4McphgmoCtajS';
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
-
-/** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Waits for a condition. The limit only ends a test that hangs. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

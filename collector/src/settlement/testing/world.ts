@@ -25,6 +25,7 @@ import {
 } from '@gridtokenx/chain';
 import { type Localnet, startLocalnet } from '@gridtokenx/localnet';
 import type { SubmitReading } from '@gridtokenx/protocol';
+import { freePortPair } from '@gridtokenx/protocol/testing/port';
 import { type Connection, Keypair, LAMPORTS_PER_SOL, type TransactionInstruction } from '@solana/web3.js';
 import type pg from 'pg';
 import pino, { type Logger } from 'pino';
@@ -96,10 +97,11 @@ export class World {
     await this.useEmptyDatabase();
   }
 
-  async startChain(port = 0): Promise<void> {
+  /** Starts the node: at the port that `stopChain` has told, it is where it was. */
+  async startChain(port?: number): Promise<void> {
     this.localnet = await startLocalnet({
       dataDir: join(this.folder, 'chain'),
-      port,
+      port: port ?? (await freePortPair()),
       programs: [
         { id: REGISTRY_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'registry.so') },
         { id: ENERGY_TOKEN_PROGRAM_ID.toBase58(), soPath: join(ARTIFACTS, 'energy_token.so') },

@@ -504,13 +504,35 @@ export async function settleBalance(
   const { meterId, mint } = options;
   const connection = connectTo(targets);
   const payer = loadPayer(targets.layout, options.payerKey, ['feePayer', 'owner']);
-  const meter = await fetchMeter(connection, meterId);
-  if (meter === undefined) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
-  const due = mint ? meter.eligible - meter.minted : meter.eligible - meter.settled;
+  const look = async () => {
+    const found = await fetchMeter(connection, meterId);
+    if (found === undefined) throw new GtxError('METER_NOT_REGISTERED', undefined, { meter_id: meterId });
+    return { ...found, due: found.eligible - (mint ? found.minted : found.settled) };
+  };
+  let meter = await look();
+  let signature: string | undefined;
+  if (meter.due > 0n) {
+    if (mint) await ensureTokenAccounts(connection, payer, [meter.owner]);
+    try {
+      ({ signature } = await sendAndConfirm(connection, {
+        payer,
+        instructions: [
+          mint
+            ? instructions.settleAndMintTokens({ meterId, owner: meter.owner })
+            : instructions.settleMeterBalance({ meterId }),
+        ],
+      }));
+    } catch (error) {
+      if (!(error instanceof GtxError) || error.details?.reason !== 'NoUnsettledBalance') throw error;
+      // A collector may have settled it meanwhile.
+      meter = await look();
+      if (meter.due > 0n) throw error;
+    }
+  }
   const state = { meter_id: meterId, owner: meter.owner.toBase58(), held_kwh: nkwhToKwh(meter.held) };
   const heldText =
     meter.held > 0n ? `\n  ${nkwhToKwh(meter.held)} kWh are held back until the registrar releases them` : '';
-  if (due === 0n) {
+  if (signature === undefined) {
     return {
       json: {
         ...state,
@@ -522,15 +544,6 @@ export async function settleBalance(
       text: `Nothing to settle: all ${nkwhToKwh(meter.minted)} GRID of ${meterId} are minted.${heldText}`,
     };
   }
-  if (mint) await ensureTokenAccounts(connection, payer, [meter.owner]);
-  const { signature } = await sendAndConfirm(connection, {
-    payer,
-    instructions: [
-      mint
-        ? instructions.settleAndMintTokens({ meterId, owner: meter.owner })
-        : instructions.settleMeterBalance({ meterId }),
-    ],
-  });
   const events = await eventsOfTransaction(connection, signature);
   const settled = sum(
     events.map((event) => (event.name === 'MeterBalanceSettled' ? event.data.newTokens : 0n)),

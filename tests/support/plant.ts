@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openConnection, readKeypairFile } from '@gridtokenx/chain';
 import { type Connection, type Keypair, LAMPORTS_PER_SOL } from '@solana/web3.js';
 import pg from 'pg';
+import { ask } from './ask.js';
 import { Service } from './service.js';
 import { lastJson, newDataDir, removeDataDir, runGtx } from './up.js';
 import { waitFor } from './wait.js';
@@ -168,7 +169,7 @@ export class Plant {
 
   /** Sets what a home produces. */
   async power({ simulator }: Homestead, watts: number): Promise<void> {
-    const answer = await fetch(new URL('/units/1/power', simulator.info.http_url), {
+    const answer = await ask(new URL('/units/1/power', simulator.info.http_url), {
       method: 'PUT',
       body: JSON.stringify({ solar_watts: watts, household_watts: 0 }),
     });
@@ -221,7 +222,7 @@ export class Plant {
 /** What a gateway's `/api/status` says. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect to be there
 export async function statusOf(agent: Service): Promise<any> {
-  return await (await fetch(new URL('/api/status', agent.info.http_url))).json();
+  return await (await ask(new URL('/api/status', agent.info.http_url))).json();
 }
 
 /** Of an embedded PostgreSQL's ready line. */

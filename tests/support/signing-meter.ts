@@ -11,6 +11,7 @@ import {
   toReading,
 } from '@gridtokenx/protocol';
 import type { Keypair } from '@solana/web3.js';
+import { ask } from './ask.js';
 import type { RunningSystem } from './up.js';
 
 /** What one signature of the Ed25519 instruction stands for. */
@@ -120,7 +121,7 @@ export async function submit(
   body: unknown,
   // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect to be there
 ): Promise<{ status: number; body: any }> {
-  const answer = await fetch(new URL('/api/meters/submit-reading', system.url('collector', 'http')), {
+  const answer = await ask(new URL('/api/meters/submit-reading', system.url('collector', 'http')), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { openConnection, readKeypairFile } from '@gridtokenx/chain';
 import type { Connection, Keypair } from '@solana/web3.js';
 import pg from 'pg';
+import { ask } from './ask.js';
 import { isRunning } from './process.js';
 import { waitFor } from './wait.js';
 
@@ -281,7 +282,7 @@ export class RunningSystem {
 
   /** Sets the simulated home's power, in watts. */
   async setPower(power: { solar_watts: number; household_watts: number }): Promise<void> {
-    const answer = await fetch(`${this.url('simulator', 'status')}/units/1/power`, {
+    const answer = await ask(`${this.url('simulator', 'status')}/units/1/power`, {
       method: 'PUT',
       body: JSON.stringify(power),
     });
@@ -291,16 +292,19 @@ export class RunningSystem {
   /** Lets the demo's meter stand still, until the last of its energy is in a stored reading. */
   async standStill(): Promise<void> {
     await this.setPower({ solar_watts: 0, household_watts: 0 });
-    const stored = () =>
-      this.count('SELECT count(*) FROM meter_readings WHERE meter_id = $1', [this.meterId]);
-    const before = await stored();
-    await waitFor('a whole interval at rest is stored', async () => (await stored()) >= before + 3);
+    // Not what is stored: readings from before may still wait in the gateway.
+    const { meters } = JSON.parse(await this.http('agent', '/api/status'));
+    const signed: number = meters.find(({ id }: { id: string }) => id === this.meterId).sequence;
+    await waitFor('a whole interval at rest is stored', async () => {
+      const stored = 'SELECT coalesce(max(sequence), 0) AS count FROM meter_readings WHERE meter_id = $1';
+      return (await this.count(stored, [this.meterId])) >= signed + 3;
+    });
   }
 
   /** What a component offers over HTTP, as text. */
   async http(component: 'collector' | 'agent', path: string): Promise<string> {
     const url = this.url(component, component === 'collector' ? 'http' : 'status');
-    return await (await fetch(new URL(path, url))).text();
+    return await (await ask(new URL(path, url))).text();
   }
 
   /** One number of a component's /metrics, summed over the samples that carry these labels. */

@@ -28,14 +28,15 @@ afterAll(async () => {
   await postgres?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+/** 0:00 UTC two days before a test began, Unix seconds: also of a test in which a day begins. */
+let start: number;
 beforeEach(async () => {
+  start = Math.floor(Date.now() / 1000 / DAY) * DAY - 2 * DAY;
   await pool.query(
     'TRUNCATE users, meters, meter_readings, reviews, review_actions, alerts, alert_notices, watch_state, watch_meters, watch_days CASCADE',
   );
   // As if the watch had run for long: it looks at everything that is stored from here on.
-  await pool.query(
-    `INSERT INTO watch_state (name, day) VALUES ('days', (now() AT TIME ZONE 'UTC')::date - 2)`,
-  );
+  await pool.query(`INSERT INTO watch_state (name, day) VALUES ('days', $1)`, [dateOf(start)]);
 });
 
 const watch = (config: Partial<WatchConfig> = {}, registry = new Registry()) =>
@@ -49,8 +50,7 @@ const watch = (config: Partial<WatchConfig> = {}, registry = new Registry()) =>
 
 const INTERVAL = 900;
 const DAY = 86_400;
-/** Two days ago at 0:00 UTC. */
-const start = () => Math.floor(Date.now() / 1000 / DAY) * DAY - 2 * DAY;
+const dateOf = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
 async function addMeters(count: number, name = 'MTR'): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, index) => `${name}-${index + 1}`);
@@ -102,8 +102,8 @@ async function found(): Promise<string[]> {
 
 it('finds production that nobody around has, and touches no reading', async () => {
   const [odd = '', ...others] = await addMeters(9);
-  for (const meterId of others) await store(meterId, [0, 0, 1], start());
-  await store(odd, [0, 400, 3], start());
+  for (const meterId of others) await store(meterId, [0, 0, 1], start);
+  await store(odd, [0, 400, 3], start);
   const before = await pool.query('SELECT * FROM meter_readings ORDER BY meter_id, sequence');
   const registry = new Registry();
   await watch({}, registry).look();
@@ -131,7 +131,7 @@ it('finds production that nobody around has, and touches no reading', async () =
 
 it('looks at each reading once, however many collectors and however many readings of one moment', async () => {
   const ids = await addMeters(30);
-  for (const meterId of ids) await store(meterId, [1500], start());
+  for (const meterId of ids) await store(meterId, [1500], start);
   const registries = [1, 2, 3].map(() => new Registry());
   await Promise.all(registries.map((registry) => watch({}, registry).look()));
   // Whoever came second has left the work to the first; a later look finds nothing more.
@@ -147,7 +147,7 @@ it('looks at each reading once, however many collectors and however many reading
 
 it('does not ask again for a month what an operator found plausible', async () => {
   const [odd = ''] = await addMeters(1);
-  await store(odd, [1500], start());
+  await store(odd, [1500], start);
   await watch().look();
   const { rows } = await pool.query('SELECT id FROM reviews');
   await new Reviews({ pool }).accept(rows[0].id, { by: 'ann', reason: 'a second inverter, registered soon' });
@@ -165,15 +165,17 @@ it('compares whole days between neighbours, once each day', async () => {
   const [odd = '', ...others] = await addMeters(9);
   const midday = (peak: number) =>
     Array.from({ length: 95 }, (_, index) => (index > 30 && index < 60 ? peak : 0));
-  for (const [index, meterId] of others.entries()) await store(meterId, midday(160 + 10 * index), start());
-  await store(odd, midday(990), start());
+  for (const [index, meterId] of others.entries()) await store(meterId, midday(160 + 10 * index), start);
+  await store(odd, midday(990), start);
   const [late = ''] = await addMeters(1, 'LATE');
   // As much in less than a day: nothing to compare with days.
-  await store(late, Array(29).fill(990), start() + 31 * INTERVAL);
+  await store(late, Array(29).fill(990), start + 31 * INTERVAL);
   // Nor what a gap of days brings along.
   await addMeters(1, 'GAP');
-  await pool.query(`INSERT INTO watch_days (day, meter_id, produced_nkwh, seconds)
-    VALUES ((now() AT TIME ZONE 'UTC')::date - 2, 'GAP-1', 30e9, 3 * 86400)`);
+  await pool.query(
+    `INSERT INTO watch_days (day, meter_id, produced_nkwh, seconds) VALUES ($1, 'GAP-1', 30e9, 3 * 86400)`,
+    [dateOf(start)],
+  );
   await watch({ neighbours: 8 }).look();
   expect(await found()).toEqual([`${odd}/above_neighbours`]);
   await watch({ neighbours: 8 }).look();
@@ -193,9 +195,9 @@ it('takes places from a file, reads it again when it changes, and keeps to the e
   const noon = { latitude: 10, longitude: 179.5 };
   const midnight = { latitude: 10, longitude: 0.5 };
   const sites = (place: object) => JSON.stringify({ meters: { [odd]: place, [mill]: { kind: 'wind' } } });
-  for (const meterId of others) await store(meterId, [0], start());
-  await store(odd, [300], start());
-  await store(mill, [300], start());
+  for (const meterId of others) await store(meterId, [0], start);
+  await store(odd, [300], start);
+  await store(mill, [300], start);
   const again = async (sites: ProductionWatch) => {
     await pool.query('DELETE FROM watch_meters');
     await sites.look();

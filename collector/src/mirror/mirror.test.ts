@@ -8,10 +8,11 @@ import {
   SettlementTables,
   sendAndConfirm,
 } from '@gridtokenx/chain';
-import { decodeBase58, encodeReading, type SubmitReading, toReading } from '@gridtokenx/protocol';
+import { decodeBase58, encodeReading, GtxError, type SubmitReading, toReading } from '@gridtokenx/protocol';
 import { Keypair, PublicKey } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runAudit } from '../audit/audit.js';
+import { ChangeFeed } from '../feed/index.js';
 import { PgSettlementStore } from '../settlement/store.js';
 import { until, World, type WorldMeter } from '../settlement/testing/world.js';
 import { TestMeter } from '../testing/gateway.js';
@@ -350,6 +351,26 @@ describe('ChainMirror', () => {
     expect(await world.readings(first.meter.meterId)).toHaveLength(1);
     expect(await world.openAlerts('mirror_failed')).toEqual([]);
     await clean();
+  });
+
+  it('lets nobody miss what it applied in a long backlog and died before telling', async () => {
+    const feed = new ChangeFeed({ databaseUrl: world.databaseUrl, logger: world.logger });
+    const heard: string[] = [];
+    feed.onChange(({ kind }) => heard.push(kind));
+    await feed.start();
+    try {
+      const killed = world.mirror({ longBacklog: 0 });
+      killed.onApplied(() => {
+        throw new GtxError('CHAIN_UNAVAILABLE', 'killed');
+      });
+      await expect(killed.catchUp()).rejects.toThrow('killed');
+      // Its page is in the database, and another collector finds little that is new.
+      await world.mirror().catchUp();
+      await until(async () => heard.includes('gap'));
+      expect(heard).not.toContain('transaction');
+    } finally {
+      await feed.stop();
+    }
   });
 
   it('follows the chain live over its WebSocket, and across a restart of the node', async () => {

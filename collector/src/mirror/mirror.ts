@@ -4,7 +4,7 @@ import { type ConfirmedSignatureInfo, PublicKey } from '@solana/web3.js';
 import type pg from 'pg';
 import { OutageAlert } from '../alerts/outage.js';
 import { type AlertInput, endAlerts, openAlert } from '../alerts.js';
-import { notifyChange } from '../feed/change.js';
+import { CHANNEL, notifyChange, payloads } from '../feed/change.js';
 import type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter } from '../ports.js';
 import { storageFailure } from '../store/errors.js';
 import { fetchSnapshot } from './accounts.js';
@@ -34,6 +34,11 @@ export interface MirrorConfig {
   readonly pollSeconds?: number | undefined;
   /** Whether changes are announced to the collectors on this database. Default true; a replay's are nobody's. */
   readonly announce?: boolean | undefined;
+  /**
+   * With more transactions waiting than this, whoever follows the changes is told of a gap instead of each of them. Default
+   * 5000.
+   */
+  readonly longBacklog?: number | undefined;
   /** For how long an unknown meter id is not asked for again. Default 5. */
   readonly unknownMeterSeconds?: number | undefined;
 }
@@ -48,8 +53,9 @@ const LIST_PAGE = 1000;
 const APPLY_PAGE = 500;
 /** Transactions of a meter that are applied together. */
 const METER_PAGE = 25;
-/** With more transactions waiting than this, whoever follows the changes is told of a gap at the end instead. */
 const LONG_BACKLOG = 5_000;
+/** Seconds between two gaps that are told while a backlog is applied, by whoever else looks. */
+const GAP_SECONDS = 5;
 /** Wallets whose balances a deep look reads, one after the other: GRID moves outside our programs too. */
 const WALLETS_PER_LOOK = 40;
 /** Slots below the cursor that a deep look lists again, for what a lagging node or a fork hid from the first one. */
@@ -98,7 +104,8 @@ export class ChainMirror implements ChainMirrorPort {
   private finalizedSlot = 0;
   /** Where the round through all wallets' balances is. */
   private lastWallet = '';
-  private owesGap = false;
+  /** In a long backlog: what is applied is not announced one by one. */
+  private silent = false;
   private lookedEverywhereAt = 0;
 
   constructor(private readonly deps: MirrorDeps) {
@@ -471,7 +478,7 @@ export class ChainMirror implements ChainMirrorPort {
 
   /** Applies the queue, oldest first. Returns how many are left for later. */
   private async drain(): Promise<QueueLength> {
-    const { pool, logger } = this.deps;
+    const { pool, logger, config } = this.deps;
     let { all: queued } = await this.queueLength();
     // The next page is read while one is applied.
     let next: Promise<Page> | undefined;
@@ -485,7 +492,7 @@ export class ChainMirror implements ChainMirrorPort {
         // Whatever comes of it is looked at in its turn.
         next.catch(() => {});
       }
-      if (queued > LONG_BACKLOG) this.owesGap = true;
+      if (queued > (config.longBacklog ?? LONG_BACKLOG)) this.silent = true;
       await this.applyOrSetAside(landed.filter((transaction) => transaction !== undefined));
       const missing = rows.filter((_, index) => landed[index] === undefined);
       for (const { signature, tries } of missing) {
@@ -503,10 +510,8 @@ export class ChainMirror implements ChainMirrorPort {
     }
     await next?.catch(() => {});
     const left = await this.queueLength();
-    if (this.owesGap) {
-      this.owesGap = false;
-      if (this.announces) await notifyChange(pool, { kind: 'gap' });
-    }
+    if (this.announces) await payGap(pool, this.silent ? 0 : GAP_SECONDS);
+    this.silent = false;
     return left;
   }
 
@@ -577,10 +582,12 @@ export class ChainMirror implements ChainMirrorPort {
       if (anew) for (const { signature } of transactions) await undoTransaction(client, signature);
       const found = await applyTransactions(client, transactions, snapshot, height, {
         finalizedSlot: this.finalizedSlot,
-        announce: this.announces && !this.owesGap,
+        announce: this.announces && !this.silent,
       });
       told = [];
       for (const alert of alertsOf(transactions, found)) told.push([alert, await openAlert(client, alert)]);
+      // The last statement: others who owe one wait for this row.
+      if (this.announces && this.silent && found.applied.length > 0) await oweGap(client);
       return found;
     });
     for (const { meterId } of snapshot.meters.values()) this.unknown.delete(meterId);
@@ -694,6 +701,28 @@ function alertsOf(transactions: readonly LandedTransaction[], findings: ApplyFin
       : [],
   );
   return [...conflicts, ...truncated];
+}
+
+/** `slot` is 1 while changes have been written of which nobody has been told; `updated_at` is when somebody last was. */
+const GAP = 'gap';
+
+/** In the transaction that writes what is not announced: whoever looks next tells of it, should this collector die. */
+async function oweGap(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `INSERT INTO cursors (name, slot, updated_at) VALUES ($1, 1, '-infinity') ON CONFLICT (name) DO UPDATE SET slot = 1`,
+    [GAP],
+  );
+}
+
+/** Tells of a gap when one is owed, by whomever, and none was told within these seconds. */
+async function payGap(pool: pg.Pool, seconds: number): Promise<void> {
+  await pool.query(
+    `WITH paid AS (
+       UPDATE cursors SET slot = 0, updated_at = now()
+       WHERE name = $1 AND slot = 1 AND updated_at <= now() - make_interval(secs => $2) RETURNING name)
+     SELECT pg_notify($3, p) FROM paid CROSS JOIN unnest($4::text[]) AS p`,
+    [GAP, seconds, CHANNEL, payloads({ kind: 'gap' })],
+  );
 }
 
 /** Lets a queued transaction wait, longer each time. False when it is not queued any more. */

@@ -31,7 +31,7 @@ import type pg from 'pg';
 import pino, { type Logger } from 'pino';
 import type { AlertKind } from '../../alerts/kinds.js';
 import { Alerts } from '../../alerts.js';
-import { ChainMirror } from '../../mirror/mirror.js';
+import { ChainMirror, type MirrorConfig } from '../../mirror/mirror.js';
 import { migrate } from '../../store/migrate.js';
 import { Partitions } from '../../store/partitions.js';
 import { storeBatch } from '../../store/readings.js';
@@ -210,7 +210,7 @@ export class World {
     home.meter = renewed;
   }
 
-  mirror(config: { pollSeconds?: number; wsUrl?: string | false } = {}): ChainMirror {
+  mirror(config: MirrorConfig = {}): ChainMirror {
     const { pool, connection, logger, now, alerts } = this;
     return new ChainMirror({ pool, connection, logger, now, alerts, config: { wsUrl: false, ...config } });
   }

@@ -46,7 +46,7 @@ async function shown(
   simulator: Simulator,
   unit: number,
 ): Promise<{ importNkwh: bigint; exportNkwh: bigint }> {
-  const config = device('grid', simulator, unit);
+  const config = device('grid', simulator, unit, 60_000);
   if (config.connection.type !== 'tcp') throw new Error('not TCP');
   const line = new ModbusLine({
     type: 'tcp',

@@ -277,7 +277,7 @@ describe('Home Assistant', () => {
 
   it('sees an unknown value, not an old one or none, while the meter is silent', async () => {
     const simulator = await home.simulate([{ unit: 1 }]);
-    home.meter(ID, simulator, 1);
+    home.addMeter(ID, [device('grid', simulator, 1, 300)]);
     await home.agent(section());
     await until('values', () => typeof broker.state(ID)?.power === 'number');
     const energy = Number(broker.state(ID)?.energy_export);

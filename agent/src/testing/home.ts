@@ -130,11 +130,15 @@ export class TestHome {
   }
 }
 
-/** A device on a simulated line, read as fast as the tests want. */
+/**
+ * A device on a simulated line, read as fast as the tests want.
+ * @param timeoutMs what answers is waited for as long as may be; one that shall fall silent gets less
+ */
 export function device(
   role: 'grid' | 'production' | 'consumption',
   simulator: Simulator,
   unit: number,
+  timeoutMs = 10_000,
 ): AgentConfigInput['meters'][number]['devices'][number] {
   return {
     role,
@@ -142,7 +146,7 @@ export function device(
     unit,
     connection: simulator.connection,
     gap_ms: 5,
-    timeout_ms: 300,
+    timeout_ms: timeoutMs,
   };
 }
 

@@ -56,45 +56,53 @@ describe('@solana/web3.js', () => {
   });
 
   test('reports finality 32 slots later, and shows final state until then', async () => {
-    const bob = Keypair.generate().publicKey;
-    const signature = await sendAndConfirmTransaction(net.connection, pay(bob, SOL), [alice]);
-    const status = async () => (await net.connection.getSignatureStatus(signature)).value;
-    expect((await status())?.confirmationStatus).toBe('confirmed');
-    expect(await net.connection.getBalance(bob, 'finalized')).toBe(0);
-    expect(await net.connection.getAccountInfo(bob, 'finalized')).toBeNull();
-    expect(await net.connection.getTransaction(signature, { commitment: 'finalized' })).toBeNull();
-    net.skipSlots(33);
-    expect(await status()).toMatchObject({ confirmationStatus: 'finalized', confirmations: null });
-    expect(await net.connection.getBalance(bob, 'finalized')).toBe(SOL);
-    expect(
-      (await net.connection.getTransaction(signature, { commitment: 'finalized' }))?.meta?.err,
-    ).toBeNull();
+    await net.whileClockStands(async () => {
+      const bob = Keypair.generate().publicKey;
+      const signature = await sendAndConfirmTransaction(net.connection, pay(bob, SOL), [alice]);
+      const status = async () => (await net.connection.getSignatureStatus(signature)).value;
+      expect((await status())?.confirmationStatus).toBe('confirmed');
+      expect(await net.connection.getBalance(bob, 'finalized')).toBe(0);
+      expect(await net.connection.getAccountInfo(bob, 'finalized')).toBeNull();
+      expect(await net.connection.getTransaction(signature, { commitment: 'finalized' })).toBeNull();
+      net.skipSlots(31);
+      expect((await status())?.confirmationStatus).toBe('confirmed');
+      net.skipSlots(1);
+      expect(await status()).toMatchObject({ confirmationStatus: 'finalized', confirmations: null });
+      expect(await net.connection.getBalance(bob, 'finalized')).toBe(SOL);
+      expect(
+        (await net.connection.getTransaction(signature, { commitment: 'finalized' }))?.meta?.err,
+      ).toBeNull();
+    });
   });
 
   test('gives up on a blockhash that is 151 slots old, and not earlier', async () => {
-    const { blockhash, lastValidBlockHeight } = await net.connection.getLatestBlockhash();
-    const bob = Keypair.generate().publicKey;
-    const signed = (lamports: number) => {
-      const transaction = pay(bob, lamports);
-      transaction.recentBlockhash = blockhash;
-      transaction.feePayer = alice.publicKey;
-      transaction.sign(alice);
-      return transaction;
-    };
-    net.skipSlots(145);
-    expect((await net.connection.isBlockhashValid(blockhash)).value).toBe(true);
-    await net.connection.sendRawTransaction(signed(SOL).serialize());
-    net.skipSlots(10);
-    expect(await net.connection.getBlockHeight()).toBeGreaterThan(lastValidBlockHeight);
-    expect((await net.connection.isBlockhashValid(blockhash)).value).toBe(false);
-    const late = signed(2 * SOL);
-    await expect(net.connection.sendRawTransaction(late.serialize())).rejects.toThrow('Blockhash not found');
-    // Without preflight a node takes it in and drops it.
-    const signature = await net.connection.sendRawTransaction(late.serialize(), { skipPreflight: true });
-    await expect(
-      net.connection.confirmTransaction({ signature, blockhash, lastValidBlockHeight }),
-    ).rejects.toBeInstanceOf(TransactionExpiredBlockheightExceededError);
-    expect(await net.connection.getBalance(bob)).toBe(SOL);
+    await net.whileClockStands(async () => {
+      const { blockhash, lastValidBlockHeight } = await net.connection.getLatestBlockhash();
+      const bob = Keypair.generate().publicKey;
+      const signed = (lamports: number) => {
+        const transaction = pay(bob, lamports);
+        transaction.recentBlockhash = blockhash;
+        transaction.feePayer = alice.publicKey;
+        transaction.sign(alice);
+        return transaction;
+      };
+      net.skipSlots(150);
+      expect((await net.connection.isBlockhashValid(blockhash)).value).toBe(true);
+      await net.connection.sendRawTransaction(signed(SOL).serialize());
+      net.skipSlots(1);
+      expect(await net.connection.getBlockHeight()).toBeGreaterThan(lastValidBlockHeight);
+      expect((await net.connection.isBlockhashValid(blockhash)).value).toBe(false);
+      const late = signed(2 * SOL);
+      await expect(net.connection.sendRawTransaction(late.serialize())).rejects.toThrow(
+        'Blockhash not found',
+      );
+      // Without preflight a node takes it in and drops it.
+      const signature = await net.connection.sendRawTransaction(late.serialize(), { skipPreflight: true });
+      await expect(
+        net.connection.confirmTransaction({ signature, blockhash, lastValidBlockHeight }),
+      ).rejects.toBeInstanceOf(TransactionExpiredBlockheightExceededError);
+      expect(await net.connection.getBalance(bob)).toBe(SOL);
+    });
   });
 
   test('says why preflight failed, with logs', async () => {
@@ -174,11 +182,14 @@ describe('@solana/web3.js', () => {
     let slots = 0;
     const slotId = connection.onSlotChange(() => slots++);
     await until('a slot', () => (slots > 0 ? true : undefined));
-    await sendAndConfirmTransaction(net.connection, pay(bob, SOL), [alice]);
-    await sendAndConfirmTransaction(net.connection, pay(bob, SOL), [alice]);
-    expect(seen).toEqual([]);
-    net.skipSlots(40);
-    await until('finality', () => (seen.at(-1) === 2 * SOL ? true : undefined));
+    await net.whileClockStands(async () => {
+      for (const lamports of [SOL, 2 * SOL]) {
+        await sendAndConfirmTransaction(net.connection, pay(bob, lamports), [alice]);
+      }
+      expect(seen).toEqual([]);
+      net.skipSlots(40);
+      await until('finality', () => (seen.at(-1) === 3 * SOL ? true : undefined));
+    });
     await connection.removeAccountChangeListener(id);
     await connection.removeSlotChangeListener(slotId);
   });

@@ -17,6 +17,8 @@ export interface TestNet {
   skipSlots(count: number): void;
   /** Moves the chain's clock by milliseconds, also back. */
   moveClock(ms: number): void;
+  /** While this runs, the chain's clock moves only as the test moves it, however long the machine takes. */
+  whileClockStands<T>(body: () => Promise<T>): Promise<T>;
   /** Starts it again on the same data, after a stop. */
   restart(options?: Partial<LocalnetOptions>): Promise<void>;
   close(): Promise<void>;
@@ -38,8 +40,15 @@ export function temporaryDirectory(): string {
 export async function startTestNet(options: Partial<LocalnetOptions> = {}): Promise<TestNet> {
   const dataDir = options.dataDir ?? temporaryDirectory();
   let offset = 0;
+  let standsAt: number | undefined;
   const start = (more: Partial<LocalnetOptions>) =>
-    startLocalnet({ logger: silent, now: () => Date.now() + offset, ...options, ...more, dataDir });
+    startLocalnet({
+      logger: silent,
+      now: () => (standsAt ?? Date.now()) + offset,
+      ...options,
+      ...more,
+      dataDir,
+    });
   const localnet = await start({});
   const net: TestNet = {
     localnet,
@@ -51,6 +60,16 @@ export async function startTestNet(options: Partial<LocalnetOptions> = {}): Prom
     },
     moveClock: (ms) => {
       offset += ms;
+    },
+    whileClockStands: async (body) => {
+      const began = Date.now();
+      standsAt = began;
+      try {
+        return await body();
+      } finally {
+        standsAt = undefined;
+        offset -= Date.now() - began;
+      }
     },
     restart: async (more = {}) => {
       await net.localnet.stop();

@@ -281,6 +281,8 @@ describe.skipIf(!hasChromium())('the market', () => {
           }),
         ],
       });
+    await show(page, url, 'market');
+    await page.getByRole('region', { name: 'Trades' }).waitFor();
     const paused = page.getByText('The market is paused: orders can only be cancelled.');
     expect(await paused.count()).toBe(0);
     await pause(true);

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kwhToNkwh } from '@gridtokenx/protocol';
+import { ask } from './ask.js';
 import { Service } from './service.js';
 import type { RunningSystem } from './up.js';
 import { waitFor } from './wait.js';
@@ -107,7 +108,7 @@ export class Home {
   // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect to be there
   async status(): Promise<any> {
     if (this.#agent === undefined) throw new Error('the gateway has not been started');
-    return await (await fetch(new URL('/api/status', this.#agent.info.http_url))).json();
+    return await (await ask(new URL('/api/status', this.#agent.info.http_url))).json();
   }
 
   async alerts(): Promise<string[]> {
@@ -116,7 +117,7 @@ export class Home {
 
   /** The meter's registers, in nkWh. */
   async registers(): Promise<{ importNkwh: bigint; exportNkwh: bigint }> {
-    const { units } = (await (await fetch(new URL('/state', this.simulator.info.http_url))).json()) as {
+    const { units } = (await (await ask(new URL('/state', this.simulator.info.http_url))).json()) as {
       units: { import_kwh: string; export_kwh: string }[];
     };
     return {
@@ -127,7 +128,7 @@ export class Home {
 
   /** Power towards the grid, in watts; 0: the registers stand still. */
   async setPower(solarWatts: number): Promise<void> {
-    const answer = await fetch(new URL('/units/1/power', this.simulator.info.http_url), {
+    const answer = await ask(new URL('/units/1/power', this.simulator.info.http_url), {
       method: 'PUT',
       body: JSON.stringify({ solar_watts: solarWatts, household_watts: 0 }),
     });
@@ -172,7 +173,8 @@ const REGISTER_STEP_NKWH = 2_000_000n;
 
 /**
  * Lets the home's meter stand still and waits until what the gateway has counted is stored to the last nkWh; it must
- * be what the export register rose by since `base`, within the register's resolution.
+ * be what the export register rose by since `base`, within the register's resolution. The register may rise by less
+ * than that after the gateway's last sample: only a sample at rest has all of it.
  * @returns the stored total
  */
 export async function expectNothingLost(system: RunningSystem, home: Home, base: bigint): Promise<bigint> {
@@ -180,9 +182,10 @@ export async function expectNothingLost(system: RunningSystem, home: Home, base:
   const { exportNkwh } = await home.registers();
   return await waitFor(`all ${exportNkwh - base} nkWh of ${home.meterId} are stored`, async () => {
     const { total } = await storedOf(system, home.meterId);
-    const counted = BigInt((await home.status()).meters[0].surplus_total);
+    const { surplus_total, power_watts } = (await home.status()).meters[0];
     const missing = exportNkwh - base - total;
     const close = missing < REGISTER_STEP_NKWH && missing > -REGISTER_STEP_NKWH;
-    return close && total === counted ? total : undefined;
+    const atRest = power_watts.gridWatts === 0;
+    return atRest && close && total === BigInt(surplus_total) ? total : undefined;
   });
 }

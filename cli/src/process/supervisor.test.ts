@@ -38,7 +38,7 @@ function child(name: string, script: string, options: Partial<ComponentSpec> = {
     name,
     command: () => ({ file: process.execPath, args: ['-e', prelude + script], env: {} }),
     logFile: join(folder, `${name}.log`),
-    readyTimeoutMs: 20_000,
+    readyTimeoutMs: 120_000,
     stopTimeoutMs: 10_000,
     ...options,
   };
@@ -98,7 +98,8 @@ describe('the supervisor', () => {
       'stubborn',
       `process.removeAllListeners('SIGTERM'); process.on('SIGTERM', () => note('asked')); ready(); ${stayUp}`,
       {
-        stopTimeoutMs: 300,
+        // Long enough that it is asked before it is killed, also where it gets no time for a while.
+        stopTimeoutMs: 3_000,
       },
     );
     await supervisor.start(spec);
@@ -160,7 +161,7 @@ describe('the supervisor', () => {
        const logger = { info() {}, warn() {} };
        const supervisor = new Supervisor({ logger });
        const line = await supervisor.start({ name: 'service', logFile: ${JSON.stringify(join(folder, 'service.log'))},
-         readyTimeoutMs: 20000, stopTimeoutMs: 5000,
+         readyTimeoutMs: 120000, stopTimeoutMs: 5000,
          command: () => ({ file: process.execPath, args: ['--input-type=module', '-e', ${JSON.stringify(
            `import { appendFileSync } from 'node:fs'; import { runService } from ${JSON.stringify(library('service'))};
             process.exitCode = await runService('service', async () => ({ info: {}, stop: async () => appendFileSync(${JSON.stringify(join(folder, 'notes'))}, 'stopped by itself\\n') }));`,

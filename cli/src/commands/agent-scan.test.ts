@@ -1,7 +1,7 @@
 /** `gtx agent scan` on real pseudo-terminals, against simulated meters. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import {
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command-line.js';
+import { until } from '../testing/wait.js';
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
 let folder: string;
@@ -125,8 +126,9 @@ describe.runIf(socatInstalled())('gtx agent scan on a serial line', () => {
       socat.kill();
       if (socat.exitCode === null && socat.signalCode === null) await once(socat, 'exit');
     });
-    await once(socat.stderr, 'data');
     socat.stderr.resume();
+    // It speaks of its terminal before it has made the link.
+    await until('the link is there', () => existsSync(link()));
     socat.stdout.on('data', (bytes: Buffer) => {
       if (spawnSync('stty', ['-F', link(), 'speed'], { encoding: 'utf8' }).stdout.trim() === '2400')
         socket.write(bytes);

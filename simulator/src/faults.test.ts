@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Simulator, type SimulatorConfigInput, socatInstalled, startSimulator } from './index.js';
@@ -213,17 +214,25 @@ describe('rules', () => {
 
 describe('a line that is cut', () => {
   it('breaks connections, refuses new ones, and is back on the same port', async () => {
-    const simulator = await start({ control: {} });
+    const simulator = await start({
+      transport: { type: 'rtu_over_tcp', port: await freePort() },
+      control: {},
+    });
     const wire = await Wire.open(simulator);
     await wire.ask(ANSWER);
     const closed = once(wire.socket, 'close');
-    const answer = await fetch(`${simulator.controlUrl}/line/fault`, {
-      method: 'PUT',
-      body: JSON.stringify({ type: 'cut', off_ms: 300 }),
-    });
-    expect(await answer.json()).toEqual({ faults: { 'line/cut': 1 } });
+    const cut = async (off_ms: number) => {
+      const answer = await fetch(`${simulator.controlUrl}/line/fault`, {
+        method: 'PUT',
+        body: JSON.stringify({ type: 'cut', off_ms }),
+      });
+      return answer.json();
+    };
+    // For longer than the test looks; a second cut ends it.
+    expect(await cut(3_600_000)).toEqual({ faults: { 'line/cut': 1 } });
     await closed;
     await expect(Wire.open(simulator)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect(await cut(300)).toEqual({ faults: { 'line/cut': 2 } });
     for (;;) {
       try {
         expect(valid(await (await Wire.open(simulator)).ask(ANSWER))).toBe(true);

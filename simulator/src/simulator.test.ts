@@ -44,9 +44,9 @@ async function start(config: SimulatorConfigInput): Promise<Simulator> {
   return simulator;
 }
 
-/** Expects that no valid answer comes, without waiting long; all other requests may take their time. */
+/** Expects that no valid answer comes, without waiting long, but until the request is there; all others may take their time. */
 async function expectSilence(modbus: ModbusClient, request: () => Promise<unknown>): Promise<void> {
-  modbus.setTimeout(200);
+  modbus.setTimeout(2_000);
   await expect(request()).rejects.toThrow();
   modbus.setTimeout(10_000);
 }

@@ -16,7 +16,7 @@ let token: string;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
-  collector = await startTestCollector(postgres, { env: { GTX_HTTP_REQUEST_SECONDS: '1' } });
+  collector = await startTestCollector(postgres);
   await bindTestNetwork(collector.pool);
   token = (await new TestWallet().login(collector.httpUrl)).access_token;
 });
@@ -47,8 +47,8 @@ const post = (path: string, body: string | Uint8Array<ArrayBuffer>, type = 'appl
   ask(path, { method: 'POST', body, headers: { 'content-type': type } });
 
 /** Bytes on a connection, and what came back on it until it was closed. */
-function raw(bytes: string): Promise<string> {
-  const { port } = new URL(collector.httpUrl);
+function raw(bytes: string, url = collector.httpUrl): Promise<string> {
+  const { port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), '127.0.0.1', () => socket.write(bytes));
     let answer = '';
@@ -59,8 +59,8 @@ function raw(bytes: string): Promise<string> {
     socket.on('error', reject);
   });
 }
-const rawCode = async (bytes: string): Promise<ErrorCode> => {
-  const answer = await raw(bytes);
+const rawCode = async (bytes: string, url?: string): Promise<ErrorCode> => {
+  const answer = await raw(bytes, url);
   const [head = '', body = ''] = answer.split('\r\n\r\n');
   return codeOf(Number(head.split(' ')[1]), body);
 };
@@ -143,9 +143,14 @@ describe('malformed', () => {
   });
 
   test('whoever never finishes a request is told so and let go', async () => {
-    expect(await rawCode('GET /api/time HTTP/1.1\r\nHost: x\r\n')).toBe('TIMEOUT');
-    const body = 'POST /api/transactions/submit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
-    expect(await rawCode(`${body}Content-Length: 100\r\n\r\n{"tra`)).toBe('TIMEOUT');
+    const hasty = await startTestCollector(postgres, { env: { GTX_HTTP_REQUEST_SECONDS: '1' } });
+    try {
+      expect(await rawCode('GET /api/time HTTP/1.1\r\nHost: x\r\n', hasty.httpUrl)).toBe('TIMEOUT');
+      const body = 'POST /api/transactions/submit HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+      expect(await rawCode(`${body}Content-Length: 100\r\n\r\n{"tra`, hasty.httpUrl)).toBe('TIMEOUT');
+    } finally {
+      await hasty.stop();
+    }
   });
 
   test('a body that says it is larger than it may be is refused before it is sent', async () => {

@@ -97,10 +97,17 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     onError: keep,
   });
   const start = async () => {
-    try {
-      await server.start();
-    } catch (error) {
-      throw new Error(`PostgreSQL did not start: ${String(error)}\n${log.join('')}`);
+    for (;;) {
+      log.length = 0;
+      try {
+        await server.start();
+        return;
+      } catch (error) {
+        // What a killed server leaves behind ends by itself, and holds the memory that they shared until then.
+        if (!/pre-existing shared memory block .* is still in use/.test(log.join('')))
+          throw new Error(`PostgreSQL did not start: ${String(error)}\n${log.join('')}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
     }
   };
   await makeCluster(databaseDir, () => server.initialise());

@@ -121,7 +121,7 @@ describe('docs/install-pi.md', () => {
     expect(list.out).toContain('eastron-sdm630');
 
     // As on the page, but not through 32 addresses.
-    const scan = await gtx(`${next('gtx agent scan')} --units 1,2 --timeout 1000`);
+    const scan = await gtx(`${next('gtx agent scan')} --units 1,2 --timeout 5000`);
     expect(scan.code, scan.err).toBe(0);
     const word = /for init +(\S+)/.exec(scan.out)?.[1];
 

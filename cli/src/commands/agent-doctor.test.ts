@@ -275,7 +275,7 @@ describe('gtx agent doctor', () => {
     expect(silent).toMatchObject({ state: 'fail', detail: expect.stringContaining('METER_BUS_ERROR') });
     gateway.simulator.setFault(1, { type: 'value', value: 'nan' });
     device.unit = 1;
-    delete device.timeout_ms;
+    device.timeout_ms = 10_000;
     gateway.write();
     expect((await doctor())['device MTR-001/grid']).toMatchObject({
       state: 'fail',

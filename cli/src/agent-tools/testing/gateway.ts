@@ -60,7 +60,16 @@ export class Gateway {
           key_file: this.keyFile,
           wallet: KEY,
           mode: 'bidirectional',
-          devices: [{ role: 'grid', profile: 'eastron-sdm630', unit: 1, connection: { ...connection } }],
+          devices: [
+            {
+              role: 'grid',
+              profile: 'eastron-sdm630',
+              unit: 1,
+              connection: { ...connection },
+              // It answers, also where it has to wait for the machine.
+              timeout_ms: 10_000,
+            },
+          ],
         },
       ],
       ...changes,

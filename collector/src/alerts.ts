@@ -5,7 +5,10 @@ import type { AlertKind } from './alerts/kinds.js';
 
 export type AlertSeverity = 'info' | 'warning' | 'critical';
 
-interface AlertOf<Kind extends AlertKind> {
+interface AlertOf<
+  Kind extends AlertKind,
+  Facts extends Readonly<Record<string, unknown>> = NoticeFacts<Kind> & Readonly<Record<string, unknown>>,
+> {
   /** What kind of trouble. */
   kind: Kind;
   /** What it is about (a meter, a transaction): while an alert is open, the same kind and key count up. */
@@ -13,7 +16,7 @@ interface AlertOf<Kind extends AlertKind> {
   severity: AlertSeverity;
   message: string;
   /** What it is about as data: the facts of its kind, from which others make a sentence, and whatever else helps. */
-  details: NoticeFacts<Kind> & Readonly<Record<string, unknown>>;
+  details: Facts;
 }
 export type AlertInput = { [Kind in AlertKind]: AlertOf<Kind> }[AlertKind];
 
@@ -60,7 +63,10 @@ export class Alerts {
  * Opens an alert, or counts up the open one of its kind and key. In the caller's transaction where what it tells of is
  * written: then neither is ever without the other. @returns whether it is new. @throws the database's error
  */
-export async function openAlert(db: Pick<pg.ClientBase, 'query'>, alert: AlertInput): Promise<boolean> {
+export async function openAlert(
+  db: Pick<pg.ClientBase, 'query'>,
+  alert: AlertOf<AlertKind, Readonly<Record<string, unknown>>>,
+): Promise<boolean> {
   const { kind, key, severity, message, details } = alert;
   const { rows } = await db.query<{ occurrences: string }>(
     `INSERT INTO alerts (kind, dedupe_key, severity, message, details) VALUES ($1, $2, $3, $4, $5)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TradingMarket } from '@gridtokenx/chain';
+import { OutageAlert } from '../alerts/outage.js';
 import type { Alerts } from '../alerts.js';
 import { bindNetwork } from '../mirror/network.js';
 import type { ChainDeps } from '../ports.js';
@@ -143,9 +144,14 @@ export class Matching {
 
   private async run(): Promise<void> {
     const { logger, now, alerts, config } = this.deps;
+    const outage = new OutageAlert({
+      alerts,
+      part: 'matching',
+      severity: 'critical',
+      says: 'matching does not get on',
+    });
     let failures = 0;
     let led = false;
-    let alerted = true;
     let returnAt = 0;
     let tidyAt = now() + TIDY_MS;
     while (!this.stopping) {
@@ -171,11 +177,7 @@ export class Matching {
           }
           await this.paidAgain(result);
         }
-        // After a start too: whoever matched before may have raised it.
-        if (leads && alerted) {
-          alerted = false;
-          await alerts.resolve('chain_unavailable', 'matching');
-        }
+        if (leads) await outage.worked();
         failures = 0;
       } catch (error) {
         if (this.stopping) break;
@@ -184,16 +186,7 @@ export class Matching {
         // After an outage another node may answer: it is asked who it is.
         this.bound = false;
         logger[failures === 1 ? 'warn' : 'debug']({ err: error, failures }, 'matching is interrupted');
-        if (failures === 5) {
-          alerted = true;
-          await alerts.raise({
-            kind: 'chain_unavailable',
-            key: 'matching',
-            severity: 'critical',
-            message: `matching does not get on: ${error instanceof Error ? error.message : String(error)}`,
-            details: { part: 'matching' },
-          });
-        }
+        await outage.failed(failures, error);
         pause = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
         await this.sleep(pause, false);
         continue;

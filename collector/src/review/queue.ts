@@ -1,7 +1,7 @@
 import { GtxError, type Nkwh, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
-import type { AlertSeverity } from '../alerts.js';
-import { kindEntry, type ReviewKind, type ReviewStatus } from './kinds.js';
+import { type AlertSeverity, openAlert } from '../alerts.js';
+import { REVIEW_KINDS, type ReviewKind, type ReviewStatus } from './kinds.js';
 
 /** What a review is about: a reading, or anything else that has a lasting name. */
 export type ReviewSubject =
@@ -41,7 +41,7 @@ export async function openReview(
     [kind, meterId ?? null, sequence?.toString() ?? null, key ?? null, amountNkwh.toString(), reason, json],
   );
   const row = rows[0] as { id: string; subject: string; opened: boolean };
-  const alert = kindEntry(kind)?.alert;
+  const { alert } = REVIEW_KINDS[kind];
   // The alert has no such columns: what the review knows of its own goes with the rest.
   const facts = {
     ...details,
@@ -50,19 +50,13 @@ export async function openReview(
     ...(sequence !== undefined && { sequence }),
     ...(amountNkwh > 0n && { amount_kwh: nkwhToKwh(amountNkwh) }),
   };
-  await client.query(
-    `INSERT INTO alerts (kind, dedupe_key, severity, message, details) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (kind, dedupe_key) WHERE resolved_at IS NULL
-     DO UPDATE SET occurrences = alerts.occurrences + 1, last_seen = now(), severity = excluded.severity,
-       message = excluded.message, details = excluded.details`,
-    [
-      alert?.kind ?? kind,
-      alert?.key === 'meter' ? (meterId ?? row.subject) : row.subject,
-      severity,
-      reason,
-      JSON.stringify(facts, bigintAsText),
-    ],
-  );
+  await openAlert(client, {
+    kind: alert.kind,
+    key: alert.key === 'meter' ? (meterId ?? row.subject) : row.subject,
+    severity,
+    message: reason,
+    details: facts,
+  });
   return { id: row.id, opened: row.opened };
 }
 

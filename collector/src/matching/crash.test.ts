@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Keypair } from '@solana/web3.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -65,13 +66,21 @@ describe('a collector that is killed while it matches', { timeout: 360_000 }, ()
     const sell = await world.order(seller, 'sell', 5, 3);
     for (const buyer of buyers) await world.order(buyer, 'buy', 1, 3);
     // As a collector does, again and again.
-    const following = setInterval(() => void world.follow().catch(() => {}), 100);
+    const done = new AbortController();
+    const following = (async () => {
+      while (!done.signal.aborted) {
+        await world.follow().catch(() => {});
+        await sleep(100, undefined, { signal: done.signal }).catch(() => {});
+      }
+    })();
     try {
       expect(await died).toBe('SIGKILL');
       await world.until(async () => (await world.accountOf(sell))?.remaining === units(3));
       await world.until(async () => !(await states()).includes('prepared'));
     } finally {
-      clearInterval(following);
+      // The last one writes into tables that are emptied after the test.
+      done.abort();
+      await following;
     }
     expect(standby.matching.leads).toBe(true);
     expect(new Set(await states())).toEqual(new Set(['confirmed']));

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,7 +11,7 @@ import { isRoot } from '../data-dir.js';
 import { identityOf, isAlive, type ProcessIdentity } from '../process/identity.js';
 import { until } from '../testing/wait.js';
 import { canReach, findAccount } from './account.js';
-import { postgresUrl, type RunningPostgres, startPostgres } from './server.js';
+import { type PostgresOptions, postgresUrl, type RunningPostgres, startPostgres } from './server.js';
 
 let folder: string;
 let running: RunningPostgres | undefined;
@@ -24,12 +27,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const start = async (): Promise<RunningPostgres> => {
+const start = async (more: Partial<PostgresOptions> = {}): Promise<RunningPostgres> => {
   running = await startPostgres({
     dataDir: join(folder, 'postgres'),
     passwordFile: join(folder, 'keys', 'postgres-password'),
     port: 0,
     logger: pino({ level: 'silent' }),
+    ...more,
   });
   return running;
 };
@@ -77,6 +81,33 @@ describe('the embedded PostgreSQL', () => {
       start().catch(() => false as const),
     );
     expect(await query(third, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+  });
+
+  it('takes another port when somebody else got the chosen one first, and says so when that goes on', async () => {
+    const somebody = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(somebody, 'listening');
+    try {
+      const { port: taken } = somebody.address() as AddressInfo;
+      let chosen = 0;
+      const always = async () => {
+        chosen += 1;
+        return taken;
+      };
+      await expect(start({ choosePort: always })).rejects.toMatchObject({ code: 'START_FAILED' });
+      expect(chosen).toBe(5);
+      // One that the user has named is not changed.
+      await expect(start({ port: taken, choosePort: always })).rejects.toMatchObject({
+        code: 'START_FAILED',
+      });
+      expect(chosen).toBe(5);
+      const free = await freePort();
+      const ports = [taken, free];
+      const server = await start({ choosePort: async () => ports.shift() ?? 0 });
+      expect(server.port).toBe(free);
+      expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    } finally {
+      somebody.close();
+    }
   });
 
   it('stops the server that a killed run left behind', async () => {

@@ -20,6 +20,7 @@ import { GtxError } from '@gridtokenx/protocol';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { identityOf, isAlive, type ProcessIdentity, waitForExit } from '../process/identity.js';
+import { isPortFree } from '../process/ports.js';
 import { type Account, canReach, postgresAccount } from './account.js';
 import { packagedBinaries, reachableBinaries } from './binaries.js';
 
@@ -27,8 +28,10 @@ export interface PostgresOptions {
   /** Folder for the cluster; created when absent. */
   readonly dataDir: string;
   readonly passwordFile: string;
-  /** 0: the system chooses. */
+  /** 0: any that is free. */
   readonly port: number;
+  /** Chooses one that is free, where any will do; by default the system does. */
+  readonly choosePort?: () => Promise<number>;
   readonly logger: Logger;
 }
 
@@ -45,6 +48,8 @@ export interface RunningPostgres {
 
 const HOST = '127.0.0.1';
 const USER = 'gridtokenx';
+/** So many chosen ports may be taken by somebody else before PostgreSQL has them. */
+const PORT_ATTEMPTS = 5;
 const DATABASE = 'gridtokenx';
 /** Where root's PostgreSQL lies when its account cannot enter the chosen data folder. */
 const REACHABLE_ROOT = '/var/lib/gridtokenx';
@@ -75,8 +80,36 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   }
   await stopLeftover(clusterDir, logger);
 
-  // PostgreSQL takes no "any port": ask the system for one and hand it over; a taken one shows at once as an error.
-  const port = options.port === 0 ? await freePort() : options.port;
+  const launchOn = (port: number) =>
+    launch({ binary: binaries.postgres, clusterDir, password, port, account, logger });
+  if (options.port !== 0) return launchOn(options.port);
+  // PostgreSQL takes no "any port": one is chosen and handed over, and until PostgreSQL has it, it may become the port of
+  // anybody's outgoing connection.
+  for (let attempt = 1; ; attempt++) {
+    const port = await (options.choosePort ?? freePort)();
+    try {
+      return await launchOn(port);
+    } catch (error) {
+      // Ours has ended: whoever has the port now is somebody else.
+      if (attempt === PORT_ATTEMPTS || (await isPortFree(port))) throw error;
+      logger.warn({ port }, 'the chosen port was taken by somebody else meanwhile; choosing another');
+    }
+  }
+}
+
+/**
+ * Starts the server on a cluster and creates the database. When that fails, the server has ended.
+ * @throws GtxError START_FAILED
+ */
+async function launch(given: {
+  readonly binary: string;
+  readonly clusterDir: string;
+  readonly password: string;
+  readonly port: number;
+  readonly account: Account | undefined;
+  readonly logger: Logger;
+}): Promise<RunningPostgres> {
+  const { binary, clusterDir, password, port, account, logger } = given;
   const settings = {
     listen_addresses: HOST,
     port: String(port),
@@ -92,7 +125,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     ...DURABLE,
   };
   const server = spawn(
-    binaries.postgres,
+    binary,
     ['-D', clusterDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     // Its log goes where ours goes, by the descriptor itself: it must survive us being killed.
     { stdio: ['ignore', 2, 2], cwd: clusterDir, env: environment(), ...(account ?? {}) },

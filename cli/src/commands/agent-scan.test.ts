@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import {
   type Simulator,
   type SimulatorConfigInput,
@@ -219,7 +220,8 @@ describe('gtx agent scan over TCP', () => {
   });
 
   it('tells an empty line from one that is not there', async () => {
-    const { connection } = await line({ type: 'rtu_over_tcp' }, [{ unit: 2, scenario: flat }]);
+    const transport = { type: 'rtu_over_tcp', port: await freePort() } as const;
+    const { connection } = await line(transport, [{ unit: 2, scenario: flat }]);
     if (connection.type === 'rtu') throw new Error('not TCP');
     const empty = await gtx([
       '--rtu-over-tcp',

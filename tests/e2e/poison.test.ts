@@ -98,13 +98,17 @@ test('good readings between poison are stored, acknowledged and minted; poison i
   expect(await refused('INVALID_SIGNATURE')).toBe(1);
   expect(await refused('SEQUENCE_CONFLICT')).toBeGreaterThanOrEqual(1);
 
-  const alerts = await system.query<{ kind: string; dedupe_key: string; severity: string }>(
-    `SELECT kind, dedupe_key, severity FROM alerts WHERE resolved_at IS NULL`,
-  );
-  expect(alerts).toContainEqual({
-    kind: 'sequence_conflict',
-    dedupe_key: 'MTR-POISON',
-    severity: 'critical',
+  // An alert is written after the answer.
+  await waitFor('the conflict is told', async () => {
+    const alerts = await system.query<{ kind: string; dedupe_key: string; severity: string }>(
+      `SELECT kind, dedupe_key, severity FROM alerts WHERE resolved_at IS NULL`,
+    );
+    expect(alerts).toContainEqual({
+      kind: 'sequence_conflict',
+      dedupe_key: 'MTR-POISON',
+      severity: 'critical',
+    });
+    return true;
   });
   const log = readFileSync(join(system.dataDir, 'logs', 'collector.log'), 'utf8');
   expect(log).toContain('a message on a reading topic is no reading');

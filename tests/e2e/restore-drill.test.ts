@@ -84,6 +84,7 @@ test.runIf(wanted)(
     const second = await plant.home('MTR-202', { mqtt: { url: mqtt } });
     await waitFor('the second meter is settled', async () => (await minted('MTR-202')) > 0n);
     for (const home of [first, second]) await plant.rest(home);
+    await waitFor('the day is delivered', async () => (await delivered(first)) && (await delivered(second)));
     await waitFor('the day is settled', async () => (await settled(first)) && (await settled(second)));
     expect(await collector.stop()).toBe(0);
     const rows = await plant.query<{ meter_id: string; last: string }>(
@@ -137,6 +138,7 @@ test.runIf(wanted)(
       async () => (await minted('MTR-201')) > (counters[0]?.minted ?? 0n),
     );
     await plant.rest(first);
+    await waitFor('all is delivered', async () => (await delivered(first)) && (await delivered(second)));
     await waitFor('all is settled', async () => (await settled(first)) && (await settled(second)));
     const supply = await plant.connection.getTokenSupply(gridMintAddress(), 'confirmed');
     const total = (await Promise.all([...through.keys()].map(minted))).reduce((sum, one) => sum + one, 0n);

@@ -122,9 +122,41 @@ describe('the clock', () => {
     clocks.guard.setNtp(true);
     expect(clocks.guard.unconfirmed).toBe(false);
     clocks.guard.setOffset(-70_000);
+    // It has just said so: not at once again.
+    expect(clocks.guard.unconfirmed).toBe(false);
+    clocks.pass(59_999);
+    expect(clocks.guard.unconfirmed).toBe(false);
+    clocks.pass(1);
+    expect(clocks.guard.unconfirmed).toBe(true);
+    clocks.guard.setOffset(-70_000);
+    expect(clocks.guard.unconfirmed).toBe(false);
+    // An acknowledgement's time is only a bound: what the collector says is asked at once.
+    clocks.guard.noteSignedTime(-80_000);
     expect(clocks.guard.unconfirmed).toBe(true);
     clocks.guard.setOffset(-1_000);
     expect(clocks.guard.unconfirmed).toBe(false);
+  });
+
+  it('had been confirmed before a step only where the word came before it', () => {
+    // Set between two looks, and confirmed before the second: the word is of the new setting.
+    const wrong = new Clocks(undefined, { collectorTells: true });
+    wrong.pass(1_000);
+    wrong.monotonic += 1_000;
+    wrong.wall += 3_600_000;
+    wrong.guard.setOffset(0);
+    expect(wrong.guard.look()).toBeGreaterThan(0);
+    expect(wrong.guard.wasConfirmed).toBe(false);
+    const suspended = new Clocks(undefined, { collectorTells: true });
+    suspended.guard.setOffset(0);
+    suspended.pass(1_000);
+    suspended.pass(1_000, 3_600_000);
+    expect(suspended.guard.wasConfirmed).toBe(true);
+    suspended.guard.setOffset(0);
+    suspended.pass(1_000, 3_600_000);
+    expect(suspended.guard.wasConfirmed).toBe(true);
+    // Of the setting after that nobody has said anything.
+    suspended.pass(1_000, 3_600_000);
+    expect(suspended.guard.wasConfirmed).toBe(false);
   });
 
   it('is not trusted before the collector has confirmed it, where that can be asked', () => {

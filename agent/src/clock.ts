@@ -10,6 +10,8 @@ export const SOFTWARE_EPOCH_MS = Date.UTC(2025, 0, 1);
 export const STEP_MS = 2_000;
 /** A word against the clock that nobody repeats counts for so long: the clock may have been corrected little by little. */
 const DISTRUST_MS = 30 * 60_000;
+/** How soon the collector is asked again after it has denied the clock: whoever sets it right makes a step, which asks too. */
+const DENIED_AGAIN_MS = 60_000;
 
 export interface ClockSettings {
   /**
@@ -43,6 +45,8 @@ export class ClockGuard {
   /** After a step back, until the wall clock has passed this. */
   private notBeforeMs = 0;
   private ntpSynchronised: boolean | undefined;
+  /** Somebody has said that the clock, as it was set at the last look, is right. */
+  private confirmedSetting = false;
   private confirmedBefore = false;
   private offset: { ms: number; atSteadyMs: number; signed: boolean } | undefined;
 
@@ -74,16 +78,27 @@ export class ClockGuard {
   look(): number {
     const wall = this.now();
     const steady = this.steadyMs();
-    const step = wall - this.lastWallMs - (steady - this.lastSteadyMs);
+    const step = this.stepTo(wall, steady);
     if (step < -STEP_MS) this.notBeforeMs = Math.max(this.notBeforeMs, this.lastWallMs);
     this.lastWallMs = wall;
     this.lastSteadyMs = steady;
     if (Math.abs(step) <= STEP_MS) return 0;
-    this.confirmedBefore = this.confirmed;
+    this.confirmedBefore = this.confirmedSetting;
+    this.confirmedSetting = false;
     // What was known of the old setting says nothing of the new one.
     this.offset = undefined;
     this.ntpSynchronised = undefined;
     return step;
+  }
+
+  /** Since the last look. */
+  private stepTo(wallMs: number, steadyMs: number): number {
+    return wallMs - this.lastWallMs - (steadyMs - this.lastSteadyMs);
+  }
+
+  /** A word that comes after a step that nobody has looked at yet is of the new setting: it says nothing of the old one. */
+  private noteWord(): void {
+    if (Math.abs(this.stepTo(this.now(), this.steadyMs())) <= STEP_MS) this.confirmedSetting = this.confirmed;
   }
 
   /**
@@ -96,20 +111,23 @@ export class ClockGuard {
 
   /** Somebody has said that the clock, as it is set now, is right. */
   private get confirmed(): boolean {
-    return (
-      (this.offset !== undefined && !this.contradicted) ||
-      (this.ntpSynchronised === true && this.settings.ntp !== 'off')
-    );
+    return (this.offset !== undefined && !this.contradicted) || this.byNtp;
+  }
+
+  private get byNtp(): boolean {
+    return this.ntpSynchronised === true && this.settings.ntp !== 'off';
   }
 
   /** The system's own word about NTP; undefined where it has none. */
   setNtp(synchronised: boolean | undefined): void {
     this.ntpSynchronised = synchronised;
+    this.noteWord();
   }
 
   /** The collector's time, known to within the request's duration. */
   setOffset(offsetMs: number): void {
     this.offset = { ms: offsetMs, atSteadyMs: this.steadyMs(), signed: false };
+    this.noteWord();
   }
 
   /**
@@ -122,6 +140,7 @@ export class ClockGuard {
     if (behindMs < -maxOffsetMs) {
       this.offset = { ms: behindMs, atSteadyMs: this.steadyMs(), signed: true };
     } else if (this.offset?.signed && behindMs <= maxOffsetMs) this.offset = undefined;
+    this.noteWord();
   }
 
   /** The collector's time is far from this clock's. */
@@ -129,10 +148,11 @@ export class ClockGuard {
     return this.offset !== undefined && Math.abs(this.offset.ms) > this.settings.maxOffsetMs;
   }
 
-  /** Nobody says that the clock, as it is set now, is right, or the collector has denied it: it should be asked. */
+  /** Nobody says that the clock, as it is set now, is right, or the collector has denied it some time ago: it should be asked. */
   get unconfirmed(): boolean {
     if (this.settings.collectorTells !== true) return false;
-    return this.contradicted || (this.offset === undefined && !this.confirmed);
+    if (!this.offset || !this.contradicted) return !this.confirmed;
+    return this.offset.signed || this.steadyMs() - this.offset.atSteadyMs >= DENIED_AGAIN_MS;
   }
 
   /** @param lastEnd end of the meter's last reading, Unix seconds */
@@ -148,7 +168,6 @@ export class ClockGuard {
     if (this.offset && this.contradicted) {
       return no(`the clock differs from the collector's by ${Math.round(this.offset.ms / 1000)} s`);
     }
-    const confirmed = this.ntpSynchronised === true && this.settings.ntp !== 'off';
     if (this.settings.ntp !== 'off' && this.ntpSynchronised === false) {
       return no('the system says that its clock is not synchronised');
     }
@@ -156,7 +175,7 @@ export class ClockGuard {
       return no('the system does not say whether its clock is synchronised');
     }
     if (this.unconfirmed) return no('the collector has not confirmed the clock yet');
-    if (wall < this.notBeforeMs && !confirmed && this.offset === undefined) {
+    if (wall < this.notBeforeMs && !this.byNtp && this.offset === undefined) {
       return no('the clock was set back');
     }
     return { trusted: true, ...known };

@@ -238,6 +238,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     });
     const url = await server.start(config.http.host, config.http.port);
 
+    // A meter that begins reckons with the clock as it is: a step until now must not age its books a second time.
+    lookAtClock();
     for (const meter of meters) meter.start();
     sender.start();
     if (config.clock.ntp !== 'off') {

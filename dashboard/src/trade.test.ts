@@ -63,7 +63,7 @@ async function send(): Promise<string[]> {
     told.push(step);
     if (step !== 'built') expect(of).toBe(signature);
   });
-  const [signed] = await Promise.all([sent, vi.advanceTimersByTimeAsync(60_000)]);
+  const [signed] = await Promise.all([sent, vi.advanceTimersByTimeAsync(90_000)]);
   expect(signed).toBe(signature);
   return told;
 }
@@ -97,6 +97,32 @@ test('that was not taken for now is sent again', async () => {
   looks = [state('confirmed')];
   expect(await send()).toEqual(['signed', 'sent', 'confirmed']);
   expect(asked).toEqual(['submit', 'submit', look(90)]);
+});
+
+test('that is refused after it may have been sent is not sent again: the chain says how it ends', async () => {
+  const no: Answer = {
+    status: 422,
+    body: { error: { code: 'TRANSACTION_INVALID', message: 'no', retry: 'never', details: {} } },
+  };
+  submits = ['lose', no, no, no];
+  looks = [state('pending'), state('pending'), state('pending'), state('confirmed')];
+  expect(await send()).toEqual(['signed', 'confirmed']);
+  expect(asked).toEqual(['submit', look(50), 'submit', look(50), look(50), look(50)]);
+});
+
+test('that cannot be asked about is asked about after longer and longer pauses', async () => {
+  submits = [taken];
+  looks = [...new Array<Answer>(6).fill('lose'), state('pending'), 'lose', state('confirmed')];
+  const at: number[] = [];
+  const begin = Date.now();
+  const answer = globalThis.fetch;
+  vi.stubGlobal('fetch', (url: URL) => {
+    if (url.pathname !== '/api/transactions/submit') at.push(Date.now() - begin);
+    return answer(url);
+  });
+  expect(await send()).toEqual(['signed', 'sent', 'confirmed']);
+  const pauses = at.slice(1).map((time, index) => time - (at[index] ?? 0));
+  expect(pauses).toEqual([2_000, 4_000, 8_000, 15_000, 15_000, 15_000, 500, 2_000]);
 });
 
 test('that is refused has not been sent', async () => {

@@ -6,8 +6,9 @@ import type { BuiltTransaction, Submitted, TransactionState } from './types.js';
 
 /** The collector looks at the chain this often; a confirmed trade is known within a second. */
 const LOOK_EVERY_MS = 500;
-/** Where the collector cannot be asked for now. */
-const TRY_EVERY_MS = 2_000;
+/** Where the collector cannot be asked for now: after two seconds, four, up to this. */
+const FIRST_TRY_MS = 2_000;
+const LONGEST_TRY_MS = 15_000;
 /** Sending takes the collector as long as its chain. */
 const SUBMIT_MS = 90_000;
 
@@ -33,10 +34,11 @@ function isPassing(error: unknown): error is ApiError {
   return error.code === 'UNREACHABLE' || error.status >= 500 || ERRORS[error.code].retry === 'later';
 }
 
-const wait = (error?: ApiError) => {
+/** @param failures in a row, this error's included */
+const wait = (failures: number, error?: ApiError) => {
   const told = Number(error?.details.retry_after_seconds ?? 0) * 1_000;
-  const millis = Math.max(error ? TRY_EVERY_MS : LOOK_EVERY_MS, told);
-  return new Promise<void>((resolve) => setTimeout(resolve, millis));
+  const longer = Math.min(FIRST_TRY_MS * 2 ** (failures - 1), LONGEST_TRY_MS);
+  return new Promise<void>((resolve) => setTimeout(resolve, Math.max(error ? longer : LOOK_EVERY_MS, told)));
 };
 
 /**
@@ -57,6 +59,7 @@ export async function carryOut(
   let sent = false;
   /** It may have been sent on. */
   let possible = false;
+  let failures = 0;
   for (;;) {
     let passing: ApiError | undefined;
     try {
@@ -78,7 +81,7 @@ export async function carryOut(
         // There is no such transaction.
         told('built');
         throw error;
-      }
+      } else sent = true;
     }
     try {
       if (sent || possible) {
@@ -94,7 +97,8 @@ export async function carryOut(
       if (!isPassing(error)) throw error;
       passing = error;
     }
-    await wait(passing);
+    failures = passing ? failures + 1 : 0;
+    await wait(failures, passing);
   }
 }
 

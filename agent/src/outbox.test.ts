@@ -179,6 +179,23 @@ describe('the store', () => {
     expect(box.resendFrom('M', 1_078, asked + 87_000)).toBe(1);
   });
 
+  it('goes on believing what was skipped when the collector asks for a number before those that a backup had', () => {
+    const box = open();
+    const waiting = {
+      sequence: 70,
+      intervalEnd: 63_900,
+      bytes: Uint8Array.of(70),
+      signature: new Uint8Array(64),
+      publicKey: new Uint8Array(32),
+      amount: 1n,
+      createdMs: NOW,
+      sentMs: NOW,
+    };
+    box.restoreMeter('M', 'books 1076', 1_076n, [waiting], NOW);
+    expect(box.resendFrom('M', 60, NOW / 1000 + 86_400)).toBe(0);
+    expect(box.highestSent('M')).toBe(1_076);
+  });
+
   it('sends again what follows readings that were removed, once', () => {
     const box = open();
     for (let sequence = 1; sequence <= 3; sequence++) put(box, sequence);

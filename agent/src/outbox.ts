@@ -424,7 +424,11 @@ export class Outbox {
       const { changes } = this.statements.resend.run(meterId, sequence);
       this.statements.saveSetting.run(`resend-time/${meterId}`, String(timeSeconds));
       const next = here ? undefined : this.statements.range.get(meterId, sequence + 1, 1);
-      if (next) this.noteAbsent(meterId, { through: next.sequence - 1, time: timeSeconds });
+      if (next) {
+        // Further on there may be more of them: what a restored meter has skipped.
+        const through = Math.max(next.sequence - 1, absent?.through ?? 0);
+        this.noteAbsent(meterId, { through, time: timeSeconds });
+      }
       return changes;
     });
     this.decided.delete(meterId);
@@ -608,7 +612,10 @@ function fromRow(row: Row): OutboxReading {
     bytes: row.bytes,
     signature: row.signature,
     publicKey: row.public_key,
-    amount: BigInt(row.amount),
+    // A damaged one concerns nobody but who asks for it.
+    get amount() {
+      return BigInt(row.amount);
+    },
     state: row.state,
     code: row.code,
     createdMs: row.created_ms,

@@ -117,6 +117,8 @@ interface Lane {
   timer: NodeJS.Timeout | undefined;
   /** The broker does not let this meter hear its acknowledgements: what it sent would be sent again for ever. */
   deaf: boolean;
+  /** The broker has refused one of the meter's topics, or both. */
+  refused: boolean;
 }
 
 export class Publisher {
@@ -157,7 +159,8 @@ export class Publisher {
     const perMeter = delivery.max_readings_per_second / deps.meters.length;
     for (const meter of deps.meters) {
       const pace = new Pace(perMeter, mqtt.window);
-      this.windows.set(meter.id, { window: new DeliveryWindow(), pace, timer: undefined, deaf: false });
+      const window = new DeliveryWindow();
+      this.windows.set(meter.id, { window, pace, timer: undefined, deaf: false, refused: false });
     }
   }
 
@@ -374,9 +377,9 @@ export class Publisher {
         waitMs = Math.min(waitMs, await this.deliverMeter(meter));
       } catch (error) {
         // One meter that is refused (not registered yet) keeps no other from being heard.
-        failure = error;
-        this.noteFull(error);
-        this.counters.httpFailures++;
+        const full = this.noteFull(error);
+        if (!full || failure === undefined) failure = error;
+        if (!full) this.counters.httpFailures++;
         if (!this.stopping) {
           logger.warn({ meter_id: meter.id, reason: (error as Error).message }, 'not delivered over HTTP');
         }
@@ -389,7 +392,9 @@ export class Publisher {
       alerts.clear('COLLECTOR_UNAVAILABLE', undefined, 'delivery');
     } else {
       waitMs = Math.max(reconnectWaitMs(this.httpFailuresInRow++, Math.random), retryAfterMs(failure));
-      if (this.httpFailuresInRow >= TRIES_BEFORE_ALERT) {
+      // A store that takes no note has an alert of its own, and says nothing of the collector.
+      const full = failure instanceof GtxError && failure.code === 'OUTBOX_FULL';
+      if (!full && this.httpFailuresInRow >= TRIES_BEFORE_ALERT) {
         alerts.raise(
           'COLLECTOR_UNAVAILABLE',
           `nothing was delivered over HTTP either, ${this.httpFailuresInRow} times: ${(failure as Error).message}`,
@@ -565,25 +570,27 @@ export class Publisher {
     try {
       await Promise.race([client.subscribeAsync(topics, { qos: 1 }), limit]);
       lane.deaf = false;
+      lane.refused = false;
       alerts.clear('LOGIN_REFUSED', id);
     } catch (error) {
       // With the broker's answer (MQTT 3.1.1, 3.9.3): 0x80 for each topic that is refused, in the order of asking.
       const { packet } = error as { packet?: { granted?: number[] } };
       if (packet?.granted?.length !== topics.length) throw error;
       lane.deaf = packet.granted[0] === SUBSCRIPTION_REFUSED;
+      lane.refused = true;
       alerts.raise('LOGIN_REFUSED', `the broker refuses ${id}'s topics`, id);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Asks again for the meters whose acknowledgements the broker has refused. Never rejects. */
+  /** Asks again for the meters of whose topics the broker has refused any. Never rejects. */
   private async subscribeAgain(): Promise<void> {
     const { client } = this;
     if (client === undefined || !this.ready) return;
     for (const meter of this.deps.meters) {
       const lane = this.windows.get(meter.id) as Lane;
-      if (!lane.deaf) continue;
+      if (!lane.refused) continue;
       try {
         await this.subscribe(client, meter);
       } catch (error) {

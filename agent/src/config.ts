@@ -196,7 +196,7 @@ export const AgentConfig = z
       .url({ protocol: /^https?$/ })
       .optional()
       .describe(
-        "The collector's HTTP address. It is asked for the time: unless the system says that its clock is synchronised, nothing is signed before the collector has confirmed the clock; and a stale login corrects itself.",
+        "The collector's HTTP address. It is asked for the time: unless the system says that its clock is synchronised, nothing is signed before the collector has confirmed the clock; and a stale login corrects itself. It holds no login.",
       ),
     mqtt: z
       .strictObject({
@@ -362,14 +362,12 @@ export const AgentConfig = z
       fail(['mqtt', 'url'], 'must use TLS (mqtts://): the broker is on another machine');
     }
     if (config.collector_url !== undefined) {
-      const { username, password } = new URL(config.collector_url);
+      const { protocol, hostname, username, password } = new URL(config.collector_url);
       if (username !== '' || password !== '') {
         fail(['collector_url'], 'must not hold a login: each request is signed by the meter’s key');
       }
-    }
-    if (config.collector_url !== undefined && config.delivery.http_after_seconds > 0) {
-      const { protocol, hostname } = new URL(config.collector_url);
-      if (protocol !== 'https:' && !isLoopback(hostname) && !config.mqtt.allow_unencrypted) {
+      const safe = protocol === 'https:' || isLoopback(hostname) || config.mqtt.allow_unencrypted;
+      if (config.delivery.http_after_seconds > 0 && !safe) {
         fail(
           ['collector_url'],
           'must use TLS (https://): the collector is on another machine. Or set delivery.http_after_seconds to 0, and no readings go there',

@@ -171,6 +171,7 @@ describe('a sample that is on the line', () => {
     await pass(22_000);
     expect(ends(outbox)).toEqual([0]);
     expect(alerts.list(ID).map((one) => one.code)).toEqual(['METER_BUS_ERROR']);
+    expect(alerts.list(ID)[0]?.message).toMatch(/read 20\.\d s after its end, and 6\.0 s is the most/);
     meter.delayMs = () => 0;
     await pass(60_000);
     expect(ends(outbox)).toEqual([0, 120_000]);

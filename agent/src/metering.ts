@@ -322,9 +322,10 @@ export class Metering {
     // A sample long after the end would put energy into the interval that comes later.
     if (beganMs - end * 1000 > this.toleranceMs()) return;
     if (endedMs - end * 1000 > this.toleranceMs()) {
+      const seconds = (ms: number) => (ms / 1000).toFixed(1);
       deps.alerts.raise(
         'METER_BUS_ERROR',
-        `nothing is signed for this interval: reading the devices took ${Math.round((endedMs - beganMs) / 1000)} s, and a tenth of interval_seconds is the most. Other devices on the line may hold it up`,
+        `nothing is signed for this interval: the devices had been read ${seconds(endedMs - end * 1000)} s after its end, and ${seconds(this.toleranceMs())} s is the most. Other devices on the line may hold it up`,
         this.id,
         'slow',
       );

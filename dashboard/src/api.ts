@@ -65,6 +65,8 @@ const ANSWER_MS = 30_000;
 let aheadMs = 0;
 /** The collector's time, in milliseconds since 1970: by it tokens end, whatever the clock here says. */
 export const collectorNow = (): number => Date.now() + aheadMs;
+/** A token that ends within this time is renewed before it is used, so that nothing is missed. */
+export const EARLY_MS = 30_000;
 
 interface Request {
   method?: 'GET' | 'POST';

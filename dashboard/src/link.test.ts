@@ -151,6 +151,24 @@ describe('a login', () => {
     expect(Socket.last.news()).toEqual(['subscribe orders']);
   });
 
+  test('that is refused only for now is told again as it is', async () => {
+    link.start();
+    follow({ channel: 'orders' });
+    await Socket.last.open();
+    expect(Socket.last.news()).toEqual(['auth t1', 'subscribe orders']);
+    await Socket.last.tell({ id: 'auth', ...error('STORAGE_UNAVAILABLE', 'later') });
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(Socket.last.news()).toEqual(['auth t1']);
+    // Nor is it used up when a first try to get it fails.
+    tokens.push('throw');
+    await Socket.last.tell({ id: 'auth', ...error('RATE_LIMITED', 'later') });
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(Socket.last.news()).toEqual([]);
+    tokens = ['t1'];
+    await vi.advanceTimersByTimeAsync(13_000);
+    expect(Socket.last.news()).toEqual(['auth t1']);
+  });
+
   test('that cannot be had for now is no reason to be nobody', async () => {
     tokens = ['throw'];
     link.start();
@@ -188,6 +206,29 @@ describe('a login', () => {
     expect(Socket.last.news()).toEqual([]);
     await vi.advanceTimersByTimeAsync(2_200);
     expect(Socket.last.news()).toEqual(['password']);
+  });
+
+  test('by password that is refused for now is tried after longer and longer pauses', async () => {
+    tokens = [undefined];
+    credentials.password = () => ({ username: 'operator', password: 'p' });
+    link.start();
+    await Socket.last.open();
+    const refused = { id: 'password', ...error('STORAGE_UNAVAILABLE', 'later') };
+    for (const least of [1_000, 2_000, 4_000]) {
+      expect(Socket.last.news()).toEqual(['password']);
+      await Socket.last.tell(refused);
+      await vi.advanceTimersByTimeAsync(least - 1);
+      expect(Socket.last.news()).toEqual([]);
+      await vi.advanceTimersByTimeAsync(least / 2 + 1);
+    }
+    expect(Socket.last.news()).toEqual(['password']);
+    await Socket.last.tell({ id: 'password', ok: true }, refused);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(Socket.last.news()).toEqual(['password']);
+    await Socket.last.tell(refused);
+    link.stop();
+    await settled();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('of somebody else begins anew', async () => {
@@ -240,6 +281,18 @@ describe('a subscription that is refused for now', () => {
     await vi.advanceTimersByTimeAsync(40_000);
     expect(Socket.last.news()).toEqual([]);
   });
+});
+
+test('a connection is not given up while its login is looked up', async () => {
+  link.start();
+  let answer: (token: string) => void = () => {};
+  credentials.token = () => new Promise((resolve) => (answer = resolve));
+  await Socket.last.open();
+  await vi.advanceTimersByTimeAsync(60_000);
+  answer('t1');
+  await settled();
+  expect(Socket.all).toHaveLength(1);
+  expect(Socket.last.news()).toEqual(['auth t1']);
 });
 
 test('a connection that closes while the login is looked up is not up', async () => {

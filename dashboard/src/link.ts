@@ -10,7 +10,7 @@ import {
   type LiveRefusal,
 } from '@gridtokenx/protocol';
 import { type Signal, signal } from '@preact/signals';
-import { collectorNow, credentials } from './api.js';
+import { collectorNow, credentials, EARLY_MS } from './api.js';
 
 export type LinkState = 'connecting' | 'up' | 'down';
 
@@ -55,9 +55,7 @@ const PRIVATE: ReadonlySet<LiveChannel> = new Set([
 ]);
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 45_000;
-/** A login is renewed this long before it ends, so that nothing is missed. */
-const EARLY_MS = 30_000;
-/** But not more often than this: the last one of a session ends with it, however often it is renewed. */
+/** A login is not renewed more often than this: the last one of a session ends with it, however often it is renewed. */
 const SOONEST_MS = 5_000;
 /** What was refused for now is asked for again after a second, two, four, up to this. */
 const LONGEST_PAUSE_MS = 30_000;
@@ -162,6 +160,9 @@ export class Link {
   private logins = 0;
   private renewal: { readonly at: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   private renewing = false;
+  /** Of the password, in a row. */
+  private passwordRefusals = 0;
+  private passwordTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly url: string) {}
 
@@ -174,8 +175,11 @@ export class Link {
   stop(): void {
     clearInterval(this.watchdog);
     clearTimeout(this.timer);
+    clearTimeout(this.passwordTimer);
     this.noRenewal();
     for (const { timer } of this.subscriptions.values()) clearTimeout(timer);
+    // Its end is no reason to connect again.
+    if (this.socket) this.socket.onclose = null;
     this.socket?.close();
   }
 
@@ -227,8 +231,10 @@ export class Link {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     this.noRenewal();
+    clearTimeout(this.passwordTimer);
     this.token = undefined;
     this.logins = 0;
+    this.passwordRefusals = 0;
     this.renewing = false;
     socket.onopen = () => void this.opened(socket);
     socket.onmessage = (event) => this.heard(socket, event.data);
@@ -236,6 +242,7 @@ export class Link {
   }
 
   private async opened(socket: WebSocket): Promise<void> {
+    this.heardAt = Date.now();
     let token: string | undefined;
     try {
       token = await credentials.token();
@@ -245,7 +252,6 @@ export class Link {
       return;
     }
     if (!this.isOpen(socket)) return;
-    this.heardAt = Date.now();
     this.failures = 0;
     this.state.value = 'up';
     // The collector allows what either of them does.
@@ -269,14 +275,14 @@ export class Link {
     if (operator !== undefined) this.send({ op: 'password', id: 'password', ...operator });
   }
 
-  /** Logs in with another token than the one that was told last. */
-  private async renew(): Promise<void> {
+  /** @param refused another token than this one is wanted; without it, the one that counts */
+  private async renew(refused: string | undefined): Promise<void> {
     this.noRenewal();
     if (this.renewing) return;
     const { socket } = this;
     this.renewing = true;
     try {
-      const token = await credentials.token(this.token);
+      const token = await credentials.token(refused);
       if (!this.isOpen(socket)) return;
       this.renewing = false;
       if (token !== undefined) this.logIn(token);
@@ -284,16 +290,16 @@ export class Link {
       if (!this.isOpen(socket)) return;
       this.renewing = false;
       this.logins += 1;
-      this.renewIn(pause(this.logins));
+      this.renewIn(pause(this.logins), refused);
     }
   }
 
   /** Or sooner, where that is due anyway. */
-  private renewIn(millis: number): void {
+  private renewIn(millis: number, refused: string | undefined): void {
     const at = performance.now() + millis;
     if (this.renewal && this.renewal.at <= at) return;
     this.noRenewal();
-    this.renewal = { at, timer: setTimeout(() => void this.renew(), millis) };
+    this.renewal = { at, timer: setTimeout(() => void this.renew(refused), millis) };
   }
 
   private noRenewal(): void {
@@ -323,7 +329,7 @@ export class Link {
     if (!subscription) return;
     if (news.type === 'ended') {
       subscription.fail(news.error.message);
-      if (news.error.code === 'UNAUTHENTICATED' && this.token !== undefined) void this.renew();
+      if (news.error.code === 'UNAUTHENTICATED' && this.token !== undefined) void this.renew(this.token);
       return;
     }
     if (!subscription.apply(news)) this.ask(subscription);
@@ -333,8 +339,10 @@ export class Link {
     if (id === 'auth') {
       this.logins = 0;
       this.noRenewal();
-      if (end != null) this.renewIn(Math.max(Date.parse(end) - collectorNow() - EARLY_MS, SOONEST_MS));
+      if (end != null)
+        this.renewIn(Math.max(Date.parse(end) - collectorNow() - EARLY_MS, SOONEST_MS), this.token);
     }
+    if (id === 'password') this.passwordRefusals = 0;
     if (id === 'auth' || id === 'password') {
       for (const subscription of this.subscriptions.values())
         if (subscription.state === 'lost') this.ask(subscription);
@@ -344,13 +352,19 @@ export class Link {
   private refused({ id, error }: LiveRefusal): void {
     const later = error.retry === 'later';
     if (id === 'auth') {
-      // The first one may have been taken for one that counts by a wrong clock.
-      this.renewIn(!later && this.logins === 1 ? 0 : pause(this.logins, error));
+      // Refused only for now, it still counts. The first one may have been taken for one that counts by a wrong clock.
+      if (later) this.renewIn(pause(this.logins, error), undefined);
+      else this.renewIn(this.logins === 1 ? 0 : pause(this.logins, error), this.token);
       return;
     }
     if (id === 'password') {
       const { socket } = this;
-      if (later) setTimeout(() => this.isOpen(socket) && this.sendPassword(), pause(0, error));
+      clearTimeout(this.passwordTimer);
+      if (later)
+        this.passwordTimer = setTimeout(
+          () => this.isOpen(socket) && this.sendPassword(),
+          pause(this.passwordRefusals++, error),
+        );
       return;
     }
     for (const subscription of this.subscriptions.values()) {
@@ -361,7 +375,7 @@ export class Link {
         clearTimeout(subscription.timer);
         subscription.timer = setTimeout(() => this.ask(subscription), pause(subscription.refusals++, error));
       } else if (error.code === 'UNAUTHENTICATED' && this.token !== undefined && !this.renewing)
-        this.renewIn(pause(this.logins));
+        this.renewIn(pause(this.logins), this.token);
     }
   }
 

@@ -130,6 +130,18 @@ test('what another window did while a token was renewed is not undone', async ()
   expect(session.wallet.value).toBe(OTHER);
 });
 
+test('a renewal that takes the collector long is waited for: its token counts once', async () => {
+  const limits: number[] = [];
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((millis) => {
+    limits.push(millis);
+    return new AbortController().signal;
+  });
+  await open(tokens(FIRST, 1, 10));
+  answer = () => Response.json(tokens(FIRST, 2));
+  expect(await api.credentials.token()).toBe(tokenOf(FIRST, 'access', 2));
+  expect(limits).toEqual([120_000]);
+});
+
 test('another wallet’s login in another window outlasts a logout here', async () => {
   await open(tokens(FIRST, 1));
   answer = () => {

@@ -1,6 +1,6 @@
 import { type Challenge, LoginTokens, type Role } from '@gridtokenx/protocol';
 import { computed, signal } from '@preact/signals';
-import { ApiError, ask, collectorNow, credentials, type OperatorLogin } from './api.js';
+import { ApiError, ask, collectorNow, credentials, EARLY_MS, type OperatorLogin } from './api.js';
 import { link } from './link.js';
 
 /** Something that signs for a wallet: a browser wallet, or the demo's key file. */
@@ -16,8 +16,11 @@ export interface Signer {
 }
 
 const STORED = 'gtx.session';
-/** A token that ends within this time is renewed before it is used. */
-const EARLY_MS = 30_000;
+/**
+ * A refresh token counts once, and the collector may have used it up without an answer: one that is slow, as with a database
+ * that is busy, is waited for.
+ */
+const REFRESH_MS = 120_000;
 
 function stored(): LoginTokens | undefined {
   try {
@@ -93,6 +96,7 @@ async function accessToken(refused?: string): Promise<string | undefined> {
         method: 'POST',
         anonymous: true,
         body: { refresh_token: current.refresh_token },
+        answerMs: REFRESH_MS,
       });
       return end(next);
     } catch (error) {

@@ -2,6 +2,7 @@ import type { NoticeFacts } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { AlertKind } from './alerts/kinds.js';
+import { storageFailure } from './store/errors.js';
 
 export type AlertSeverity = 'info' | 'warning' | 'critical';
 
@@ -25,6 +26,9 @@ export type AlertInput = { [Kind in AlertKind]: AlertOf<Kind> }[AlertKind];
  * Raising and resolving never throw: trouble with the alert must not add to the trouble it tells of.
  */
 export class Alerts {
+  /** What was said already of what could not be stored. */
+  private readonly said = new Set<string>();
+
   constructor(
     private readonly pool: pg.Pool,
     private readonly logger: Logger,
@@ -33,8 +37,9 @@ export class Alerts {
   async raise(alert: AlertInput): Promise<void> {
     try {
       this.log(alert, await openAlert(this.pool, alert));
+      this.said.clear();
     } catch (error) {
-      this.logger.error(
+      this.logger[this.levelOf(error, `raise ${alert.kind} ${alert.key}`)](
         { ...logOf(alert), err: error },
         `${alert.message} (and this alert could not be stored)`,
       );
@@ -47,15 +52,33 @@ export class Alerts {
   }
 
   /** Closes the open alert of this kind and key, if there is one. @returns false when the database could not be asked */
-  async resolve(kind: AlertKind, key: string): Promise<boolean> {
+  resolve(kind: AlertKind, key: string): Promise<boolean> {
+    return this.end(kind, key, endAlerts(this.pool, kind, [key]));
+  }
+
+  /** Closes the open alert of this kind and key if nobody has raised it for long. @returns as {@link resolve} */
+  resolveForsaken(kind: AlertKind, key: string): Promise<boolean> {
+    return this.end(kind, key, endForsaken(this.pool, kind, key));
+  }
+
+  private async end(kind: AlertKind, key: string, ended: Promise<number>): Promise<boolean> {
     try {
-      if ((await endAlerts(this.pool, kind, [key])) > 0)
-        this.logger.info({ alert: kind, key }, 'alert resolved');
+      const count = await ended;
+      this.said.clear();
+      if (count > 0) this.logger.info({ alert: kind, key }, 'alert resolved');
       return true;
     } catch (error) {
-      this.logger.error({ alert: kind, key, err: error }, 'an alert could not be resolved');
+      const level = this.levelOf(error, `resolve ${kind} ${key}`);
+      this.logger[level]({ alert: kind, key, err: error }, 'an alert could not be resolved');
       return false;
     }
+  }
+
+  /** While the database is away the same is tried again and again: it is said once. */
+  private levelOf(error: unknown, what: string): 'debug' | 'error' {
+    const again = this.said.has(what) && storageFailure(error) === 'unavailable';
+    this.said.add(what);
+    return again ? 'debug' : 'error';
   }
 }
 
@@ -93,10 +116,28 @@ export async function endAlerts(
   return rowCount ?? 0;
 }
 
+/**
+ * Closes the open alert of this kind and key if it was not raised for a quarter of an hour: whoever raises such an alert does so
+ * again with each failure, half a minute apart at most. @returns as {@link endAlerts}. @throws the database's error
+ */
+async function endForsaken(
+  db: Pick<pg.ClientBase, 'query'>,
+  kind: AlertKind,
+  key: string,
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `UPDATE alerts SET resolved_at = now() WHERE kind = $1 AND dedupe_key = $2 AND resolved_at IS NULL
+       AND last_seen < now() - interval '15 minutes'`,
+    [kind, key],
+  );
+  return rowCount ?? 0;
+}
+
 function logOf({ kind, key, severity, details }: AlertInput): Record<string, unknown> {
   return { alert: kind, key, severity, ...details };
 }
 
-function jsonBigint(_key: string, value: unknown): unknown {
+/** For `JSON.stringify`: an amount is written as text. */
+export function jsonBigint(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }

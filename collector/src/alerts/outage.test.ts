@@ -22,10 +22,11 @@ afterAll(async () => {
 });
 
 /** The mirror of one of the collectors on this database. */
-function collector(): OutageAlert {
+function collector(now = () => 0): OutageAlert {
   const alerts = new Alerts(pool, logger);
   return new OutageAlert({
     alerts,
+    now,
     part: 'mirror',
     severity: 'critical',
     says: 'the mirror does not get on',
@@ -72,6 +73,24 @@ it('is ended by a collector that starts, when the one that raised it is gone', a
   expect(await open()).toEqual([]);
 });
 
+it('is ended by one that has worked all along, when the one that raised it never comes back', async () => {
+  let time = 0;
+  const [working, dead] = [collector(() => time), collector()];
+  await working.worked();
+  for (let failures = 1; failures <= 5; failures++) await dead.failed(failures, away);
+  const passes = async (minutes: number) => {
+    time += minutes * 60_000;
+    await pool.query(`UPDATE alerts SET last_seen = last_seen - $1 * interval '1 minute'`, [minutes]);
+  };
+  // One that still fails says so again every half minute at the latest.
+  await passes(14);
+  await working.worked();
+  expect(await open()).toHaveLength(1);
+  await passes(2);
+  await working.worked();
+  expect(await open()).toEqual([]);
+});
+
 it('is ended with the next success when the database was away at the first', async () => {
   const mirror = collector();
   for (let failures = 1; failures <= 5; failures++) await mirror.failed(failures, away);
@@ -81,4 +100,33 @@ it('is ended with the next success when the database was away at the first', asy
   expect(await open()).toHaveLength(1);
   await mirror.worked();
   expect(await open()).toEqual([]);
+});
+
+it('says once what cannot be stored while the database is away', async () => {
+  const lines: { level: number; alert: string; key: string }[] = [];
+  const stream = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  const alerts = new Alerts(pool, pino({ level: 'debug' }, stream));
+  const raise = (part: 'mirror' | 'matching') =>
+    alerts.raise({
+      kind: 'chain_unavailable',
+      key: part,
+      severity: 'critical',
+      message: 'it does not get on',
+      details: { part },
+    });
+  await postgres.kill();
+  await raise('mirror');
+  await raise('mirror');
+  await raise('matching');
+  await alerts.resolve('chain_unavailable', 'mirror');
+  await alerts.resolve('chain_unavailable', 'mirror');
+  await postgres.restart();
+  const errors = () => lines.splice(0).flatMap(({ level, key }) => (level === 50 ? [key] : []));
+  expect(errors()).toEqual(['mirror', 'matching', 'mirror']);
+  // The next time the database is away it is news again.
+  await alerts.resolve('chain_unavailable', 'mirror');
+  await postgres.kill();
+  await raise('mirror');
+  await postgres.restart();
+  expect(errors()).toEqual(['mirror']);
 });

@@ -3,9 +3,12 @@ import type { AlertSeverity, Alerts } from '../alerts.js';
 
 /** Failures in a row after which somebody is told. */
 const ALERT_AFTER = 5;
+/** Between two looks for the alert of a collector that never came back. */
+const LOOK_EVERY_MS = 60_000;
 
 export interface OutageDeps {
   readonly alerts: Alerts;
+  readonly now: () => number;
   readonly part: NoticeFacts<'chain_unavailable'>['part'];
   readonly severity: AlertSeverity;
   /** What the sentence begins with. */
@@ -14,11 +17,13 @@ export interface OutageDeps {
 
 /**
  * The alert `chain_unavailable` of one part of the collector. Collectors on one database share it: one that gets on ends
- * it, and one that does not opens it again with its next failure.
+ * it, and one that does not opens it again with its next failure. One that is gone for good may leave it to those who had no
+ * reason to end it: they do when nobody has raised it for long.
  */
 export class OutageAlert {
   /** After a start too: whoever ran before, or died meanwhile, may have raised it. */
   private raised = true;
+  private lookAt = 0;
 
   constructor(private readonly deps: OutageDeps) {}
 
@@ -37,7 +42,11 @@ export class OutageAlert {
   }
 
   async worked(): Promise<void> {
-    if (!this.raised) return;
-    this.raised = !(await this.deps.alerts.resolve('chain_unavailable', this.deps.part));
+    const { alerts, part, now } = this.deps;
+    if (this.raised) this.raised = !(await alerts.resolve('chain_unavailable', part));
+    else if (now() >= this.lookAt) {
+      this.lookAt = now() + LOOK_EVERY_MS;
+      await alerts.resolveForsaken('chain_unavailable', part);
+    }
   }
 }

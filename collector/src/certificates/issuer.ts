@@ -295,6 +295,7 @@ export class CertificatesIssuer {
     const pauseMs = config.pauseMs ?? 1000;
     const outage = new OutageAlert({
       alerts,
+      now,
       part: 'certificates',
       severity: 'warning',
       says: 'certificates do not get on',

@@ -146,6 +146,7 @@ export class Matching {
     const { logger, now, alerts, config } = this.deps;
     const outage = new OutageAlert({
       alerts,
+      now,
       part: 'matching',
       severity: 'critical',
       says: 'matching does not get on',

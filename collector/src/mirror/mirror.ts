@@ -352,10 +352,11 @@ export class ChainMirror implements ChainMirrorPort {
   }
 
   private async run(): Promise<void> {
-    const { logger, config, alerts } = this.deps;
+    const { logger, config, alerts, now } = this.deps;
     const pollMs = (config.pollSeconds ?? 2) * 1000;
     const outage = new OutageAlert({
       alerts,
+      now,
       part: 'mirror',
       severity: 'critical',
       says: 'the mirror does not get on',

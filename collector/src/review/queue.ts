@@ -1,6 +1,6 @@
 import { GtxError, type Nkwh, nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
-import { type AlertSeverity, openAlert } from '../alerts.js';
+import { type AlertSeverity, jsonBigint, openAlert } from '../alerts.js';
 import { REVIEW_KINDS, type ReviewKind, type ReviewStatus } from './kinds.js';
 
 /** What a review is about: a reading, or anything else that has a lasting name. */
@@ -31,7 +31,7 @@ export async function openReview(
   const { kind, subject, amountNkwh = 0n, reason, details = {}, severity = 'warning' } = review;
   const { meterId, sequence, key } = subject;
   const target = key === undefined ? '(kind, meter_id, sequence)' : '(kind, key)';
-  const json = JSON.stringify(details, bigintAsText);
+  const json = JSON.stringify(details, jsonBigint);
   const { rows } = await client.query<{ id: string; subject: string; opened: boolean }>(
     `INSERT INTO reviews (kind, meter_id, sequence, key, amount_nkwh, reason, details)
      VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -116,8 +116,4 @@ export async function lockOpen(client: pg.ClientBase, reviewId: string): Promise
     });
   }
   return review;
-}
-
-function bigintAsText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }

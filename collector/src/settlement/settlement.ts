@@ -163,6 +163,7 @@ export class Settlement implements SettlementPort {
     const sweepMs = (config.sweepSeconds ?? 15) * 1000;
     const outage = new OutageAlert({
       alerts,
+      now,
       part: 'settlement',
       severity: 'critical',
       says: 'settlement does not get on',

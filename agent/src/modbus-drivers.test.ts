@@ -10,14 +10,9 @@ import { DeviceReader, type DeviceSample } from './measure.js';
 import { DEFINED_EXCEPTIONS, exceptionMeaning } from './modbus-exceptions.js';
 import { crc16 } from './modbus-frames.js';
 import { BusError, frameSilenceMs, ModbusLine, transmissionMs } from './modbus-line.js';
-import { until } from './testing/home.js';
+import { ANSWER_MS, until } from './testing/home.js';
 import { SerialDevice } from './testing/serial-device.js';
 
-/**
- * What answers is waited for. After a stall Node runs timers before it reads the socket: a limit that is meant for what does not
- * answer would refuse an answer that is there.
- */
-const ANSWER_MS = 60_000;
 const endings: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
@@ -193,6 +188,8 @@ describe('RTU through a transparent serial server', () => {
     const patient = reader(line);
     expect(typeof (await sampleOf(patient))).toBe('object');
     expect(patient.health.online).toBe(true);
+    await until('it is back', async () => typeof (await sampleOf(one)) === 'object');
+    expect(one.health.online).toBe(true);
   });
 
   it('asks again when the server cuts the connection', async () => {

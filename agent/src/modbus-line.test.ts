@@ -9,14 +9,9 @@ import modbusSerial from 'modbus-serial';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DeviceReader, type DeviceSample } from './measure.js';
 import { BusError, ModbusLine } from './modbus-line.js';
-import { device, registers, TestHome, until } from './testing/home.js';
+import { ANSWER_MS, device, registers, TestHome, until } from './testing/home.js';
 import { SerialDevice } from './testing/serial-device.js';
 
-/**
- * What answers is waited for. After a stall Node runs timers before it reads the socket: a limit that is meant for what does not
- * answer would refuse an answer that is there.
- */
-const ANSWER_MS = 60_000;
 const request = { unit: 1, function: 4, start: 0, count: 2 } as const;
 const endings: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -301,7 +296,10 @@ describe('devices on a simulated line', () => {
     expect(simulator.state()[0]?.requests).toBe(asked);
     // The device is as fragile as it should be: without the gap it restarts.
     const reckless = reader(line, 1, { gap_ms: 0, timeout_ms: 500 });
-    await until('it restarts', async () => (await sampleOf(reckless)) === 'METER_BUS_ERROR');
+    await until('it restarts', async () => {
+      await sampleOf(reckless);
+      return simulator.faults().has('1/fragile');
+    });
   });
 
   it('a value that is not a number is no sample', async () => {

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSocket, type WireEvents } from './modbus-wire.js';
 
@@ -16,20 +17,13 @@ async function listen(accept: (socket: Socket) => void): Promise<{ host: string;
   return { host: '127.0.0.1', port: (server.address() as { port: number }).port };
 }
 
-/** A port on which nobody listens. */
-async function deadPort(): Promise<{ host: string; port: number }> {
-  const place = await listen(() => undefined);
-  await new Promise((done) => servers.pop()?.close(done));
-  return place;
-}
-
 const quiet: WireEvents = { data: () => undefined, lost: () => undefined };
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
 describe('a TCP connection', () => {
   it('leaves nothing behind at the signal of its line: not when it is refused, lost or closed', async () => {
     const { signal } = new AbortController();
-    const dead = await deadPort();
+    const dead = { host: '127.0.0.1', port: await freePort() };
     for (let k = 0; k < 20; k++)
       await expect(openSocket(dead, quiet, signal)).rejects.toThrow('ECONNREFUSED');
     expect(listeners(signal)).toBe(0);

@@ -9,6 +9,12 @@ import { type AgentDeps, type RunningAgent, startAgent } from '../agent.js';
 import { AgentConfig, type AgentConfigInput } from '../config.js';
 import { keyFileText, makeKey, TestCollector } from './collector.js';
 
+/**
+ * What answers is waited for. After a stall Node runs timers before it reads the socket: a limit that is meant for what does not
+ * answer would refuse an answer that is there.
+ */
+export const ANSWER_MS = 60_000;
+
 export interface TestMeter {
   id: string;
   key: ReturnType<typeof makeKey>;

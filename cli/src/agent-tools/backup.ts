@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type AgentConfig, installerTools, loadAgentConfig, parseAgentConfig } from '@gridtokenx/agent';
 import { isRoot } from '../data-dir.js';
@@ -94,17 +95,21 @@ function removeHalfWritten(files: readonly string[]): void {
 
 /**
  * Gives the folders of the restored files to the service, also those that an interrupted run has made. Only such as are
- * root's alone and hold nothing else: a folder that was there for other things is never given away.
+ * root's alone and hold nothing else: a folder that was there for other things is never given away, nor is root's home, which a new
+ * machine may have left empty.
  * @param configFile its folder stays root's, and the service may look into it
  */
 function giveFolders(dataDir: string, files: readonly string[], configFile: string, user: Owner): void {
   const ours = new Set(files);
   const folders = new Set<string>();
+  const home = resolve(homedir());
   for (const innermost of [dataDir, ...files.map((file) => dirname(file))]) {
     for (let one = innermost; one !== dirname(one); one = dirname(one)) folders.add(one);
   }
   // The deepest first: a folder is ours when all in it is.
   for (const folder of [...folders].sort((a, b) => b.length - a.length)) {
+    // What lies above it is not ours alone then either.
+    if (folder === home) continue;
     if (!isRootsAlone(folder) || !readdirSync(folder).every((name) => ours.has(join(folder, name)))) continue;
     ours.add(folder);
     if (folder === dirname(configFile) && folder !== dataDir) {

@@ -16,7 +16,7 @@ import { PassThrough } from 'node:stream';
 import { installerTools, loadAgentConfig, MeterSigner, Outbox } from '@gridtokenx/agent';
 import { PROFILE_FOLDER } from '@gridtokenx/firmware-profiles';
 import { decodeReading, encodeBase58, GtxError, type LastReading, type Reading } from '@gridtokenx/protocol';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { placeFiles } from '../agent-tools/backup.js';
 import { obtainPassphrase } from '../agent-tools/passphrase.js';
@@ -247,6 +247,9 @@ describe('gtx agent backup', () => {
       // Somebody else's things are in this one too.
       mkdirSync(at('shared'), { mode: 0o700 });
       writeFileSync(at('shared/other'), '', { mode: 0o600 });
+      // Root's home, as empty as a new machine's.
+      vi.stubEnv('HOME', at('data'));
+      onTestFinished(() => void vi.unstubAllEnvs());
       // All was written, and killed before anything was given away, and while a key was written.
       await placeFiles(at('etc/agent.yaml'), backup, {}, { uid: 0, gid: 0 });
       for (const folder of ['etc', 'etc/keys']) chmodSync(at(folder), 0o700);
@@ -255,12 +258,12 @@ describe('gtx agent backup', () => {
 
       await placeFiles(at('etc/agent.yaml'), backup, {}, { uid: 54_321, gid: 54_322 });
       const owner = (name: string) => `${statSync(at(name)).uid}:${statSync(at(name)).gid}`;
-      const given = ['etc/keys', 'etc/keys/one.json', 'data', 'data/store', 'tls', 'tls/deep', 'shared/word'];
+      const given = ['etc/keys', 'etc/keys/one.json', 'data/store', 'tls', 'tls/deep', 'shared/word'];
       for (const name of given) expect(owner(name), name).toBe('54321:54322');
       expect(statSync(at('tls/deep/ca.pem')).mode & 0o777).toBe(0o644);
       for (const name of ['etc', 'etc/agent.yaml']) expect(owner(name), name).toBe('0:54322');
       expect(statSync(at('etc')).mode & 0o777).toBe(0o750);
-      for (const name of ['.', 'shared', 'shared/other']) expect(owner(name), name).toBe('0:0');
+      for (const name of ['.', 'data', 'shared', 'shared/other']) expect(owner(name), name).toBe('0:0');
       expect(readdirSync(at('etc/keys'))).toEqual(['one.json']);
     },
   );

@@ -206,6 +206,21 @@ export class Plant {
     return Number(row?.count);
   }
 
+  /**
+   * Waits until none of a meter's readings is missing: two collectors store a moment out of order.
+   * @returns the sum of their amounts, and the total of the last one, in nkWh
+   */
+  async wholeLine(meterId: string): Promise<{ sum: string; total: string }> {
+    return waitFor(`all of ${meterId} is stored`, async () => {
+      const [now] = await this.query<{ count: string; last: string; sum: string; total: string }>(
+        `SELECT count(*), max(sequence) AS last, sum(amount_nkwh) AS sum, max(surplus_total) AS total
+         FROM meter_readings WHERE meter_id = $1`,
+        [meterId],
+      );
+      return now !== undefined && now.count === now.last && { sum: now.sum, total: now.total };
+    });
+  }
+
   /** Ends the connections to a database, before it is dropped. */
   async leave(databaseUrl: string): Promise<void> {
     await this.#pools.get(databaseUrl)?.end();

@@ -120,11 +120,7 @@ export async function endAlerts(
  * Closes the open alert of this kind and key if it was not raised for a quarter of an hour: whoever raises such an alert does so
  * again with each failure, half a minute apart at most. @returns as {@link endAlerts}. @throws the database's error
  */
-async function endForsaken(
-  db: Pick<pg.ClientBase, 'query'>,
-  kind: AlertKind,
-  key: string,
-): Promise<number> {
+async function endForsaken(db: Pick<pg.ClientBase, 'query'>, kind: AlertKind, key: string): Promise<number> {
   const { rowCount } = await db.query(
     `UPDATE alerts SET resolved_at = now() WHERE kind = $1 AND dedupe_key = $2 AND resolved_at IS NULL
        AND last_seen < now() - interval '15 minutes'`,

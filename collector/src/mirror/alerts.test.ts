@@ -73,8 +73,12 @@ it('tells of a pause with the transaction that makes it, and of its end', async 
 
 it('does not tell of a pause that is over by the time it is applied', async () => {
   await apply(transaction('unpausing', 12, false));
-  await apply(transaction('pausing', 10, true));
+  const { pauseTold } = await apply(transaction('pausing', 10, true));
   expect(await open()).toEqual([]);
+  // Nor does the log.
+  expect(pauseTold).toBe(undefined);
+  expect(await apply(transaction('pausing again', 13, true))).toMatchObject({ pauseTold: true });
+  expect(await apply(transaction('and again', 14, true))).toMatchObject({ pauseTold: false });
 });
 
 it('ends a pause that another collector is about to tell of', async () => {
@@ -111,4 +115,7 @@ it('ends what was told of a transaction that could not be applied when somebody 
     });
   await apply(transaction('broken', 10), transaction('other', 10));
   expect(await open()).toEqual(['mirror_failed still broken']);
+  // After a fork it landed again, refused: there is nothing to apply any more.
+  await apply({ ...transaction('still broken', 11), error: 'Refused: it is' });
+  expect(await open()).toEqual([]);
 });

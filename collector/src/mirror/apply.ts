@@ -35,7 +35,8 @@ export interface ApplyFindings {
     readonly sequence: bigint;
     readonly amountNkwh: bigint;
   }[];
-  readonly paused: boolean | undefined;
+  /** Of the alert that the registry is paused: whether it is new. Undefined: none was raised. */
+  readonly pauseTold: boolean | undefined;
   readonly readingsImported: number;
 }
 
@@ -214,14 +215,16 @@ export async function applyTransactions(
     await reconcileReadings(client, [...affected]);
     if (announce) await notifyChange(client, { kind: 'readings', meterIds: [...affected] });
   }
-  if (paused !== undefined) await syncPaused(client);
-  if (applied.length > 0) {
-    await endWaits(client, snapshot, paused === false);
-    // What could not be applied before.
-    await endAlerts(client, 'mirror_failed', applied);
-  }
+  const pauseTold = paused === undefined ? undefined : await syncPaused(client);
+  if (applied.length > 0) await endWaits(client, snapshot, paused === false);
+  // What could not be applied before; it may have landed again since, refused.
+  await endAlerts(
+    client,
+    'mirror_failed',
+    transactions.map(({ signature }) => signature),
+  );
   const events = news.reduce((sum, transaction) => sum + transaction.events.length, 0);
-  return { applied, events, conflicts, held, paused, readingsImported };
+  return { applied, events, conflicts, held, pauseTold, readingsImported };
 }
 
 /**
@@ -271,14 +274,16 @@ const isPause = ({ name }: { readonly name: string }): boolean => name === 'Paus
 /**
  * Makes the alert say what the newest event says: transactions may be applied in another order than the chain's, and by
  * others. Under the projections' lock, since it is worked out from all events as well.
+ * @returns what {@link openAlert} does; undefined: the registry is not paused
  */
-async function syncPaused(client: pg.ClientBase): Promise<void> {
+async function syncPaused(client: pg.ClientBase): Promise<boolean | undefined> {
   const { rows } = await client.query<{ paused: boolean }>(
     `SELECT (data ->> 'paused')::boolean AS paused FROM chain_events WHERE name = 'PausedSet'
      ORDER BY position DESC LIMIT 1`,
   );
-  if (rows[0]?.paused) await openAlert(client, PAUSED_ALERT);
-  else await endAlerts(client, PAUSED_ALERT.kind, [PAUSED_ALERT.key]);
+  if (rows[0]?.paused) return openAlert(client, PAUSED_ALERT);
+  await endAlerts(client, PAUSED_ALERT.kind, [PAUSED_ALERT.key]);
+  return undefined;
 }
 
 function hasAny({ orders, markets, feeds, books, proposals }: Subjects): boolean {

@@ -600,7 +600,7 @@ export class ChainMirror implements ChainMirrorPort {
       logger.warn({ meterId, sequence, amountNkwh }, 'the chain holds energy back');
     }
     for (const [alert, opened] of told) alerts.log(alert, opened);
-    if (findings.paused === true) alerts.log(PAUSED_ALERT, true);
+    if (findings.pauseTold !== undefined) alerts.log(PAUSED_ALERT, findings.pauseTold);
     for (const listener of this.appliedListeners) listener();
   }
 

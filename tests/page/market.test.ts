@@ -282,7 +282,7 @@ describe.skipIf(!hasChromium())('the market', () => {
         ],
       });
     await show(page, url, 'market');
-    await page.getByRole('region', { name: 'Trades' }).waitFor();
+    await page.getByRole('heading', { name: 'Trades', exact: true }).waitFor();
     const paused = page.getByText('The market is paused: orders can only be cancelled.');
     expect(await paused.count()).toBe(0);
     await pause(true);

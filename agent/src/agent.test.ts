@@ -447,6 +447,19 @@ describe('measuring', () => {
     expectUnbroken();
   });
 
+  it('a clock that is set while the gateway starts is no step for the meters that begin afterwards', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    let shiftMs = 0;
+    const ntpStatus = async () => {
+      shiftMs = 3_600_000;
+      return true;
+    };
+    await home.agent({ clock: { ntp: 'auto' } }, { now: () => Date.now() + shiftMs, ntpStatus });
+    await until('a reading', () => count() >= 1);
+    expect(home.collector.stored.get(ID)?.get(1)?.reading.flags).toBe(0);
+  });
+
   it('a full outbox raises an alert, stops signing rather than losing, and goes on by itself', async () => {
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);

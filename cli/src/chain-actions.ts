@@ -541,7 +541,9 @@ export async function settleBalance(
         minted_grid: '0',
         total_minted_grid: nkwhToKwh(meter.minted),
       },
-      text: `Nothing to settle: all ${nkwhToKwh(meter.minted)} GRID of ${meterId} are minted.${heldText}`,
+      text: mint
+        ? `Nothing to settle: all ${nkwhToKwh(meter.minted)} GRID of ${meterId} are minted.${heldText}`
+        : `Nothing to settle: all of ${meterId} is settled, and ${nkwhToKwh(meter.minted)} GRID of it are minted.${heldText}`,
     };
   }
   const events = await eventsOfTransaction(connection, signature);

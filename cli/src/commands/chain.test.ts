@@ -117,9 +117,26 @@ describe('gtx settle-meter-balance', () => {
     expect(await good('settle-meter-balance')).toMatchObject({ changed: false, total_minted_grid: '1.5' });
   });
 
+  it('says of what is settled only that it is settled', async () => {
+    await produce('1');
+    await good('settle-meter-balance', '--no-mint');
+    expect(await good('settle-meter-balance', '--no-mint')).toMatchObject({ changed: false });
+    let said = '';
+    const out = (text: string) => {
+      said += text;
+    };
+    const code = await runCommandLine(['settle-meter-balance', '--no-mint'], {
+      streams: { out, err: out, isTty: false },
+      env: { GTX_DATA_DIR: folder, SOLANA_RPC_URL: chain.rpcUrl },
+    });
+    expect(said).toMatch(/Nothing to settle: all of .* is settled, and 1.5 GRID of it are minted/);
+    expect(code).toBe(EXIT.ok);
+    expect(await good('settle-meter-balance')).toMatchObject({ changed: true, minted_grid: '1' });
+  });
+
   it.each([
-    { what: 'mint', option: [], left: { total_minted_grid: '3.5' } },
-    { what: 'settle', option: ['--no-mint'], left: { total_minted_grid: '5.5' } },
+    { what: 'mint', option: [], left: { total_minted_grid: '4.5' } },
+    { what: 'settle', option: ['--no-mint'], left: { total_minted_grid: '6.5' } },
   ])('finds nothing left to $what when another one has minted it just before', async ({ option, left }) => {
     await produce('2');
     beforeSend = async () => {

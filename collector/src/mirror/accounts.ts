@@ -79,6 +79,13 @@ export async function fetchSnapshot(
   return { slot: Number.isFinite(slot) ? slot : 0, meters, users };
 }
 
+/** First of all that a transaction writes of meters, and in one order: so do ingestion, the mirror and the reviews. */
+export async function lockMeters(client: pg.ClientBase, meterIds: readonly string[]): Promise<void> {
+  await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
+    meterIds,
+  ]);
+}
+
 /**
  * Writes a snapshot into `users` and `meters`, inside the caller's transaction. A row that a newer slot wrote
  * stays as it is, unless `force` says that what it has is wrong.

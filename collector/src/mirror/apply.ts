@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { type AlertInput, endAlerts, openAlert } from '../alerts.js';
 import { notifyChange } from '../feed/change.js';
 import { importReading } from '../store/readings.js';
-import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
+import { type AccountSnapshot, lockMeters, type MeterAccount, writeSnapshot } from './accounts.js';
 import { writeBalances } from './balances.js';
 import { syncHolds } from './holds.js';
 import type { AcceptedReading, LandedEvent, LandedTransaction, UnloggedReading } from './landed.js';
@@ -98,10 +98,10 @@ export async function applyTransactions(
   let readingsImported = 0;
 
   // Locks come first and in order, so that two collectors, or one and its ingestion, never wait for each other.
-  const ids = [...new Set([...snapshot.meters.values()].map(({ meterId }) => meterId))].sort();
-  await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
-    ids,
-  ]);
+  await lockMeters(
+    client,
+    [...snapshot.meters.values()].map(({ meterId }) => meterId),
+  );
   const known = await writeSnapshot(client, snapshot);
 
   const subjects = subjectsOf(transactions.flatMap(({ events }) => events));

@@ -1,7 +1,7 @@
 import { nkwhToKwh } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import { openReview } from '../review/queue.js';
-import { type AccountSnapshot, type MeterAccount, writeSnapshot } from './accounts.js';
+import { type AccountSnapshot, lockMeters, type MeterAccount, writeSnapshot } from './accounts.js';
 
 /** Writes accounts that were read on their own, with what follows from them; see {@link writeSnapshot}. */
 export async function writeAccounts(
@@ -9,6 +9,10 @@ export async function writeAccounts(
   snapshot: AccountSnapshot,
   force = false,
 ): Promise<void> {
+  await lockMeters(
+    client,
+    [...snapshot.meters.values()].map(({ meterId }) => meterId),
+  );
   await syncHolds(client, await writeSnapshot(client, snapshot, force));
 }
 

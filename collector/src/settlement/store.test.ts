@@ -154,3 +154,34 @@ describe('a reading that the chain refuses', () => {
     });
   });
 });
+
+it('locks the meter before anything that it writes of it, as does the mirror', async () => {
+  const { meterId } = await measured(1);
+  await store().lease(10);
+  const other = await pool.connect();
+  try {
+    await other.query('BEGIN');
+    const { rows } = await other.query(
+      'SELECT pg_backend_pid() AS pid FROM meters WHERE meter_id = $1 FOR UPDATE',
+      [meterId],
+    );
+    await other.query('UPDATE settlement_meters SET attempts = 0 WHERE meter_id = $1', [meterId]);
+    const ending = store().nothingToSettle(meterId, 1n);
+    await until(
+      async () =>
+        (
+          await pool.query('SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))', [
+            rows[0].pid,
+          ])
+        ).rowCount === 1,
+      'it waits for the other one',
+    );
+    // A deadlock, if it had the readings by now, which this one would find first.
+    await other.query(`SET LOCAL deadlock_timeout = '1ms'`);
+    await other.query(`UPDATE meter_readings SET status = 'pending' WHERE meter_id = $1`, [meterId]);
+    await other.query('COMMIT');
+    await ending;
+  } finally {
+    other.release();
+  }
+});

@@ -1,6 +1,7 @@
 import { decodeBase58 } from '@gridtokenx/protocol';
 import type pg from 'pg';
 import type { Logger } from 'pino';
+import { lockMeters } from '../mirror/accounts.js';
 import { undoTransaction } from '../mirror/apply.js';
 import { reconcileReadings } from '../mirror/reconcile.js';
 import { inTransaction } from '../mirror/transaction.js';
@@ -154,6 +155,7 @@ export class PgSettlementStore implements SettlementStore {
 
   async nothingToSettle(meterId: string, throughSequence: bigint): Promise<void> {
     await this.transaction(async (client) => {
+      await lockMeters(client, [meterId]);
       await client.query(
         `UPDATE meter_readings SET status = 'nothing_to_settle'
          WHERE meter_id = $1 AND sequence <= $2 AND minted = FALSE AND status IN ('pending', 'covered')`,
@@ -351,13 +353,6 @@ function openSettlement(row: SettlementRecord): OpenSettlement {
       throughSequence: BigInt(through),
     })),
   };
-}
-
-/** First of all that a transaction writes of meters, and in one order: so do ingestion, the mirror and the reviews. */
-async function lockMeters(client: pg.ClientBase, meterIds: readonly string[]): Promise<void> {
-  await client.query('SELECT FROM meters WHERE meter_id = ANY($1::text[]) ORDER BY meter_id FOR UPDATE', [
-    meterIds,
-  ]);
 }
 
 /** Closes a prepared row. False when it is not prepared any more: somebody else has judged it. */

@@ -1,9 +1,10 @@
 /** The publisher with a real store and a real broker, without meters: readings are put into the store as they are wanted. */
-import { type Status, topicFor } from '@gridtokenx/protocol';
+import { GtxError, type Status, topicFor } from '@gridtokenx/protocol';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { Alerts } from './alerts.js';
 import { ClockGuard } from './clock.js';
 import { AgentConfig, type AgentConfigInput } from './config.js';
+import { TRIES_BEFORE_ALERT } from './deliver.js';
 import { monotonicMs } from './monotonic.js';
 import { Outbox } from './outbox.js';
 import { Publisher } from './publish.js';
@@ -245,5 +246,22 @@ describe.concurrent('a store that could not be written', () => {
     await until('the alert', () => codes().includes('OUTBOX_FULL'));
     await until('noted', () => stored() === 1);
     expect(codes()).not.toContain('OUTBOX_FULL');
+  });
+
+  it.concurrent('is not told of as a collector that does not answer', async (context) => {
+    const { home, outbox, stored, put, start } = await open(context);
+    const collector_url = await home.collector.startHttp();
+    put([1]);
+    await home.collector.stop();
+    const decide = outbox.decide.bind(outbox);
+    let refusals = 0;
+    outbox.decide = (...args) => {
+      if (refusals++ < TRIES_BEFORE_ALERT) throw new GtxError('OUTBOX_FULL', 'the store cannot be written');
+      return decide(...args);
+    };
+    const publisher = start({ collector_url, delivery: { http_after_seconds: 1 } });
+    await until('noted', () => stored() === 1);
+    expect(publisher.counters.httpFailures).toBe(0);
+    expect(home.log.lines.filter((line) => line.includes('COLLECTOR_UNAVAILABLE'))).toEqual([]);
   });
 });

@@ -469,6 +469,26 @@ describe('alerts', () => {
     expect(await keys()).toEqual([`gateway_silent/${id(1)}`]);
   });
 
+  test('tell of a silence also when a look has lost a deadlock', async () => {
+    const intake = collector();
+    intake.take('status', id(1), status(), false);
+    await becomes(1, { state: 'online' });
+    let lost = false;
+    const one = watch({
+      connect: (async () => {
+        if (lost) throw Object.assign(new Error('deadlock detected'), { code: '40P01' });
+        return pool.connect();
+      }) as pg.Pool['connect'],
+    });
+    await one.look();
+    now += 7_200;
+    lost = true;
+    await expect(one.look()).rejects.toThrow('deadlock detected');
+    lost = false;
+    await one.look();
+    expect(await keys()).toEqual([`gateway_silent/${id(1)}`]);
+  });
+
   test('do not tell of a silence of the database’s, which had no room for what the gateways said', async () => {
     const intake = collector();
     for (let n = 1; n <= 200; n += 1) intake.take('status', id(n), status(), false);

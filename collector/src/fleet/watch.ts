@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Alerts } from '../alerts.js';
 import { inTransaction } from '../mirror/transaction.js';
+import { storageFailure } from '../store/errors.js';
 import type { FleetRules } from './state.js';
 
 export interface FleetWatchDeps {
@@ -100,7 +101,7 @@ export class FleetWatch {
     try {
       await this.lookOver(hearing);
     } catch (error) {
-      this.connectedSince = undefined;
+      if (storageFailure(error) === 'unavailable') this.connectedSince = undefined;
       throw error;
     }
   }

@@ -101,6 +101,25 @@ describe('an operator’s password', () => {
     ]);
   });
 
+  test('goes with all that the collector answers operators alone, and with nothing else', async () => {
+    // Not by its name: the compiler would take the collector's sources for a part of the page.
+    const schemas = new URL('../../collector/src/http/schemas.ts', import.meta.url).href;
+    const { ROUTES } = (await import(schemas)) as { ROUTES: readonly { access: string; path: string }[] };
+    credentials.token = async () => 'wallets';
+    credentials.password = () => ({ username: 'operator', password: 'right' });
+    answer = () => Response.json({});
+    const wrong: string[] = [];
+    for (const { access, path } of ROUTES) {
+      await ask(path.replace(/\{[^}]+\}/g, '7'));
+      const byPassword = asked.at(-1)?.includes(' Basic ') === true;
+      // Of a meter's gateway operators are told whosever it is, where a wallet is told of its own.
+      const operators = access === 'operator' || path === '/api/meters/{meter_id}/live';
+      if (byPassword !== operators) wrong.push(`${path} ${access}`);
+    }
+    expect(ROUTES.length).toBeGreaterThan(0);
+    expect(wrong).toEqual([]);
+  });
+
   test('is told to be wrong by an operator’s route, not by one that is for wallets', async () => {
     const login = { username: 'operator', password: 'wrong' };
     const wrong: object[] = [];

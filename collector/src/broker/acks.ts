@@ -128,8 +128,7 @@ export class Acks {
 
   /**
    * Publishes how far the meter has come, for a gateway that has just come back. A few are told at a time, and a meter that is
-   * waiting already is told once. One that does not fit any more is told with its readings, which it sends again unless it is
-   * told.
+   * waiting already is told once. One that does not fit any more is answered when it sends its readings again.
    * @returns when that has been done, or could not be. Never rejects
    */
   sendCurrent(meterId: string): Promise<void> {

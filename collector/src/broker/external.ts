@@ -127,7 +127,7 @@ export class ExternalBroker implements MqttBus {
       const refused = Object.fromEntries(
         Object.entries(filters).filter((_filter, at) => (codes[at] ?? REFUSED) >= REFUSED),
       );
-      // A broker that was told wrongly would fill the log.
+      // A broker that is set up wrongly would fill the log.
       const level = attempt === 1 ? 'error' : 'debug';
       const facts = { reason: error.message, refused: Object.keys(refused), attempt };
       this.deps.logger[level](facts, 'the broker refuses a subscription');

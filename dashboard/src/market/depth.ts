@@ -35,7 +35,7 @@ export function rangeOf(bids: readonly Step[], asks: readonly Step[]): Range | u
   };
 }
 
-/** A float has some more; what is behind them is no price's. */
+/** Digits of a price that count: the last ones of a float are its own rounding. */
 const DIGITS = 12;
 
 /** Round numbers within a range, about so many of them. */

@@ -7,7 +7,7 @@ import { Button, Card, Empty, Loading, Problem, Table, useColumns } from '../par
 import { SigningPanel } from '../parts/wallet.js';
 import { useWork } from '../parts/work.js';
 import { decider } from '../session.js';
-import { t } from '../text/index.js';
+import { TextError, t } from '../text/index.js';
 import { carryOut } from '../trade.js';
 import type { Review } from '../types.js';
 import { Kind } from './kind.js';
@@ -24,7 +24,7 @@ interface Prepared {
 /** The chain decides: the operator's own wallet signs what the collector has prepared. Ends when the chain has executed it. */
 async function decide(review: Review, decision: Decision, reason: string): Promise<void> {
   const by = decider.value;
-  if (!by) throw new Error(t('operator.sign'));
+  if (!by) throw new TextError('operator.sign');
   const prepared = await ask<Prepared>(`/api/reviews/${review.id}/prepare`, {
     method: 'POST',
     body: { decision, wallet: by.address, reason },

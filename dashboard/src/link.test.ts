@@ -125,7 +125,7 @@ describe('a login', () => {
     const orders = await following();
     const over = error('UNAUTHENTICATED', 'never');
     await Socket.last.tell({ channel: 'orders', type: 'ended', ...over });
-    expect(orders().problem).toBe('it is UNAUTHENTICATED');
+    expect(orders().problem).toMatchObject({ code: 'UNAUTHENTICATED', message: 'it is UNAUTHENTICATED' });
     expect(Socket.last.news()).toEqual(['auth t2']);
     await Socket.last.tell(granted());
     const { id } = Socket.last.sent[0] as { id: number };
@@ -250,7 +250,7 @@ describe('a subscription that is refused for now', () => {
       const id = Socket.last.sent.at(-1)?.id;
       expect(Socket.last.news()).toEqual(['subscribe trades']);
       await Socket.last.tell({ id, ...error('STORAGE_UNAVAILABLE', 'later') });
-      expect(trades().problem).toBe('it is STORAGE_UNAVAILABLE');
+      expect(trades().problem?.message).toBe('it is STORAGE_UNAVAILABLE');
       await vi.advanceTimersByTimeAsync(within);
     };
     await again(1_500);
@@ -267,7 +267,7 @@ describe('a subscription that is refused for now', () => {
     const trades = follow({ channel: 'trades' });
     Socket.last.news();
     await Socket.last.tell({ id: null, ...error('RATE_LIMITED', 'later', { retry_after_seconds: 1 }) });
-    expect(trades().problem).toBe('it is RATE_LIMITED');
+    expect(trades().problem?.message).toBe('it is RATE_LIMITED');
     await vi.advanceTimersByTimeAsync(1_500);
     expect(Socket.last.news()).toEqual(['subscribe trades']);
   });

@@ -10,7 +10,7 @@ import {
   type LiveRefusal,
 } from '@gridtokenx/protocol';
 import { type Signal, signal } from '@preact/signals';
-import { collectorNow, credentials, EARLY_MS } from './api.js';
+import { ApiError, collectorNow, credentials, EARLY_MS } from './api.js';
 
 export type LinkState = 'connecting' | 'up' | 'down';
 
@@ -36,8 +36,8 @@ export interface Followed {
   readonly asks: readonly LiveLevel[];
   readonly bids: readonly LiveLevel[];
   readonly items: readonly LiveItem[];
-  /** Why there are none: the collector's words. */
-  readonly problem: string | undefined;
+  /** Why there are none. */
+  readonly problem: ApiError | undefined;
   readonly ready: boolean;
 }
 
@@ -125,8 +125,9 @@ class Subscription {
       this.news.value = { ...this.news.value, problem: undefined };
   }
 
-  fail(problem: string): void {
+  fail({ code, message, details }: LiveRefusal['error']): void {
     this.state = 'lost';
+    const problem = new ApiError(code, message, 0, details);
     this.news.value = { ...this.news.value, problem, ready: true };
   }
 
@@ -328,7 +329,7 @@ export class Link {
       ofChannel.find(({ topic }) => topic.market === undefined && topic.meterId === undefined);
     if (!subscription) return;
     if (news.type === 'ended') {
-      subscription.fail(news.error.message);
+      subscription.fail(news.error);
       if (news.error.code === 'UNAUTHENTICATED' && this.token !== undefined) void this.renew(this.token);
       return;
     }
@@ -370,7 +371,7 @@ export class Link {
     for (const subscription of this.subscriptions.values()) {
       // Whose frame it was is not known where there were too many.
       if (id === null ? !later || subscription.state !== 'asked' : subscription.number !== id) continue;
-      subscription.fail(error.message);
+      subscription.fail(error);
       if (later) {
         clearTimeout(subscription.timer);
         subscription.timer = setTimeout(() => this.ask(subscription), pause(subscription.refusals++, error));

@@ -1,7 +1,7 @@
 import type { LiveLevel } from '@gridtokenx/protocol';
 import { amount, shortAmount } from '../format.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Figure, Loading } from '../parts/frame.js';
+import { Card, Empty, Figure, Loading, Problem } from '../parts/frame.js';
 import { t } from '../text/index.js';
 import type { Market, Side } from '../types.js';
 import { decimal, units } from '../units.js';
@@ -22,7 +22,7 @@ export function BookCard({ market, take }: { market: Market; take: Take | undefi
   const most = Math.max(1e-9, ...[...shown.asks, ...shown.bids].map((level) => Number(level.amount)));
   return (
     <Card title={t('market.book')} note={t('market.book.note')} wide>
-      {news?.problem && <p class="problem">{news.problem}</p>}
+      {news?.problem && <Problem error={news.problem} />}
       {!news?.ready && <Loading />}
       {news?.ready && asks.length + bids.length === 0 && <Empty>{t('market.book.empty')}</Empty>}
       {asks.length + bids.length > 0 && (

@@ -1,6 +1,6 @@
 import { amount, short, shortAmount, time } from '../format.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Table, useColumns } from '../parts/frame.js';
+import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { wallet } from '../session.js';
 import { t } from '../text/index.js';
@@ -27,7 +27,7 @@ export function TradesCard({ market }: { market: Market }) {
   ]);
   return (
     <Card title={t('market.trades')} wide>
-      {news?.problem && <p class="problem">{news.problem}</p>}
+      {news?.problem && <Problem error={news.problem} />}
       {!news?.ready && <Loading />}
       {news?.ready && trades.length === 0 && <Empty>{t('market.trades.none')}</Empty>}
       {trades.length > 0 && (

@@ -22,7 +22,7 @@ function useSummary(): { summary: FleetSummary | undefined; error: Error | undef
   const asked = useAsk<FleetSummary>('/api/fleet/summary');
   const news = useTopic({ channel: 'fleet' })?.value;
   const problem = news?.problem;
-  useNews(problem, asked.again);
+  useNews(problem?.message, asked.again);
   useRegularly(asked.again, problem !== undefined);
   // What was told last is old as soon as nothing more is.
   const told = problem === undefined ? (news?.items[0] as unknown as FleetSummary | undefined) : undefined;

@@ -3,7 +3,7 @@ import { time } from '../format.js';
 import type { TrafficFilter } from '../link.js';
 import { SearchField, SearchFlaw, SelectField, useSearch } from '../parts/filters.js';
 import { useTopic } from '../parts/follow.js';
-import { Card, Empty, Loading, Table, useColumns } from '../parts/frame.js';
+import { Card, Empty, Loading, Problem, Table, useColumns } from '../parts/frame.js';
 import { hrefOf } from '../routes.js';
 import { t } from '../text/index.js';
 
@@ -112,7 +112,7 @@ export function TrafficView({ rest: [first = ''] }: { rest: readonly string[] })
         <output class="quiet">{paused && t('traffic.missed', { count: missed })}</output>
       </div>
       <SearchFlaw id={flaw} wrong={wrong} />
-      {news?.problem && <p class="problem">{news.problem}</p>}
+      {news?.problem && <Problem error={news.problem} />}
       {!news?.ready && <Loading />}
       {news?.ready && items.length === 0 && <Empty>{t('traffic.none')}</Empty>}
       {items.length > 0 && (

@@ -1,6 +1,7 @@
 import { type Challenge, LoginTokens, type Role } from '@gridtokenx/protocol';
 import { computed, signal } from '@preact/signals';
 import { ApiError, ask, collectorNow, credentials, EARLY_MS, type OperatorLogin } from './api.js';
+import { exclusively } from './exclusive.js';
 import { link } from './link.js';
 
 /** Something that signs for a wallet: a browser wallet, or the demo's key file. */
@@ -79,7 +80,7 @@ async function accessToken(refused?: string): Promise<string | undefined> {
     access_token !== refused && Date.parse(expires_at) - collectorNow() > EARLY_MS;
   if (tokens.value === undefined) return undefined;
   if (counts(tokens.value)) return tokens.value.access_token;
-  return navigator.locks.request(STORED, async () => {
+  return exclusively(STORED, REFRESH_MS, async () => {
     const current = stored();
     if (current === undefined || counts(current)) {
       hold(current);

@@ -361,47 +361,57 @@ describe.skipIf(!hasChromium())('the market', () => {
     await window.close();
   }, 600_000);
 
-  test('what is one’s own is followed on when the login’s token has ended', async () => {
-    const window = await openWindow(browser);
-    const { page } = window;
-    const frames: string[] = [];
-    page.on('websocket', (socket) =>
-      socket.on('framereceived', ({ payload }) => frames.push(payload.toString())),
-    );
-    await show(page, url, 'market');
-    await enterWithKey(page, buyer.keyFile);
-    await mine(page).locator('tbody tr').first().waitFor();
-    // A token that the page takes for good for ten minutes, and that ends while it is followed, or before.
-    await system.query(
-      `UPDATE login_tokens t SET expires_at = extract(epoch from now())::bigint + 2
+  test.each([
+    { where: 'from this machine', locks: true, price: '1.3' },
+    // Web locks are of pages that came encrypted, or from the machine itself.
+    { where: 'over plain HTTP', locks: false, price: '1.4' },
+  ])(
+    '$where what is one’s own is followed on when the login’s token has ended',
+    async ({ locks, price }) => {
+      const window = await openWindow(browser);
+      const { page } = window;
+      if (!locks)
+        await page.addInitScript("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })");
+      const frames: string[] = [];
+      page.on('websocket', (socket) =>
+        socket.on('framereceived', ({ payload }) => frames.push(payload.toString())),
+      );
+      await show(page, url, 'market');
+      await enterWithKey(page, buyer.keyFile);
+      await mine(page).locator('tbody tr').first().waitFor();
+      // A token that the page takes for good for ten minutes, and that ends while it is followed, or before.
+      await system.query(
+        `UPDATE login_tokens t SET expires_at = extract(epoch from now())::bigint + 2
        FROM login_sessions s WHERE s.id = t.session_id AND s.wallet = $1 AND t.kind = 'access'`,
-      [buyer.wallet],
-    );
-    frames.length = 0;
-    await page.reload();
-    // The collector says so, or the page has been faster.
-    await waitFor('another token is needed', () => {
-      const logins = frames.filter((frame) => /"id":"auth","ok"/.test(frame));
-      return logins.length > 1 || frames.some((frame) => /"UNAUTHENTICATED"/.test(frame));
-    });
-    const { length } = await ordersOf(buyer);
-    await told(
-      terminal,
-      ...['create-order', '--side', 'buy', '--amount', '1', '--price', '1.3', '--keypair', buyer.keyFile],
-    );
-    const row = mine(page).locator('tbody tr', {
-      has: page.getByRole('cell', { name: '1.3', exact: true }),
-    });
-    await row.getByText('open', { exact: true }).waitFor();
-    expect(await ordersOf(buyer)).toHaveLength(length + 1);
-    await told(
-      terminal,
-      ...['cancel-order', '--order-id', (await ordersOf(buyer)).at(-1)?.order_id ?? ''],
-      ...['--keypair', buyer.keyFile],
-    );
-    await row.getByText('cancelled', { exact: true }).waitFor();
-    await window.close();
-  }, 600_000);
+        [buyer.wallet],
+      );
+      frames.length = 0;
+      await page.reload();
+      // The collector says so, or the page has been faster.
+      await waitFor('another token is needed', () => {
+        const logins = frames.filter((frame) => /"id":"auth","ok"/.test(frame));
+        return logins.length > 1 || frames.some((frame) => /"UNAUTHENTICATED"/.test(frame));
+      });
+      const { length } = await ordersOf(buyer);
+      await told(
+        terminal,
+        ...['create-order', '--side', 'buy', '--amount', '1', '--price', price, '--keypair', buyer.keyFile],
+      );
+      const row = mine(page).locator('tbody tr', {
+        has: page.getByRole('cell', { name: price, exact: true }),
+      });
+      await row.getByText('open', { exact: true }).waitFor();
+      expect(await ordersOf(buyer)).toHaveLength(length + 1);
+      await told(
+        terminal,
+        ...['cancel-order', '--order-id', (await ordersOf(buyer)).at(-1)?.order_id ?? ''],
+        ...['--keypair', buyer.keyFile],
+      );
+      await row.getByText('cancelled', { exact: true }).waitFor();
+      await window.close();
+    },
+    600_000,
+  );
 
   test('a subscription that the collector ends is renewed with a new login', async () => {
     const window = await openWindow(browser);

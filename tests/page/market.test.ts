@@ -417,6 +417,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     const window = await openWindow(browser);
     const { page } = window;
     const sent: string[] = [];
+    let followed = false;
     let deaf = false;
     let tell: (frame: object) => void = () => {};
     await page.routeWebSocket('**/ws', (socket) => {
@@ -429,12 +430,16 @@ describe.skipIf(!hasChromium())('the market', () => {
         collector.send(message);
       });
       collector.onMessage((message) => {
-        if (!deaf || JSON.parse(message.toString()).channel !== 'orders') socket.send(message);
+        const own = JSON.parse(message.toString()).channel === 'orders';
+        followed ||= own;
+        if (!deaf || !own) socket.send(message);
       });
     });
     await show(page, url, 'market');
     await enterWithKey(page, buyer.keyFile);
     await mine(page).locator('tbody tr').first().waitFor();
+    // The rows may have been there before: they were asked for.
+    await waitFor('it is followed', () => followed);
     deaf = true;
     tell({
       channel: 'orders',

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Alerts } from '../alerts.js';
 import { migrate } from '../store/migrate.js';
-import { until } from '../testing/collector.js';
+import { untilBlockedBy } from '../testing/locks.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { EMPTY_SNAPSHOT } from './accounts.js';
 import { applyTransactions, undoTransaction } from './apply.js';
@@ -86,15 +86,8 @@ it('ends a pause that another collector is about to tell of', async () => {
   try {
     await other.query('BEGIN');
     await applyIn(other, transaction('pausing', 10, true));
-    const { rows } = await other.query('SELECT pg_backend_pid() AS pid');
     const unpausing = apply(transaction('unpausing', 12, false));
-    await until(async () => {
-      const { rowCount } = await pool.query(
-        'SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))',
-        [rows[0].pid],
-      );
-      return rowCount === 1;
-    }, 'the second one waits for the first');
+    await untilBlockedBy(other, pool);
     await other.query('COMMIT');
     await unpausing;
   } finally {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { migrate } from '../store/migrate.js';
-import { until } from '../testing/collector.js';
+import { untilBlockedBy } from '../testing/locks.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import type { AccountSnapshot, MeterAccount } from './accounts.js';
 import { applyTransactions } from './apply.js';
@@ -111,17 +111,9 @@ it('locks meters before users, as does whoever applies their transactions', asyn
   const other = await pool.connect();
   try {
     await other.query('BEGIN');
-    const { rows } = await other.query(
-      "SELECT pg_backend_pid() AS pid FROM meters WHERE meter_id = 'MTR-4' FOR UPDATE",
-    );
+    await other.query("SELECT FROM meters WHERE meter_id = 'MTR-4' FOR UPDATE");
     const writing = inTransaction(pool, (client) => writeAccounts(client, snapshot));
-    await until(async () => {
-      const { rowCount } = await pool.query(
-        'SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))',
-        [rows[0].pid],
-      );
-      return rowCount === 1;
-    }, 'it waits for the other one');
+    await untilBlockedBy(other, pool);
     // A deadlock, if it had the users by now, which this one would find first.
     await other.query(`SET LOCAL deadlock_timeout = '1ms'`);
     await other.query('UPDATE users SET slot = slot');

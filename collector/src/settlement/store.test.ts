@@ -6,8 +6,8 @@ import { reconcileReadings } from '../mirror/reconcile.js';
 import { migrate } from '../store/migrate.js';
 import { Partitions } from '../store/partitions.js';
 import { storeBatch } from '../store/readings.js';
-import { until } from '../testing/collector.js';
 import { TestMeter } from '../testing/gateway.js';
+import { untilBlockedBy } from '../testing/locks.js';
 import { openTestPool, startTestPostgres, type TestPostgres } from '../testing/postgres.js';
 import { TestRegistry } from '../testing/registry.js';
 import { DEFAULT_RULES } from '../validate/rules.js';
@@ -95,25 +95,14 @@ describe('a reading that came late', () => {
     const other = await pool.connect();
     try {
       await other.query('BEGIN');
-      const { rows } = await other.query(
-        'SELECT pg_backend_pid() AS pid FROM meters WHERE meter_id = $1 FOR UPDATE',
-        [meterId],
-      );
+      await other.query('SELECT FROM meters WHERE meter_id = $1 FOR UPDATE', [meterId]);
       await other.query(
         `UPDATE chain_readings SET state = 'minted', mint_signature = 'minting' WHERE meter_id = $1`,
         [meterId],
       );
       await reconcileReadings(other, [meterId]);
       const lease = store().lease(10);
-      await until(
-        async () =>
-          (
-            await pool.query('SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))', [
-              rows[0].pid,
-            ])
-          ).rowCount === 1,
-        'the store waits for the other collector',
-      );
+      await untilBlockedBy(other, pool);
       await other.query('COMMIT');
       await lease;
     } finally {
@@ -161,21 +150,10 @@ it('locks the meter before anything that it writes of it, as does the mirror', a
   const other = await pool.connect();
   try {
     await other.query('BEGIN');
-    const { rows } = await other.query(
-      'SELECT pg_backend_pid() AS pid FROM meters WHERE meter_id = $1 FOR UPDATE',
-      [meterId],
-    );
+    await other.query('SELECT FROM meters WHERE meter_id = $1 FOR UPDATE', [meterId]);
     await other.query('UPDATE settlement_meters SET attempts = 0 WHERE meter_id = $1', [meterId]);
     const ending = store().nothingToSettle(meterId, 1n);
-    await until(
-      async () =>
-        (
-          await pool.query('SELECT FROM pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))', [
-            rows[0].pid,
-          ])
-        ).rowCount === 1,
-      'it waits for the other one',
-    );
+    await untilBlockedBy(other, pool);
     // A deadlock, if it had the readings by now, which this one would find first.
     await other.query(`SET LOCAL deadlock_timeout = '1ms'`);
     await other.query(`UPDATE meter_readings SET status = 'pending' WHERE meter_id = $1`, [meterId]);

@@ -51,13 +51,16 @@ describe('Modbus frames', () => {
         fc.array(byte, { minLength: 4, maxLength: 4 }),
         (before, data) => {
           const noise = Uint8Array.from(before.flatMap((part) => [...part]));
-          // Random bytes may by chance be a whole answer; then nothing is to be told here.
-          fc.pre(findRtuAnswer(noise, request) === undefined);
-          const found = findRtuAnswer(Uint8Array.from([...noise, ...answer(1, data)]), request);
+          const line = Uint8Array.from([...noise, ...answer(1, data)]);
+          // Random bytes may by chance be a whole answer, also together with the beginning of the one that follows, as those of
+          // the example are; then nothing is to be told here.
+          fc.pre(findRtuAnswer(line.subarray(0, -1), request) === undefined);
+          const found = findRtuAnswer(line, request);
           expect(found?.answer).toEqual({ kind: 'registers', data: Uint8Array.from(data) });
           expect(found?.strayBytes).toBe(noise.length);
         },
       ),
+      { examples: [[[answer(1, [0, 85, 105, 0]).subarray(0, 6)], [1, 2, 3, 4]]] },
     );
   });
 

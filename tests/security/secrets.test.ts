@@ -157,9 +157,9 @@ test('no log, file, answer, command line or message holds a secret, and key file
   const registrar = readFileSync(join(keysFolder, 'registrar.json'), 'utf8');
   writeFileSync(join(bad, 'open.json'), registrar, { mode: 0o644 });
   writeFileSync(join(bad, 'damaged.json'), registrar.trim().slice(0, -1), { mode: 0o600 });
-  writeFileSync(join(bad, 'mixed.json'), JSON.stringify([...JSON.parse(registrar).slice(0, 63), 1]), {
-    mode: 0o600,
-  });
+  const mixed = JSON.parse(registrar) as number[];
+  mixed[63] = (mixed[63] as number) ^ 1;
+  writeFileSync(join(bad, 'mixed.json'), JSON.stringify(mixed), { mode: 0o600 });
   const commands = [
     ['status'],
     ['status', '--json'],

@@ -62,7 +62,8 @@ test.each(sections)(
       ['5020', String(await freePort())],
       ['9100', String(await freePort())],
     ]);
-    const here = (text: string) => [...ports].reduce((all, [from, to]) => all.replaceAll(from, to), text);
+    // At once: the digits of one free port may be those of the other port of the page.
+    const here = (text: string) => text.replace(/5020|9100/g, (port) => ports.get(port) as string);
     for (const [, name, text] of files) writeFileSync(join(folder, name as string), here(text as string));
     const options = { cwd: folder, env: { ...process.env, PROFILES: PROFILE_FOLDER } };
     for (const command of commands) {

@@ -377,9 +377,18 @@ scenario('all of it at once on one line with four meters, and a gateway that is 
       line.simulator.setPower(unit, { solar_watts: 50_000 + unit * 1000, household_watts: 20_000 });
     }
     line.simulator.setFaults(MIXED);
+    const happened = () => {
+      const faults = new Map<string, number>();
+      for (const [key, times] of line.simulator.faults()) {
+        const kind = key.split('/')[1] as string;
+        faults.set(kind, (faults.get(kind) ?? 0) + times);
+      }
+      return faults;
+    };
     const until = Date.now() + minutes * 60_000;
     let kills = 0;
-    while (Date.now() < until || kills < 2) {
+    // They come by chance: it goes on until many of them have come.
+    while (Date.now() < until || kills < 2 || happened().size <= 6) {
       const wait = 4000 + random() * 8000;
       await new Promise((resolve) => setTimeout(resolve, wait));
       await gateway.stop('SIGKILL');
@@ -394,14 +403,8 @@ scenario('all of it at once on one line with four meters, and a gateway that is 
     await signedOnceMore(meters, live);
     expect(await gateway.stop()).toBe(0);
     const count = verifyRecords(join(folder, 'mixed'), meters);
-    const faults = new Map<string, number>();
-    for (const [key, times] of line.simulator.faults()) {
-      const kind = key.split('/')[1] as string;
-      faults.set(kind, (faults.get(kind) ?? 0) + times);
-    }
-    const list = [...faults].map(([kind, times]) => `${kind} ${times}`).join(', ');
+    const list = [...happened()].map(([kind, times]) => `${kind} ${times}`).join(', ');
     console.log(`mixed: ${count} readings, ${kills} kills, faults: ${list}`);
-    expect(faults.size).toBeGreaterThan(6);
   } finally {
     await gateway.stop('SIGKILL');
   }

@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ERRORS, GtxError } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { examplesOf, processEnvironment } from './command.js';
 import { runCommandLine } from './command-line.js';
 import { EXIT, EXIT_MEANINGS, exitCodeOf } from './exit-codes.js';
-import { isPortFree } from './process/ports.js';
 import { buildProgram } from './program.js';
 import { fullName, leafCommands } from './reference.js';
 
@@ -202,8 +202,7 @@ describe('errors', () => {
   it('tell an outage from a refusal', async () => {
     expect((await gtx(['keygen', '--set'])).code).toBe(EXIT.ok);
     // A port that nobody listens on.
-    let port = 40_000;
-    while (!(await isPortFree(port))) port += 1;
+    const port = await freePort();
     const offline = await gtx(['register-user', '--rpc', `http://127.0.0.1:${port}`]);
     expect(offline).toMatchObject({
       code: EXIT.unavailable,

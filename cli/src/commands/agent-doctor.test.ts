@@ -7,6 +7,7 @@ import { createServer as createHttp, type IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { decodeBase58, encodeLoginMessage } from '@gridtokenx/protocol';
+import { freePort } from '@gridtokenx/protocol/testing/port';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Check, examine } from '../agent-tools/doctor.js';
 import { Gateway, until } from '../agent-tools/testing/gateway.js';
@@ -214,8 +215,8 @@ describe('gtx agent doctor', () => {
   });
 
   it('sees a collector that does not answer', async () => {
-    await collector();
-    await endings.pop()?.();
+    gateway.config.collector_url = `http://127.0.0.1:${await freePort()}`;
+    gateway.write();
     const checks = await doctor();
     expect(checks.collector).toMatchObject({ state: 'fail' });
     expect(checks['registration MTR-001']).toMatchObject({

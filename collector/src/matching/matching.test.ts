@@ -460,7 +460,14 @@ describe('matching', { timeout: 240_000 }, () => {
       ),
       { seed, numRuns: 1 },
     );
-    const traders = await Promise.all(Array.from({ length: 5 }, () => world.trader({ grid: 10, grx: 60 })));
+    // Each has what its orders ask for, also where nearly all are one trader's.
+    const traders = await Promise.all(
+      Array.from({ length: 5 }, (_, index) => {
+        const asked = { sell: 1, buy: 1 };
+        for (const { owner, side, tenths } of orders ?? []) if (owner === index) asked[side] += tenths;
+        return world.trader({ grid: asked.sell / 10, grx: (asked.buy / 10) * 3.01 });
+      }),
+    );
     const before = await world.sums();
     const placed = new Map<string, TestOrder>();
     for (const { owner, side, tenths, price } of orders ?? []) {

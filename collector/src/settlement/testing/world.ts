@@ -229,7 +229,8 @@ export class World {
   /** Stores a reading as ingestion does. Returns the status it was stored with. */
   async store(body: SubmitReading): Promise<string> {
     const submission = toSubmission(body);
-    await this.partitions.ensure([submission.reading.intervalEnd]);
+    // As a collector does: what ends when a month begins was measured in the month before.
+    await this.partitions.ensureAround(submission.reading.intervalEnd);
     const client = await this.pool.connect();
     try {
       const { judgements } = await storeBatch(

@@ -134,6 +134,8 @@ export class World {
     await migrate(this.pool, this.logger);
     this.alerts = new Alerts(this.pool, this.logger);
     this.partitions = new Partitions(this.pool);
+    // As a collector does before it works: what ends when a month begins was measured in the month before.
+    await this.partitions.ensureAround(Math.floor(this.now() / 1000));
   }
 
   async stop(): Promise<void> {
@@ -229,8 +231,7 @@ export class World {
   /** Stores a reading as ingestion does. Returns the status it was stored with. */
   async store(body: SubmitReading): Promise<string> {
     const submission = toSubmission(body);
-    // As a collector does: what ends when a month begins was measured in the month before.
-    await this.partitions.ensureAround(submission.reading.intervalEnd);
+    await this.partitions.ensure([submission.reading.intervalEnd]);
     const client = await this.pool.connect();
     try {
       const { judgements } = await storeBatch(

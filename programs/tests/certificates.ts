@@ -9,6 +9,7 @@ import {
   call,
   pda,
   program,
+  REGISTRY,
   type Result,
   SystemProgram,
   type TestMeter,
@@ -436,10 +437,9 @@ export class CertificatesWorld extends World {
       [meter.owner, this.registrar],
     );
     if (!counted) {
-      const account = this.account(meter.address);
-      if (!account) throw new Error('no meter');
-      account.data.set(notes, TRANSFER_NOTES.from);
-      this.setAccount(meter.address, account.owner, account.data);
+      const data = this.dataOf(meter.address);
+      data.set(notes, TRANSFER_NOTES.from);
+      this.setAccount(meter.address, REGISTRY, data);
     }
     return { ...meter, owner: newOwner };
   }

@@ -403,8 +403,10 @@ scenario('all of it at once on one line with four meters, and a gateway that is 
     await signedOnceMore(meters, live);
     expect(await gateway.stop()).toBe(0);
     const count = verifyRecords(join(folder, 'mixed'), meters);
-    const list = [...happened()].map(([kind, times]) => `${kind} ${times}`).join(', ');
+    const faults = happened();
+    const list = [...faults].map(([kind, times]) => `${kind} ${times}`).join(', ');
     console.log(`mixed: ${count} readings, ${kills} kills, faults: ${list}`);
+    expect(faults.size).toBeGreaterThan(6);
   } finally {
     await gateway.stop('SIGKILL');
   }

@@ -91,13 +91,14 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
       ],
     );
     const meter = system.key(`meters/${meterId}`);
-    const registered = (await fetchMeter(system.connection, meterId))?.lastEnd ?? 0;
+    const account = await fetchMeter(system.connection, meterId);
+    if (!account) throw new Error(`${meterId} is not registered`);
     const now = Math.floor(Date.now() / 1000) + 1;
     const midnight = midnightBefore(now);
     let last = { flags: 0, sequence: 0n, producedTotal: 0n, consumedTotal: 0n, surplusTotal: 0n };
     const ends = [24, 18, 12, 6, 0].map((hours) => midnight - hours * HOUR_SECONDS);
     // The chain takes no reading from before the registration; the one after it, and no other, stands for all of them.
-    for (let end = midnight + QUARTER_SECONDS; end < registered; end += QUARTER_SECONDS) ends.push(end);
+    for (let end = midnight + QUARTER_SECONDS; end < account.lastEnd; end += QUARTER_SECONDS) ends.push(end);
     ends.push(now);
     for (const [index, end] of ends.entries()) {
       const hour = (24 + (end - midnight) / HOUR_SECONDS) % 24;

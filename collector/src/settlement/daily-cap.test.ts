@@ -5,7 +5,7 @@ import type { Keypair } from '@solana/web3.js';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { runAudit } from '../audit/index.js';
 import type { Settlement } from './settlement.js';
-import { INTERVAL_SECONDS, World, type WorldMeter } from './testing/world.js';
+import { World, type WorldMeter } from './testing/world.js';
 
 const KWH = 1_000_000_000n;
 const DAY = 86_400;
@@ -148,7 +148,6 @@ it('goes on at once when the cap is raised, and a database made anew from the ch
 
   const before = await world.readings(home.meter.meterId);
   await world.useEmptyDatabase();
-  await world.partitions.ensure([Math.floor(world.now() / 1000) - 10 * INTERVAL_SECONDS]);
   await world.mirror().catchUp();
   expect(await world.readings(home.meter.meterId)).toEqual(before);
   await auditPasses();

@@ -65,7 +65,7 @@ export class World {
   pool!: pg.Pool;
   databaseUrl = '';
   alerts!: Alerts;
-  partitions!: Partitions;
+  private partitions!: Partitions;
   private localnet: Localnet | undefined;
   private postgres: TestPostgres | undefined;
   private folder = '';

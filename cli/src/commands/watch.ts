@@ -128,6 +128,8 @@ wants. Exit code 0 at Ctrl-C, or when --count messages have come.`,
                 reject(new GtxError('BROKER_UNAVAILABLE', `${shown}: ${error.message || 'no answer'}`));
             });
             client.on('message', (topic, payload, packet) => {
+              // Messages that came together with the last wanted one are handed over before the client has ended.
+              if (seen === count) return;
               const message = describeMessage(topic, payload, { retained: packet.retain, atMs: Date.now() });
               if (panel === undefined) out.result(message.json, paintedMessage(message, paint));
               else panel.line(paintedMessage(message, paint));

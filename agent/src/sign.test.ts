@@ -2,7 +2,13 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { encodeLoginMessage, encodeReading, GtxError, type Reading } from '@gridtokenx/protocol';
+import {
+  encodeBase58,
+  encodeLoginMessage,
+  encodeReading,
+  GtxError,
+  type Reading,
+} from '@gridtokenx/protocol';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readKeyFile } from './keyfile.js';
 import { MeterSigner } from './sign.js';
@@ -83,8 +89,25 @@ describe('a meter key', () => {
 
   it('cannot be printed', () => {
     const signer = MeterSigner.fromFile(keyFile(keyFileText(key)));
-    const shown = inspect(signer, { depth: 10, showHidden: true }) + JSON.stringify(signer);
-    expect(shown).not.toContain([...key.seed].slice(0, 4).join(', '));
-    expect(shown).not.toContain(key.seed.toString('hex').slice(0, 8));
+    const shown = (inspect(signer, { depth: 10, showHidden: true }) + JSON.stringify(signer)).replaceAll(
+      /\s/g,
+      '',
+    );
+    const spellings = (key: Uint8Array): string[] => [
+      [...key].join(','),
+      JSON.stringify(key).slice(1, -1),
+      Buffer.from(key).toString('hex'),
+      Buffer.from(key).toString('base64'),
+      encodeBase58(key),
+    ];
+    for (const spelling of spellings(key.seed)) expect(shown).not.toContain(spelling);
+    // The public key is found in that way.
+    expect(spellings(key.publicKey).map((one) => shown.includes(one))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 });

@@ -95,7 +95,7 @@ describe('a meter key', () => {
     );
     const spellings = (key: Uint8Array): string[] => [
       [...key].join(','),
-      JSON.stringify(key).slice(1, -1),
+      JSON.stringify(Uint8Array.from(key)).slice(1, -1),
       Buffer.from(key).toString('hex'),
       Buffer.from(key).toString('base64'),
       encodeBase58(key),

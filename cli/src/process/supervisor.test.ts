@@ -45,6 +45,10 @@ function child(name: string, script: string, options: Partial<ComponentSpec> = {
 }
 const notes = (): string[] =>
   existsSync(join(folder, 'notes')) ? readFileSync(join(folder, 'notes'), 'utf8').trim().split('\n') : [];
+/** Nothing else happens in this process until `condition` holds. */
+function blockUntil(condition: () => boolean): void {
+  while (!condition()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+}
 const stayUp = 'setInterval(() => {}, 1000);';
 
 describe('the supervisor', () => {
@@ -65,6 +69,65 @@ describe('the supervisor', () => {
     await supervisor.stopAll();
     expect(notes()).toEqual(['third stopped', 'second stopped', 'first stopped']);
     expect(supervisor.status().map(({ state }) => state)).toEqual(['stopped', 'stopped', 'stopped']);
+  });
+
+  it('asks each to stop once, also when it is told to stop again while it does', async () => {
+    // Whoever is asked twice ends at once and leaves behind what it has running.
+    const enough = join(folder, 'enough');
+    const count = `process.removeAllListeners('SIGTERM'); let asked = 0;
+      process.on('SIGTERM', () => {
+        note('asked ' + (asked += 1));
+        setInterval(() => { if (fs.existsSync(${JSON.stringify(enough)})) process.exit(0); }, 20);
+      });`;
+    for (const name of ['first', 'second'])
+      await supervisor.start(child(name, `${count} ready(); ${stayUp}`));
+    const once = supervisor.stopAll();
+    await until('the second is asked', () => notes().length > 0);
+    const again = supervisor.stopAll();
+    writeFileSync(enough, '');
+    await Promise.all([once, again]);
+    expect(notes()).toEqual(['asked 1', 'asked 1']);
+  });
+
+  it('starts nothing any more once it stops, also between two attempts', async () => {
+    const stops: Promise<void>[] = [];
+    const warn = () => void stops.push(supervisor.stopAll());
+    supervisor = new Supervisor({
+      logger: Object.assign(Object.create(silent), { warn }),
+      timings: { firstDelayMs: 5, maxDelayMs: 50 },
+    });
+    await expect(supervisor.start(child('broken', `note('tried'); process.exit(1);`))).rejects.toMatchObject({
+      code: 'SERVICE_STOPPING',
+    });
+    await Promise.all(stops);
+    expect(stops).toHaveLength(1);
+    expect(notes()).toEqual(['tried']);
+  });
+
+  it('has given up on a child whose ready line is read after its time', async () => {
+    let launched = 0;
+    const late = child('late', `ready(); note('said'); ${stayUp}`);
+    const spec: ComponentSpec = {
+      ...late,
+      get readyTimeoutMs() {
+        return launched === 1 ? 50 : 120_000;
+      },
+      command: (previous) => {
+        launched += 1;
+        return launched === 1 ? late.command(previous) : child('late', 'process.exit(2)').command(previous);
+      },
+    };
+    // This process gets no time until the line waits in the pipe and the time is over; then timers come before pipes.
+    const { started } = await new Promise<{ started: Promise<unknown> }>((resolve) =>
+      setImmediate(() => {
+        resolve({ started: supervisor.start(spec) });
+        const began = Date.now();
+        blockUntil(() => notes().length > 0 && Date.now() - began >= 100);
+      }),
+    );
+    await expect(started).rejects.toMatchObject({ code: 'START_FAILED', details: { attempts: 2 } });
+    expect(supervisor.status()[0]).toMatchObject({ state: 'starting', ready: undefined, restarts: 0 });
+    expect(launched).toBe(2);
   });
 
   it('restarts what was killed, with what it said at its last start', async () => {
@@ -94,18 +157,22 @@ describe('the supervisor', () => {
   });
 
   it('kills a child that does not stop in its time', async () => {
-    const spec = child(
-      'stubborn',
-      `process.removeAllListeners('SIGTERM'); process.on('SIGTERM', () => note('asked')); ready(); ${stayUp}`,
-      {
-        // Long enough that it is asked before it is killed, also where it gets no time for a while.
-        stopTimeoutMs: 3_000,
+    const spec: ComponentSpec = {
+      ...child(
+        'stubborn',
+        `process.removeAllListeners('SIGTERM'); process.on('SIGTERM', () => note('asked')); ready(); ${stayUp}`,
+      ),
+      // Its time is over once it has been asked, however long it gets no time.
+      get stopTimeoutMs() {
+        blockUntil(() => notes().length > 0);
+        return 1;
       },
-    );
+    };
     await supervisor.start(spec);
     const { process: identity } = supervisor.status()[0] as { process: ProcessIdentity };
     await supervisor.stopAll();
     expect(notes()).toEqual(['asked']);
+    expect(supervisor.status()[0]?.lastExit).toBe('signal SIGKILL');
     expect(isAlive(identity)).toBe(false);
   });
 

@@ -126,6 +126,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
   readonly #now: () => number;
   readonly #components: Managed[] = [];
   #stopping = false;
+  #stopped: Promise<void> | undefined;
 
   constructor(options: { logger: Logger; timings?: Partial<SupervisorTimings>; now?: () => number }) {
     super();
@@ -146,7 +147,10 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
    * @throws GtxError START_FAILED when it ended or stayed silent in each of the first attempts
    */
   async start(spec: ComponentSpec): Promise<ReadyLine> {
-    if (this.#stopping) throw new GtxError('SERVICE_STOPPING', `stopping, so ${spec.name} is not started`);
+    const refuseWhenStopping = (): void => {
+      if (this.#stopping) throw new GtxError('SERVICE_STOPPING', `stopping, so ${spec.name} is not started`);
+    };
+    refuseWhenStopping();
     const managed: Managed = {
       spec,
       child: undefined,
@@ -164,8 +168,7 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
       try {
         return await this.#launch(managed);
       } catch (error) {
-        if (this.#stopping)
-          throw new GtxError('SERVICE_STOPPING', `stopping, so ${spec.name} is not started`);
+        refuseWhenStopping();
         // Wrong use does not get better by repeating it.
         const hopeless = managed.lastExit === 'exit code 2';
         if (attempt >= this.#timings.startAttempts || hopeless) {
@@ -181,13 +184,22 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
           'start failed, trying again',
         );
         await new Promise((resolve) => setTimeout(resolve, restartDelayMs(attempt, this.#timings)));
+        refuseWhenStopping();
       }
     }
   }
 
-  /** Stops everything, the last started first, each within its own time. */
-  async stopAll(): Promise<void> {
+  /**
+   * Stops everything, the last started first, each within its own time. To be told again while it does changes nothing:
+   * a child that is asked a second time would not wait for what it has running.
+   */
+  stopAll(): Promise<void> {
     this.#stopping = true;
+    this.#stopped ??= this.#stopEach();
+    return this.#stopped;
+  }
+
+  async #stopEach(): Promise<void> {
     for (const managed of [...this.#components].reverse()) {
       clearTimeout(managed.timer);
       managed.timer = undefined;
@@ -241,14 +253,16 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
 
     return new Promise<ReadyLine>((resolve, reject) => {
       let isReady = false;
+      // What it says from then on counts no more, also when it has said it before and is heard only now.
+      let givenUp: string | undefined;
       const silence = setTimeout(() => {
-        reject(new Error(`not ready after ${spec.readyTimeoutMs / 1000} s`));
+        givenUp = `not ready after ${spec.readyTimeoutMs / 1000} s`;
         child.kill('SIGKILL');
       }, spec.readyTimeoutMs);
       if (child.stdout !== null) {
         createInterface({ input: child.stdout }).on('line', (text) => {
           const line = parseReady(text);
-          if (line === undefined || isReady) return;
+          if (line === undefined || isReady || givenUp !== undefined) return;
           isReady = true;
           clearTimeout(silence);
           managed.ready = line;
@@ -260,12 +274,14 @@ export class Supervisor extends EventEmitter<{ change: [ComponentStatus] }> {
       managed.exited = new Promise<void>((resolveExit) => {
         const ended = (how: string): void => {
           clearTimeout(silence);
+          givenUp ??= `ended with ${how} before it was ready`;
           managed.child = undefined;
           managed.exited = undefined;
           managed.identity = undefined;
           managed.lastExit = how;
           resolveExit();
-          if (!isReady) reject(new Error(`ended with ${how} before it was ready`));
+          // Not before it has gone: the next attempt has the place to itself.
+          if (!isReady) reject(new Error(givenUp));
           // Before the first ready line, start() decides; afterwards the component is kept alive.
           if (managed.ready !== undefined) this.#crashed(managed, startedAt);
         };

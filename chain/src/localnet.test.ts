@@ -759,7 +759,7 @@ describe('sending', () => {
     const prepared = await prepareTransaction(connection, { payer: feePayer, instructions: [] });
     await localnet.stop();
     try {
-      for (const promise of [
+      for (const error of [
         sendPrepared(connection, prepared),
         resolveSignature(connection, prepared.signature, prepared.lastValidBlockHeight),
         prepareTransaction(connection, { payer: feePayer, instructions: [] }),
@@ -771,8 +771,9 @@ describe('sending', () => {
           addresses: [String(PublicKey.unique())],
         }).load(),
         confirmTransaction(connection, prepared, { unavailableAfterMs: 0 }),
-      ]) {
-        expect((await errorOf(promise)).code).toBe('CHAIN_UNAVAILABLE');
+        // All are listened to from the start: they end in any order.
+      ].map(errorOf)) {
+        expect((await error).code).toBe('CHAIN_UNAVAILABLE');
       }
       // Sent into the void and followed from there: the resending brings it through once the chain is back.
       const following = confirmTransaction(connection, prepared, { resendMs: 0, pollMs: 20 });

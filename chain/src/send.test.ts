@@ -170,7 +170,7 @@ describe('outages', () => {
       blockhash: signature.slice(0, 43),
     });
     const wire = new Uint8Array(10);
-    for (const promise of [
+    for (const error of [
       resolve(),
       simulate(connection, transaction),
       sendPrepared(connection, { wire, signature }, { skipPreflight: true }).then((outcome) => {
@@ -181,8 +181,9 @@ describe('outages', () => {
       }),
       prepareTransaction(connection, { payer, instructions: [] }),
       recentPriorityFee(connection, [], { percentile: 50, max: 1 }),
-    ]) {
-      expect((await errorOf(promise)).code).toBe('CHAIN_UNAVAILABLE');
+      // All are listened to from the start: they end in any order.
+    ].map(errorOf)) {
+      expect((await error).code).toBe('CHAIN_UNAVAILABLE');
     }
   });
 

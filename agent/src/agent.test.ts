@@ -84,7 +84,12 @@ describe('from the meter to the collector', () => {
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);
     let aheadMs = 0;
-    const agent = await home.agent({ sample_seconds: 300 }, { monotonic: () => performance.now() + aheadMs });
+    // The wall clock stands still, so that no further sample comes due by itself: the loop is stuck.
+    const at = Date.now();
+    const agent = await home.agent(
+      { sample_seconds: 300 },
+      { now: () => at, monotonic: () => performance.now() + aheadMs },
+    );
     await until('a sample', () => view(agent).last_sample_ms !== null);
     expect(agent.healthy()).toBe(true);
     expect((await fetch(`${agent.url}/healthz`)).status).toBe(200);
@@ -208,7 +213,9 @@ describe('delivery', () => {
       ['meter', ['offline', 'offline']],
       ['gateway', ['offline', 'online']],
     ] as const) {
-      const agent = await home.agent({ mqtt: { url: home.collector.url, last_wills } });
+      // Said at the beginning only: of what is under way when the connections end, a will may be the former.
+      const mqtt = { url: home.collector.url, last_wills, status_seconds: 3_600 };
+      const agent = await home.agent({ mqtt });
       const connections = last_wills === 'meter' ? 2 : 1;
       await until('connected', () => home.collector.connections === connections);
       await until('online', () => states().every((state) => state === 'online'));
@@ -402,7 +409,6 @@ describe('measuring', () => {
     const agent = await home.agent();
     await until('first readings', () => count() >= 2);
     const before = BigInt(view(agent).produced_total);
-    const begun = performance.now();
     simulator.setFault(1, { type: 'value', value: 'zero', times: 3 });
     await until('seen', async () =>
       /reason="fell"\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
@@ -412,9 +418,9 @@ describe('measuring', () => {
     await until('not a number', async () =>
       /device_invalid_values_total\{.*\} [1-9]/.test(await (await fetch(`${agent.url}/metrics`)).text()),
     );
-    // No more than 100 kW give in that time, which is more than the meter has, and far less than its thousand kWh.
-    const mostNkwh = ((performance.now() - begun) / 1000 + 5) * (100 / 3600) * 1e9;
-    expect(Number(BigInt(view(agent).produced_total) - before)).toBeLessThan(mostNkwh);
+    // No more than has flowed since its thousand kWh were set.
+    const produced = BigInt(view(agent).produced_total);
+    expect(produced).toBeLessThanOrEqual(registers(simulator, 1).exportNkwh - 1_000_000_000_000n);
     simulator.setFault(1, { type: 'freeze' });
     await until('frozen', () => codes(agent).includes('METER_VALUE_INVALID'));
     const { sequence } = view(agent);
@@ -457,7 +463,10 @@ describe('measuring', () => {
     };
     await home.agent({ clock: { ntp: 'auto' } }, { now: () => Date.now() + shiftMs, ntpStatus });
     await until('a reading', () => count() >= 1);
-    expect(home.collector.stored.get(ID)?.get(1)?.reading.flags).toBe(0);
+    // A sample that a busy machine takes late makes the first interval longer, and says so: that is no step.
+    const { ClockSet, MeterReset } = ReadingFlag;
+    const flags = home.collector.stored.get(ID)?.get(1)?.reading.flags ?? ClockSet;
+    expect(flags & (ClockSet | MeterReset)).toBe(0);
   });
 
   it('a full outbox raises an alert, stops signing rather than losing, and goes on by itself', async () => {

@@ -173,9 +173,9 @@ export class TestCollector {
     if (broker) await new Promise<void>((resolve) => broker.close(() => resolve()));
   }
 
-  /** Gateways' connections that are open. */
+  /** Gateways' connections that are logged in, with their wills. */
   get connections(): number {
-    return this.sockets.size;
+    return this.broker?.connectedClients ?? 0;
   }
 
   /** Cuts all connections; the broker goes on. */

@@ -6,6 +6,9 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import { reconnectWaitMs } from './deliver.js';
 
+/** How long the broker may take to take leave. */
+const GOODBYE_MS = 2_000;
+
 export interface PresenceDeps {
   meterId: string;
   url: string;
@@ -34,7 +37,15 @@ export class Presence {
     clearTimeout(this.timer);
     const { client } = this;
     this.client = undefined;
-    if (client) await new Promise<void>((resolve) => client.end(!client.connected, {}, () => resolve()));
+    if (!client) return;
+    await new Promise<void>((resolve) => {
+      // A broker that is not there any more does not say that it has heard.
+      const timer = setTimeout(() => client.stream.destroy(), GOODBYE_MS);
+      client.end(!client.connected, {}, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   private dial(): void {

@@ -1,5 +1,8 @@
 /** The publisher with a real store and a real broker, without meters: readings are put into the store as they are wanted. */
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { GtxError, type Status, topicFor } from '@gridtokenx/protocol';
+import pino from 'pino';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { Alerts } from './alerts.js';
 import { ClockGuard } from './clock.js';
@@ -7,6 +10,7 @@ import { AgentConfig, type AgentConfigInput } from './config.js';
 import { TRIES_BEFORE_ALERT } from './deliver.js';
 import { monotonicMs } from './monotonic.js';
 import { Outbox } from './outbox.js';
+import { Presence } from './presence.js';
 import { Publisher } from './publish.js';
 import { MeterSigner } from './sign.js';
 import { Database } from './sqlite.js';
@@ -263,5 +267,64 @@ describe.concurrent('a store that could not be written', () => {
     await until('noted', () => stored() === 1);
     expect(publisher.counters.httpFailures).toBe(0);
     expect(home.log.lines.filter((line) => line.includes('COLLECTOR_UNAVAILABLE'))).toEqual([]);
+  });
+});
+
+describe.concurrent('an end', () => {
+  it.concurrent('that comes while the collector is asked for its time leaves no attempt to connect behind', async (context) => {
+    const { home, start } = await open(context);
+    const asked: Socket[] = [];
+    // Takes the question, and answers nothing until it is told to.
+    const server = createServer((socket) => void asked.push(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    context.onTestFinished(() => void server.close());
+    home.collector.checkLogin = () => {
+      throw new GtxError('LOGIN_STALE');
+    };
+    const { port } = server.address() as { port: number };
+    const publisher = start({
+      collector_url: `http://127.0.0.1:${port}`,
+      delivery: { http_after_seconds: 0 },
+    });
+    await until('refused, and the time is asked for', () => {
+      return publisher.counters.connectFailures === 1 && asked.length === 1;
+    });
+    await publisher.stop();
+    // It is not waited for any longer, and nothing follows from its end.
+    await until('the question is over', () => Reflect.get(publisher, 'learning') === false);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(Reflect.get(publisher, 'connectTimer')).toBeUndefined();
+  });
+
+  it.concurrent('of the connection for a will is not held up by a broker that has fallen silent', async ({
+    onTestFinished,
+  }) => {
+    const sockets: Socket[] = [];
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.push(socket.on('error', () => undefined));
+      // CONNACK (MQTT 3.1.1, 3.2), and then nothing: not even the end is answered.
+      socket.once('data', () => socket.write(Buffer.from([0x20, 2, 0, 0])));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const { port } = server.address() as { port: number };
+    let present = false;
+    const presence = new Presence({
+      meterId: ONE,
+      url: `mqtt://127.0.0.1:${port}`,
+      options: () => ({ protocolVersion: 4, reconnectPeriod: 0, clientId: 'presence' }),
+      onPresent: () => {
+        present = true;
+      },
+      logger: pino({ level: 'silent' }),
+    });
+    presence.start();
+    await until('connected', () => present);
+    await presence.stop();
+    expect(sockets).toHaveLength(1);
   });
 });

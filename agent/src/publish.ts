@@ -623,6 +623,7 @@ export class Publisher {
     if (refused && this.failures >= 2)
       alerts.raise('LOGIN_REFUSED', `the broker refuses the login: ${reason}`);
     const again = () => {
+      if (this.stopping) return;
       clearTimeout(this.connectTimer);
       this.connectTimer = setTimeout(() => this.dial(), waitMs);
     };
@@ -662,7 +663,7 @@ export class Publisher {
     this.learning = true;
     const before = now() - monotonic();
     try {
-      const offsetMs = await readClockOffset(config.collector_url, now, this.httpTls);
+      const offsetMs = await readClockOffset(config.collector_url, now, this.httpTls, this.abort.signal);
       if (Math.abs(now() - monotonic() - before) > SET_MEANWHILE_MS) return;
       clock.setOffset(offsetMs);
       this.loginOffsetMs = Math.abs(offsetMs) > 5_000 ? -offsetMs : 0;

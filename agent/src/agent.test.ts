@@ -469,6 +469,37 @@ describe('measuring', () => {
     expect(flags & (ClockSet | MeterReset)).toBe(0);
   });
 
+  it('what the system said of its clock before is not taken for what it says now, however late it comes', async () => {
+    const simulator = await home.simulate([{ unit: 1 }]);
+    home.meter(ID, simulator, 1);
+    let shiftMs = 0;
+    const asked: ((synchronised: boolean) => void)[] = [];
+    let first = true;
+    const ntpStatus = () => {
+      if (!first) return new Promise<boolean>((resolve) => asked.push(resolve));
+      first = false;
+      return Promise.resolve(true);
+    };
+    const agent = await home.agent(
+      { clock: { ntp: 'required' } },
+      { now: () => Date.now() + shiftMs, ntpStatus },
+    );
+    await until('signing', () => view(agent).sequence >= 1);
+    // Set twice: the answer about the first setting comes after that about the second.
+    for (const times of [1, 2]) {
+      shiftMs += 3_600_000;
+      await until('asked', () => asked.length >= times);
+    }
+    asked.at(-1)?.(false);
+    await until(
+      'the clock is wrong',
+      () => agent.status().clock.reason?.includes('not synchronised') === true,
+    );
+    asked[0]?.(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(agent.status().clock.trusted).toBe(false);
+  });
+
   it('a full outbox raises an alert, stops signing rather than losing, and goes on by itself', async () => {
     const simulator = await home.simulate([{ unit: 1 }]);
     home.meter(ID, simulator, 1);

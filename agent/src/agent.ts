@@ -142,7 +142,16 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       }),
     ]),
   );
-  if (config.clock.ntp !== 'off') clock.setNtp(await ntpStatus());
+  let asked = 0;
+  const askSystem = async () => {
+    if (config.clock.ntp === 'off') return;
+    asked += 1;
+    const question = asked;
+    const synchronised = await ntpStatus();
+    // An answer that comes after a later question may be of a clock that has been set since.
+    if (question === asked) clock.setNtp(synchronised);
+  };
+  await askSystem();
 
   const outbox = Outbox.open(config.data_dir, {
     maxBytes: config.max_outbox_bytes,
@@ -155,7 +164,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     if (stepMs === 0) return;
     logger.warn({ step_ms: Math.round(stepMs) }, 'the clock was set');
     for (const meter of meters) meter.noteClockSet(stepMs);
-    if (config.clock.ntp !== 'off') void ntpStatus().then((value) => clock.setNtp(value));
+    void askSystem();
     publisher?.confirmClock();
   };
   let publisher: Publisher | undefined;
@@ -242,10 +251,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     lookAtClock();
     for (const meter of meters) meter.start();
     sender.start();
-    if (config.clock.ntp !== 'off') {
-      timers.push(setInterval(() => void ntpStatus().then((value) => clock.setNtp(value)), NTP_EVERY_MS));
-    }
     timers.push(
+      setInterval(() => void askSystem(), NTP_EVERY_MS),
       setInterval(() => {
         lookAtClock();
         if (clock.verdict(0).trusted) pruneStore(outbox, alerts, logger, now());

@@ -46,15 +46,7 @@ test(
       up.runFile.components.every(({ state }) => state === 'running'),
     );
 
-    // The meter stands still: no sun, no household.
-    const control = up.url('simulator', 'status');
-    const stopped = await fetch(`${control}/units/1/power`, {
-      method: 'PUT',
-      body: JSON.stringify({ solar_watts: 0, household_watts: 0 }),
-    });
-    expect(stopped.status).toBe(200);
-    const atRest = await stored();
-    await waitFor('a whole interval at rest is stored', async () => (await stored()) >= atRest + 3);
+    await up.standStill();
     // A reading whose way was cut by a kill is sent again; refusing it would be a loss too.
     const holes = () =>
       up.query<{ sequence: string; refused_as: string | null }>(

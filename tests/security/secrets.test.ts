@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join, relative } from 'node:path';
 import { encodeBase58 } from '@gridtokenx/protocol';
 import { afterAll, expect, test } from 'vitest';
+import { ask } from '../support/ask.js';
 import { RunningSystem } from '../support/up.js';
 import { waitFor } from '../support/wait.js';
 
@@ -99,7 +100,7 @@ test('no log, file, answer, command line or message holds a secret, and key file
   );
   const answers: [string, string][] = [];
   const asks = async (name: string, url: string | URL, init?: RequestInit): Promise<void> => {
-    const answer = await fetch(url, init);
+    const answer = await ask(url, init);
     answers.push([`${name} ${url}`, `${[...answer.headers].join('\n')}\n${await answer.text()}`]);
   };
   const minted = () => system.count('SELECT count(*) FROM meter_readings WHERE minted');

@@ -34,6 +34,7 @@ import {
 import { Keypair, LAMPORTS_PER_SOL, PublicKey, SystemProgram, TransactionInstruction } from '@solana/web3.js';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from '../support/ask.js';
 import { booksOf, supplyOf, walletBalance } from '../support/books.js';
 import { BrokerProcess } from '../support/broker-process.js';
 import { connectTo, gatewayLogin, TestGateway } from '../support/gateway.js';
@@ -431,9 +432,9 @@ describe('the operator’s login', () => {
 
     // Over HTTP it reads too; without it there is nothing to read.
     const url = new URL('/api/status', system.url('collector', 'http'));
-    expect((await fetch(url)).status).toBe(401);
+    expect((await ask(url)).status).toBe(401);
     const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64');
-    expect((await fetch(url, { headers: { authorization: `Basic ${basic}` } })).status).toBe(200);
+    expect((await ask(url, { headers: { authorization: `Basic ${basic}` } })).status).toBe(200);
   });
 });
 

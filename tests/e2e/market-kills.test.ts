@@ -95,14 +95,17 @@ test(
       });
     }
     const people = [...sellers, ...buyers].map(({ wallet }) => wallet);
-    const orders = await system.query<{ side: string; status: string; count: string }>(
-      `SELECT side, status, count(*) FROM orders WHERE owner = ANY($1) GROUP BY side, status ORDER BY side`,
-      [people],
-    );
-    expect(orders).toEqual([
-      { side: 'buy', status: 'filled', count: String(ROUNDS) },
-      { side: 'sell', status: 'filled', count: String(ROUNDS) },
-    ]);
+    await waitFor('every order is booked as filled', async () => {
+      const orders = await system.query<{ side: string; status: string; count: string }>(
+        `SELECT side, status, count(*) FROM orders WHERE owner = ANY($1) GROUP BY side, status ORDER BY side`,
+        [people],
+      );
+      expect(orders).toEqual([
+        { side: 'buy', status: 'filled', count: String(ROUNDS) },
+        { side: 'sell', status: 'filled', count: String(ROUNDS) },
+      ]);
+      return true;
+    });
     const [trades] = await system.query<{ amount: string; quote: string }>(
       'SELECT sum(amount) AS amount, sum(quote) AS quote FROM trades',
     );

@@ -35,10 +35,13 @@ afterAll(() => system?.destroy());
 test('25 kWh produced and 10 consumed are 15 GRID', async () => {
   await produce(terminal, prosumer, 'MTR-001', { production: '25', consumption: '10' });
   await expectHoldings(terminal, prosumer, { grid: '15', grx: '0' });
-  const { readings, chain, mirror } = await booksOf(system, 'MTR-001');
-  expect(readings).toEqual({ total: kwhToNkwh('15'), sum: kwhToNkwh('15'), count: 1 });
-  expect(chain.minted).toBe(kwhToNkwh('15'));
-  expect(mirror.minted).toBe(kwhToNkwh('15'));
+  await waitFor('the books tell the same', async () => {
+    const { readings, chain, mirror } = await booksOf(system, 'MTR-001');
+    expect(readings).toEqual({ total: kwhToNkwh('15'), sum: kwhToNkwh('15'), count: 1 });
+    expect(chain.minted).toBe(kwhToNkwh('15'));
+    expect(mirror.minted).toBe(kwhToNkwh('15'));
+    return true;
+  });
 }, 600_000);
 
 test('10 of them are offered at 3 GRX: they leave the wallet for the escrow and stand in the book', async () => {
@@ -86,11 +89,14 @@ test('the neighbour takes it: 10 GRID for 30 GRX, at once or not at all', async 
   await expectHoldings(terminal, prosumer, { grid: '5', grx: '30' });
   await expectHoldings(terminal, consumer, { grid: '10', grx: '70' });
 
-  const [order] = await system.query<{ status: string; remaining: string; escrowed: string }>(
-    'SELECT status, remaining, escrowed FROM orders WHERE owner = $1',
-    [prosumer.wallet],
-  );
-  expect(order).toMatchObject({ status: 'filled', remaining: '0', escrowed: '0' });
+  await waitFor('the order is booked as filled', async () => {
+    const [order] = await system.query<{ status: string; remaining: string; escrowed: string }>(
+      'SELECT status, remaining, escrowed FROM orders WHERE owner = $1',
+      [prosumer.wallet],
+    );
+    expect(order).toMatchObject({ status: 'filled', remaining: '0', escrowed: '0' });
+    return true;
+  });
   const trades = await system.query(
     'SELECT seller, buyer, price, amount, quote, fee, taker_side FROM trades',
   );
@@ -105,7 +111,7 @@ test('the neighbour takes it: 10 GRID for 30 GRX, at once or not at all', async 
       taker_side: 'buy',
     },
   ]);
-  const listed = await system.gtxJson('trades', '--wallet', consumer.wallet, '--source', 'collector');
+  const listed = await persist(terminal, 'trades', '--wallet', consumer.wallet, '--source', 'collector');
   expect(listed.trades).toHaveLength(1);
   // Told again, the command finds that it has been done.
   expect((await system.gtx('match-order', '--order-id', '1', '--keypair', consumer.keyFile)).code).not.toBe(

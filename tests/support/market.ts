@@ -132,7 +132,10 @@ export async function holdingsOf(
   };
 }
 
-/** Waits until chain and database both tell these holdings, and nothing is left in orders. */
+/**
+ * Waits until chain and database both tell these holdings, and nothing is left in orders. What else the database tells of
+ * the transactions may come later: once a minute the collector reads what wallets hold by itself.
+ */
 export async function expectHoldings(terminal: Terminal, person: Person, expected: Holdings): Promise<void> {
   let last: unknown;
   const wanted = { chain: expected, database: expected, orders: { grid: '0', grx: '0' } };

@@ -308,7 +308,11 @@ class FleetRun {
   async #connectAll(): Promise<void> {
     const todo = this.#gateways.entries();
     const worker = async () => {
-      for (const [index, gateway] of todo) await this.#connect(gateway, index);
+      for (const [index, gateway] of todo) {
+        // Another one has failed, and the run with it.
+        if (this.#stopping) return;
+        await this.#connect(gateway, index);
+      }
     };
     await Promise.all(Array.from({ length: CONNECT_AT_ONCE }, worker));
   }

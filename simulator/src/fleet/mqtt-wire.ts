@@ -126,33 +126,33 @@ export class WireClient {
   private readonly reader = new FrameReader();
   private nextId = 0;
   private closing = false;
-  private waiting: { type: number; resolve: (frame: Frame) => void } | undefined;
+  private waiting:
+    | { type: number; resolve: (frame: Frame) => void; reject: (error: Error) => void }
+    | undefined;
 
   constructor(private readonly options: WireOptions) {}
 
-  /** Connects and logs in. @throws GtxError BROKER_UNAVAILABLE, LOGIN_REFUSED */
+  /** Connects and logs in; `onLost` is for what happens later. @throws GtxError BROKER_UNAVAILABLE, LOGIN_REFUSED */
   async start(): Promise<void> {
-    const { url, clientId, username, password, onLost } = this.options;
+    const { url, clientId, username, password } = this.options;
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
     this.socket = socket;
     socket.setNoDelay(true);
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
-      socket.once('error', (cause) => {
+      const failed = (cause?: unknown) =>
         reject(new GtxError('BROKER_UNAVAILABLE', `cannot connect to ${url}`, undefined, { cause }));
-      });
+      socket.once('error', failed);
+      socket.once('close', () => failed());
     });
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      if (!this.closing) onLost(new GtxError('BROKER_UNAVAILABLE', `${clientId} lost its connection`));
-    });
+    socket.on('close', () => this.end(new GtxError('BROKER_UNAVAILABLE', `${clientId} lost its connection`)));
     socket.on('data', (chunk) => {
       try {
         for (const frame of this.reader.read(chunk)) this.receive(frame);
       } catch (error) {
-        onLost(error as Error);
-        this.stop();
+        this.end(error as Error);
       }
     });
     const answer = this.answer(CONNACK);
@@ -160,18 +160,22 @@ export class WireClient {
     const connectBody = Buffer.concat([PROTOCOL, Buffer.from([CONNECT_FLAGS]), u16(0)]);
     socket.write(packet(CONNECT, 0, connectBody, field(clientId), field(username), field(password)));
     const { body } = await answer;
-    if (body[1] !== 0)
+    if (body[1] !== 0) {
+      this.stop();
       throw new GtxError('LOGIN_REFUSED', `the broker refuses ${clientId} (code ${body[1]})`);
+    }
   }
 
-  /** Subscribes at QoS 1. @throws GtxError TOPIC_FORBIDDEN */
+  /** Subscribes at QoS 1. @throws GtxError TOPIC_FORBIDDEN, BROKER_UNAVAILABLE; then the connection is over */
   async subscribe(topics: readonly string[]): Promise<void> {
     const answer = this.answer(SUBACK);
     const filters = topics.map((topic) => Buffer.concat([field(topic), Buffer.from([1])]));
     this.socket?.write(packet(SUBSCRIBE, SUBSCRIBE_FLAGS, u16(this.id()), ...filters));
     const { body } = await answer;
-    if (body.subarray(2).includes(REFUSED))
+    if (body.subarray(2).includes(REFUSED)) {
+      this.stop();
       throw new GtxError('TOPIC_FORBIDDEN', 'a subscription was refused');
+    }
   }
 
   /** Sends messages in one go. */
@@ -196,14 +200,24 @@ export class WireClient {
     this.socket?.destroy();
   }
 
+  /** The connection is over: who waits for an answer is told, or else the owner. */
+  private end(error: Error): void {
+    const { waiting, closing } = this;
+    this.waiting = undefined;
+    this.stop();
+    if (waiting !== undefined) waiting.reject(error);
+    else if (!closing) this.options.onLost(error);
+  }
+
   private id(): number {
     this.nextId = this.nextId === MAX_PACKET_ID ? 1 : this.nextId + 1;
     return this.nextId;
   }
 
   private answer(type: number): Promise<Frame> {
-    return new Promise((resolve) => {
-      this.waiting = { type, resolve };
+    return new Promise((resolve, reject) => {
+      if (this.closing) reject(new GtxError('BROKER_UNAVAILABLE', 'the connection is over'));
+      else this.waiting = { type, resolve, reject };
     });
   }
 

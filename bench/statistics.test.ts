@@ -10,6 +10,9 @@ describe('percentile', () => {
     expect(percentile([3, 1, 2], 50)).toBe(2);
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect([50, 99, 99.1].map((percent) => percentile(hundred, percent))).toEqual([50, 99, 100]);
+    // A rank that is whole is not missed by a rounding: 0.28 x 25 is a hair above 7.
+    const many = Array.from({ length: 25 }, (_, index) => index + 1);
+    expect([28, 56].map((percent) => percentile(many, percent))).toEqual([7, 14]);
   });
 
   it('sorts by size, not as text', () => {

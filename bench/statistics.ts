@@ -8,7 +8,7 @@ export function percentile(values: readonly number[], percent: number): number {
   if (values.length === 0) throw new RangeError('no values');
   if (!(percent > 0 && percent <= 100)) throw new RangeError(`${percent} is no percent`);
   const sorted = Float64Array.from(values).sort();
-  return sorted[Math.ceil((percent / 100) * sorted.length) - 1] as number;
+  return sorted[Math.ceil((percent * sorted.length) / 100) - 1] as number;
 }
 
 /** How far something had come at a time. */

@@ -306,3 +306,23 @@ test('a connection that closes while the login is looked up is not up', async ()
   expect(link.state.value).toBe('connecting');
   expect(Socket.last.sent).toEqual([]);
 });
+
+test('what comes on show while the login is looked up is not asked for by nobody', async () => {
+  link.start();
+  let answer: (token: string) => void = () => {};
+  credentials.token = () => new Promise((resolve) => (answer = resolve));
+  await Socket.last.open();
+  follow({ channel: 'orders' });
+  expect(Socket.last.sent).toEqual([]);
+  answer('t1');
+  await settled();
+  expect(Socket.last.news()).toEqual(['auth t1', 'subscribe orders']);
+  // Nor after somebody else has logged in.
+  link.loginChanged();
+  await Socket.last.open();
+  follow({ channel: 'balances' });
+  expect(Socket.last.sent).toEqual([]);
+  answer('t2');
+  await settled();
+  expect(Socket.last.news()).toEqual(['auth t2', 'subscribe orders', 'subscribe balances']);
+});

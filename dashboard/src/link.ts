@@ -155,6 +155,8 @@ export class Link {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watchdog: ReturnType<typeof setInterval> | undefined;
   private heardAt = 0;
+  /** Whether this connection was told who asks, or that nobody does. */
+  private introduced = false;
   /** The access token that this connection was told last. */
   private token: string | undefined;
   /** Attempts since a login was taken. */
@@ -213,7 +215,7 @@ export class Link {
     if (subscription.users > 0) return;
     this.subscriptions.delete(key);
     clearTimeout(subscription.timer);
-    this.send(subscription.request('unsubscribe'));
+    if (this.introduced) this.send(subscription.request('unsubscribe'));
   }
 
   private send(message: Record<string, unknown>): void {
@@ -223,7 +225,8 @@ export class Link {
   private ask(subscription: Subscription): void {
     clearTimeout(subscription.timer);
     subscription.state = 'asked';
-    this.send(subscription.request('subscribe'));
+    // Asked for by nobody, what is private would be refused. Once it is known who asks, everything on show is asked for.
+    if (this.introduced) this.send(subscription.request('subscribe'));
   }
 
   private connect(): void {
@@ -233,6 +236,7 @@ export class Link {
     this.socket = socket;
     this.noRenewal();
     clearTimeout(this.passwordTimer);
+    this.introduced = false;
     this.token = undefined;
     this.logins = 0;
     this.passwordRefusals = 0;
@@ -258,6 +262,7 @@ export class Link {
     // The collector allows what either of them does.
     if (token !== undefined) this.logIn(token);
     this.sendPassword();
+    this.introduced = true;
     for (const subscription of this.subscriptions.values()) this.ask(subscription);
   }
 

@@ -165,8 +165,9 @@ describe('a client that takes nothing', () => {
       gone.socket.pause();
       const silent = () => world.metric('gtx_collector_live_connections_closed_total', { reason: 'silent' });
       vi.advanceTimersByTime(LIVE_LIMITS.pingMillis);
-      // What it answers to the ping goes before this request.
-      expect(await there.must({ op: 'ping' })).toMatchObject({ ok: true });
+      // The first answer comes behind the ping, so that what is answered to the ping goes before the second request.
+      for (let request = 0; request < 2; request += 1)
+        expect(await there.must({ op: 'ping' })).toMatchObject({ ok: true });
       expect(await silent()).toBe(0);
       vi.advanceTimersByTime(LIVE_LIMITS.pingMillis);
       expect(await silent()).toBe(1);

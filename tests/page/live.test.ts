@@ -503,6 +503,12 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
       [system.meterId],
     );
     const pending = { state: 'pending', transaction: null, readings: [], accepted_in: [], events: [] };
+    const go = gate();
+    // The later answers wait until what the first one says was seen.
+    await page.route('**/api/transactions/*', async (route) => {
+      await go.opened;
+      await route.continue();
+    });
     // The first answers are from before it was confirmed.
     for (const [path, earlier] of [
       ['**/api/transactions/*', pending],
@@ -517,7 +523,8 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
         { times: 1 },
       );
     await page.evaluate(`location.hash = '#/live/${row?.signature}'`);
-    await page.locator('.tag.warn').first().waitFor();
+    await page.getByText('waits for the chain', { exact: true }).waitFor();
+    go.open();
     await page.getByText('These are the bytes of this transaction').waitFor();
     await page.getByRole('article').first().getByText('Signature valid').waitFor();
     expect(await page.evaluate('globalThis.called')).toBe(0);
@@ -652,8 +659,15 @@ describe.skipIf(!hasChromium())('Live and My home', () => {
     const { page } = home;
     await page.locator('output.link.up').waitFor();
     expect(home.complaints).toEqual([]);
+    // Noted by the page itself: whoever looks only now and then may find it healed already.
+    await page.evaluate(`(() => {
+      globalThis.lost = false;
+      const link = document.querySelector('output.link');
+      const look = () => (globalThis.lost ||= link.classList.contains('down'));
+      new MutationObserver(look).observe(link, { attributes: true });
+    })()`);
     const killed = system.kill('collector');
-    await page.locator('output.link.down').waitFor();
+    await waitFor('it is told', () => page.evaluate<boolean>('globalThis.lost'));
     await system.revived('collector', killed);
     await page.locator('output.link.up').waitFor();
     const before = await newestNumber(page);

@@ -52,6 +52,7 @@ describe.skipIf(!hasChromium())('the market', () => {
     await produce(terminal, seller, 'MTR-001', { production: '70', consumption: '10' });
     for (const { wallet } of [seller, buyer])
       await system.gtxJson('faucet', '--amount', '200', '--to', wallet);
+    await waitFor('there is something to sell', async () => (await gridOf(seller)) === '60');
     market = await openWindow(browser);
   }, 600_000);
   afterAll(async () => {
@@ -349,6 +350,8 @@ describe.skipIf(!hasChromium())('the market', () => {
     expect(lost).toBe(2);
     expect(await page.getByRole('alert').count()).toBe(0);
     await page.unrouteAll({ behavior: 'wait' });
+    // The chain has confirmed them, which the page may know before the database does.
+    await waitFor('both are in the books', async () => (await ordersOf(seller)).length >= before + 2);
     expect(await ordersOf(seller)).toHaveLength(before + 2);
     for (const price of ['9.5', '9']) {
       const row = mine(page).locator('tbody tr', {
@@ -372,10 +375,10 @@ describe.skipIf(!hasChromium())('the market', () => {
       const { page } = window;
       if (!locks)
         await page.addInitScript("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })");
-      const frames: string[] = [];
-      page.on('websocket', (socket) =>
-        socket.on('framereceived', ({ payload }) => frames.push(payload.toString())),
-      );
+      let renewed = 0;
+      page.on('response', (answer) => {
+        if (answer.ok() && answer.url().endsWith('/api/auth/refresh')) renewed += 1;
+      });
       await show(page, url, 'market');
       await enterWithKey(page, buyer.keyFile);
       await mine(page).locator('tbody tr').first().waitFor();
@@ -385,13 +388,9 @@ describe.skipIf(!hasChromium())('the market', () => {
        FROM login_sessions s WHERE s.id = t.session_id AND s.wallet = $1 AND t.kind = 'access'`,
         [buyer.wallet],
       );
-      frames.length = 0;
       await page.reload();
-      // The collector says so, or the page has been faster.
-      await waitFor('another token is needed', () => {
-        const logins = frames.filter((frame) => /"id":"auth","ok"/.test(frame));
-        return logins.length > 1 || frames.some((frame) => /"UNAUTHENTICATED"/.test(frame));
-      });
+      // Told by the channel or to a question, or by itself: whichever comes first needs another one.
+      await waitFor('there is another token', () => renewed > 0);
       const { length } = await ordersOf(buyer);
       await told(
         terminal,

@@ -62,7 +62,8 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
     writeFileSync(sites, JSON.stringify({ meters: Object.fromEntries(places) }));
     system = await RunningSystem.start({
       args: ['--interval-seconds', '2'],
-      env: { GTX_SITES_FILE: sites },
+      // What is made wrong for an audit to find is not to be put right before it has looked.
+      env: { GTX_SITES_FILE: sites, GTX_RECONCILE_REPAIR: 'off' },
     });
     url = system.url('collector', 'http');
     browser = await openBrowser();
@@ -550,10 +551,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
         .getByText(kind)
         .first()
         .waitFor();
-    await system.query(
-      `UPDATE meters SET chain_minted = chain_minted - 1 WHERE meter_id = $1 AND chain_minted > 0`,
-      [idOf(0)],
-    );
+    await system.query(`UPDATE meters SET chain_minted = chain_minted - 1 WHERE meter_id = $1`, [idOf(0)]);
     expect(operator.complaints.filter((text) => !/401/.test(text))).toEqual([]);
   }, 600_000);
 

@@ -17,6 +17,8 @@ let collector: TestCollector;
 let time = 1_760_000_400;
 let count = 0;
 const clients: MqttClient[] = [];
+/** Ends what hangs. */
+const CONNECT_MILLIS = 120_000;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
@@ -49,7 +51,7 @@ interface Login {
 }
 
 function open(login: Login): MqttClient {
-  const client = mqtt.connect(collector.mqttUrl, { reconnectPeriod: 0, connectTimeout: 5000, ...login });
+  const client = mqtt.connect(collector.mqttUrl, { reconnectPeriod: 0, connectTimeout: CONNECT_MILLIS, ...login });
   client.on('error', () => undefined);
   clients.push(client);
   return client;
@@ -84,7 +86,12 @@ async function gateway(...meters: TestMeter[]) {
     ).toBe(true);
     if (topic.endsWith('/ack')) acks.push(JSON.parse(envelope.payload));
   });
-  for (const meter of meters) await client.subscribeAsync(topicFor(meter.meterId, 'ack'), { qos: 1 });
+  for (const meter of meters) {
+    await client.subscribeAsync(topicFor(meter.meterId, 'ack'), { qos: 1 });
+    // What it is told as one that has come is read in its own time, which may be after its first reading is stored.
+    if (!collector.registry.chain.has(meter.meterId)) continue;
+    await until(() => acks.some((ack) => ack.meter_id === meter.meterId), 'the present state');
+  }
   const send = (meter: TestMeter, payload: unknown) =>
     client.publishAsync(
       topicFor(meter.meterId, 'reading'),
@@ -425,7 +432,7 @@ test('with a certificate the broker speaks TLS and nothing else', async () => {
   const meter = new TestMeter('MTR-TLS', time - 9000);
   secure.registry.register(meter);
   expect(secure.mqttUrl).toMatch(/^mqtts:/);
-  const login = { username: meter.meterId, reconnectPeriod: 0, connectTimeout: 3000 };
+  const login = { username: meter.meterId, reconnectPeriod: 0, connectTimeout: CONNECT_MILLIS };
   const ca = readFileSync(file('tls-test-cert.pem'));
   const client = await mqtt.connectAsync(secure.mqttUrl, { ...login, password: passwordOf([meter]), ca });
   await client.publishAsync(topicFor(meter.meterId, 'reading'), JSON.stringify(meter.next()), { qos: 1 });

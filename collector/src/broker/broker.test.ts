@@ -51,7 +51,11 @@ interface Login {
 }
 
 function open(login: Login): MqttClient {
-  const client = mqtt.connect(collector.mqttUrl, { reconnectPeriod: 0, connectTimeout: CONNECT_MILLIS, ...login });
+  const client = mqtt.connect(collector.mqttUrl, {
+    reconnectPeriod: 0,
+    connectTimeout: CONNECT_MILLIS,
+    ...login,
+  });
   client.on('error', () => undefined);
   clients.push(client);
   return client;

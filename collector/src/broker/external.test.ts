@@ -170,7 +170,7 @@ test('a broker that refuses a subscription counts as away until it grants it', a
 });
 
 test('so does one of MQTT 5, with its own codes, whichever connection it is', async () => {
-  const refusing = new RefusingBroker();
+  const refusing = new SmallBroker();
   const bus = new ExternalBroker(
     { ...OPTIONS, url: await refusing.start(), shareGroup: 'gtx' },
     { handlers: { onReading: () => undefined, onListening: () => undefined }, logger },
@@ -191,6 +191,46 @@ test('so does one of MQTT 5, with its own codes, whichever connection it is', as
   } finally {
     await bus.stop();
     await refusing.stop();
+  }
+});
+
+test('a broker that takes its time has handed over all that it had set aside before quiet is taken for the end', async () => {
+  const slow = new SmallBroker();
+  slow.grants = true;
+  const readings: string[] = [];
+  const bus = new ExternalBroker(
+    { ...OPTIONS, url: await slow.start(), shareGroup: 'gtx' },
+    {
+      handlers: { onReading: (meterId) => void readings.push(meterId), onListening: () => undefined },
+      logger,
+    },
+  );
+  try {
+    await bus.start();
+    await until(() => bus.connected, 'granted');
+    let over = false;
+    const quiet = bus.quiesce().then(() => {
+      over = true;
+    });
+    const asked = () => until(() => slow.asked.shift() ?? (over && 'over'), 'it asks for nothing more');
+    const answer = async () => {
+      const give = await asked();
+      if (give === 'over') throw new Error('it has not waited for the broker');
+      give();
+    };
+    await answer();
+    // As one that was stopped for a moment: the readings come when it goes on, and then its answer.
+    const late = await asked();
+    expect(late).not.toBe('over');
+    slow.publish(topicFor('MTR-9', 'reading'));
+    if (late !== 'over') late();
+    // After that one came none.
+    await answer();
+    await quiet;
+    expect(readings).toEqual(['MTR-9']);
+  } finally {
+    await bus.stop();
+    await slow.stop();
   }
 });
 
@@ -258,9 +298,14 @@ async function health(): Promise<string> {
 /** MQTT-5 3.9.3. */
 const NOT_AUTHORIZED = 0x87;
 
-/** As much of a broker of MQTT 5 as refuses subscriptions, which Mosquitto never does and aedes knows only as 3.1.1. */
-class RefusingBroker {
+/**
+ * As much of a broker of MQTT 5 as refuses subscriptions, which Mosquitto never does and aedes knows only as 3.1.1, and as ends
+ * them when a test says so.
+ */
+class SmallBroker {
   grants = false;
+  /** Gives the answers to UNSUBSCRIBE that are not given yet. */
+  readonly asked: (() => void)[] = [];
   refused = 0;
   connections = 0;
   private readonly sockets = new Set<Socket>();
@@ -277,6 +322,12 @@ class RefusingBroker {
     return `mqtt://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** PUBLISH with QoS 1 and without properties [MQTT-5 3.3]. */
+  publish(topic: string): void {
+    const packet = Buffer.from([0x32, topic.length + 5, 0, topic.length, ...Buffer.from(topic), 0, 1, 0]);
+    for (const socket of this.sockets) socket.write(packet);
+  }
+
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
   }
@@ -291,6 +342,9 @@ class RefusingBroker {
     const kind = (packet[0] as number) >> 4;
     // CONNACK [MQTT-5 3.2]: no session, success, no properties.
     if (kind === 1) socket.write(Buffer.from([0x20, 3, 0, 0, 0]));
+    // UNSUBACK [MQTT-5 3.11], for three filters.
+    if (kind === 10)
+      this.asked.push(() => socket.write(Buffer.from([0xb0, 6, ...packet.subarray(2, 4), 0, 0, 0, 0])));
     if (kind !== 8) return;
     if (!this.grants) this.refused += 1;
     const codes: number[] = [];

@@ -39,8 +39,9 @@ export class ExternalBroker implements MqttBus {
   private again: NodeJS.Timeout | undefined;
   /** Meters whose gateways have said on this connection that they are there, and not yet that they are gone. */
   private readonly present = new Set<string>();
-  /** When a reading came last, by a clock that is never set. */
+  /** When a reading came last, by a clock that is never set; and how many have come. */
   private heardAt = 0;
+  private heard = 0;
 
   constructor(
     private readonly options: ExternalBrokerOptions,
@@ -101,6 +102,7 @@ export class ExternalBroker implements MqttBus {
       handlers.onTraffic?.({ ...target, topic, direction: 'in', payload, retained });
       if (kind === 'reading') {
         this.heardAt = performance.now();
+        this.heard += 1;
         const wait = handlers.onReading(meterId, bytesOf(payload));
         if (wait === undefined) done();
         else void wait.then(() => done());
@@ -143,13 +145,24 @@ export class ExternalBroker implements MqttBus {
     if (client === undefined || !client.connected) return;
     const begun = performance.now();
     const leftMillis = () => LONGEST_DRAIN_MILLIS - (performance.now() - begun);
+    const filters = Object.keys(this.filters);
     try {
-      await inTime(client.unsubscribeAsync(Object.keys(this.filters)), leftMillis());
+      await inTime(client.unsubscribeAsync(filters), leftMillis());
+      // A broker that is slow is quiet too. It takes packets in their order, so the answer to a second one comes after what our
+      // acknowledgements of before have made it send: where nothing came until then, it has nothing left for us.
+      for (let before = -1; before !== this.heard && leftMillis() > 0; ) {
+        before = this.heard;
+        await inTime(client.unsubscribeAsync(filters), leftMillis());
+        await this.silence(leftMillis);
+      }
     } catch (error) {
       // The broker has gone too: then nothing more comes from it either.
       this.deps.logger.debug({ err: error }, 'the subscriptions could not be ended');
-      return;
     }
+  }
+
+  /** Resolves when no reading has come for a while, or no time is left. */
+  private async silence(leftMillis: () => number): Promise<void> {
     this.heardAt = performance.now();
     for (;;) {
       const silentMillis = performance.now() - this.heardAt;

@@ -387,10 +387,12 @@ describe('measuring', () => {
     for (const unit of [1, 2, 3]) await until('first readings', () => count(`MTR-00${unit}`) >= 2);
     simulator.setFault(2, { type: 'dead' });
     simulator.setFault(3, { type: 'exception', code: 6, times: 8 });
-    await until('alert', () => codes(agent).includes('METER_BUS_ERROR'));
-    const [one, two] = [count('MTR-001'), count('MTR-002')];
+    // The alert may be another meter's that a busy machine holds up.
+    const silent = () => !view(agent, 'MTR-002').healthy;
+    await until('alert', () => codes(agent).includes('METER_BUS_ERROR') && silent());
+    const [one, two] = [count('MTR-001'), view(agent, 'MTR-002').sequence];
     await until('the first goes on', () => count('MTR-001') >= one + 3);
-    expect(count('MTR-002')).toBe(two);
+    expect(view(agent, 'MTR-002').sequence).toBe(two);
     const produced = BigInt(view(agent, 'MTR-002').produced_total);
     simulator.setFault(2, undefined);
     await until('back', () => count('MTR-002') >= two + 2);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freePort } from '@gridtokenx/protocol/testing/port';
@@ -11,7 +11,13 @@ import { isRoot } from '../data-dir.js';
 import { identityOf, isAlive, type ProcessIdentity } from '../process/identity.js';
 import { until } from '../testing/wait.js';
 import { canReach, findAccount } from './account.js';
-import { type PostgresOptions, postgresUrl, type RunningPostgres, startPostgres } from './server.js';
+import {
+  type PostgresOptions,
+  postgresUrl,
+  type RunningPostgres,
+  startPostgres,
+  untilReady,
+} from './server.js';
 
 let folder: string;
 let running: RunningPostgres | undefined;
@@ -107,6 +113,34 @@ describe('the embedded PostgreSQL', () => {
       expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     } finally {
       somebody.close();
+    }
+  });
+
+  it('is waited for while it takes connections and does not get to an answer', async () => {
+    const server = await start();
+    const password = readFileSync(join(folder, 'keys', 'postgres-password'), 'utf8').trim();
+    // Silent, then closed without a word, as by one that is stopped or ends its children; then let through.
+    const sockets: Socket[] = [];
+    const line = createServer((socket) => {
+      sockets.push(socket.on('error', () => {}));
+      if (sockets.length === 1) return;
+      if (sockets.length === 2) socket.end();
+      else socket.pipe(connect(server.port, server.host).on('error', () => {})).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(line, 'listening');
+    try {
+      const { user, host } = server;
+      const { port } = line.address() as AddressInfo;
+      const target = { host, port, user, password, database: 'postgres', connectionTimeoutMillis: 500 };
+      await untilReady(target, () => undefined);
+      expect(sockets.length).toBeGreaterThanOrEqual(3);
+      await expect(untilReady({ ...target, password: 'guess' }, () => undefined)).rejects.toMatchObject({
+        code: 'START_FAILED',
+        details: { sqlstate: '28P01' },
+      });
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      line.close();
     }
   });
 

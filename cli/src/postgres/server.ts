@@ -331,28 +331,37 @@ async function freePort(): Promise<number> {
   });
 }
 
-async function untilReady(target: pg.ClientConfig, ended: () => string | undefined): Promise<void> {
+/**
+ * Waits until a server lets in. Tries again while nobody listens, it is starting up, or it does not get to an answer.
+ * @param ended how the server has ended, once it has
+ * @throws GtxError START_FAILED when it has ended, refuses for another reason, or after 120 s
+ */
+export async function untilReady(target: pg.ClientConfig, ended: () => string | undefined): Promise<void> {
   const deadline = Date.now() + 120_000;
   for (;;) {
     const how = ended();
     if (how !== undefined)
       throw new GtxError('START_FAILED', `PostgreSQL ended with ${how} while starting`, { exit: how });
-    const client = new pg.Client({ ...target, connectionTimeoutMillis: 5_000 });
+    const client = new pg.Client({ connectionTimeoutMillis: 5_000, ...target });
     // An error after the attempt has been given up belongs to nobody.
     client.on('error', () => {});
     try {
       await client.connect();
       return;
     } catch (error) {
-      // 57P03: still starting up or recovering.
+      // 57P03: still starting up or recovering. Without any code: no answer in time, or a connection that was closed without one.
       const code = (error as { code?: string }).code;
-      if (code !== 'ECONNREFUSED' && code !== '57P03' && code !== 'ECONNRESET') {
+      if (code !== undefined && code !== 'ECONNREFUSED' && code !== '57P03' && code !== 'ECONNRESET') {
         throw new GtxError('START_FAILED', `PostgreSQL does not let us in: ${(error as Error).message}`, {
           sqlstate: code,
         });
       }
       if (Date.now() > deadline)
-        throw new GtxError('START_FAILED', 'PostgreSQL was not ready within 120 s', {});
+        throw new GtxError(
+          'START_FAILED',
+          `PostgreSQL was not ready within 120 s: ${(error as Error).message}`,
+          {},
+        );
     } finally {
       await client.end().catch(() => {});
     }

@@ -539,8 +539,10 @@ describe('Settlement', () => {
       await until(async () => (await world.states())[0] === 'confirmed');
       world.pass(60);
       await until(async () => (await world.states())[0] === 'finalized');
-      const { rows } = await world.pool.query('SELECT bool_and(finalized) AS all FROM chain_transactions');
-      await until(async () => rows[0].all !== null);
+      await until(async () => {
+        const { rows } = await world.pool.query('SELECT bool_and(finalized) AS all FROM chain_transactions');
+        return rows[0].all === true;
+      });
     } finally {
       await settlement.stop();
       await mirror.stop();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@gridtokenx/protocol/testing/port';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Simulator, type SimulatorConfigInput, socatInstalled, startSimulator } from './index.js';
 import { crc16, rtuFrame } from './rtu-framing.js';
 
@@ -242,6 +242,18 @@ describe('a line that is cut', () => {
         await new Promise((done) => setTimeout(done, 20));
       }
     }
+  });
+
+  it('that is due when the simulator ends brings nothing back', async () => {
+    const simulator = await start({
+      faults: [{ fault: { type: 'cut', off_ms: 3_600_000 }, at_seconds: 10 }],
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    cleanups.push(() => void vi.useRealTimers());
+    now += 20_000;
+    await simulator.stop();
+    expect(simulator.faults().get('line/cut')).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it.runIf(socatInstalled())('takes a serial device away and brings it back by itself', async () => {

@@ -147,6 +147,8 @@ export async function startSimulator(
     ...controls,
     async stop() {
       cuts.stop();
+      // What is due by now is counted below, when there is no line any more.
+      bus.onCut = () => undefined;
       await control?.stop();
       await line.stop();
       bus.advance();

@@ -87,7 +87,13 @@ export function reachableBinaries(
     rmSync(unfinished, { recursive: true, force: true });
     cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true, mode: 0 });
     chmodSync(unfinished, 0o755);
-    renameSync(unfinished, copy);
+    try {
+      renameSync(unfinished, copy);
+    } catch (error) {
+      // Another process was copying as well, and was ready before.
+      if (!existsSync(copy)) throw error;
+      rmSync(unfinished, { recursive: true, force: true });
+    }
   }
   return {
     initdb: join(copy, 'bin', basename(binaries.initdb)),

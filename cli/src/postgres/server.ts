@@ -19,7 +19,13 @@ import { dirname, join } from 'node:path';
 import { GtxError } from '@gridtokenx/protocol';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { identityOf, isAlive, type ProcessIdentity, waitForExit } from '../process/identity.js';
+import {
+  identityOf,
+  type ProcessIdentity,
+  readOrUndefined,
+  signalTo,
+  waitForExit,
+} from '../process/identity.js';
 import { isPortFree } from '../process/ports.js';
 import { type Account, canReach, postgresAccount } from './account.js';
 import { packagedBinaries, reachableBinaries } from './binaries.js';
@@ -297,9 +303,10 @@ function environment(): Record<string, string> {
  * stop, having been recognised by its process number *and* its command line: the number alone may be anybody's.
  */
 async function stopLeftover(clusterDir: string, logger: Logger): Promise<void> {
-  const pidFile = join(clusterDir, 'postmaster.pid');
-  if (!existsSync(pidFile)) return;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  // It may be stopping already, and take the file with it.
+  const noted = readOrUndefined(join(clusterDir, 'postmaster.pid'));
+  if (noted === undefined) return;
+  const pid = Number(noted.split('\n')[0]);
   const identity = Number.isSafeInteger(pid) && pid > 0 ? identityOf(pid) : undefined;
   if (identity === undefined || !commandLine(identity).includes(clusterDir)) return;
   logger.warn({ pid }, 'an earlier run left PostgreSQL behind; stopping it');
@@ -307,15 +314,15 @@ async function stopLeftover(clusterDir: string, logger: Logger): Promise<void> {
     ['SIGINT', 15_000],
     ['SIGQUIT', 10_000],
   ] as const) {
-    if (isAlive(identity)) process.kill(pid, signal);
+    signalTo(identity, signal);
     if (await waitForExit(identity, waitMs)) return;
   }
   throw new GtxError('START_FAILED', `PostgreSQL of an earlier run (process ${pid}) does not stop`, { pid });
 }
 
 function commandLine({ pid }: ProcessIdentity): string {
-  const linux = `/proc/${pid}/cmdline`;
-  if (existsSync(linux)) return readFileSync(linux, 'utf8').replaceAll('\0', ' ');
+  if (process.platform === 'linux')
+    return (readOrUndefined(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ');
   return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';
 }
 

@@ -8,7 +8,8 @@ export interface ProcessIdentity {
   readonly startedAt: string;
 }
 
-function readOrUndefined(path: string): string | undefined {
+/** What a file says, or undefined when there is none (any more): also one below /proc whose process ends meanwhile. */
+export function readOrUndefined(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
@@ -68,13 +69,18 @@ export async function terminate(identity: ProcessIdentity, graceMs: number): Pro
     ['SIGTERM', graceMs],
     ['SIGKILL', 5_000],
   ] as const) {
-    if (!isAlive(identity)) return;
-    try {
-      process.kill(identity.pid, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
-      throw error;
-    }
+    signalTo(identity, signal);
     if (await waitForExit(identity, wait)) return;
+  }
+}
+
+/** Sends a signal to exactly this process; nothing happens when it has gone. */
+export function signalTo(identity: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (!isAlive(identity)) return;
+  try {
+    process.kill(identity.pid, signal);
+  } catch (error) {
+    // It has gone since.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

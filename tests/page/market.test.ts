@@ -25,7 +25,14 @@ import {
   makeOrder,
   show,
 } from './actions.js';
-import { hasChromium, openBrowser, openWindow, takeDocumentedPicture, type Window } from './browser.js';
+import {
+  hasChromium,
+  openBrowser,
+  openWindow,
+  PATIENCE_MS,
+  takeDocumentedPicture,
+  type Window,
+} from './browser.js';
 import { TestWallet } from './test-wallet.js';
 
 /*
@@ -198,7 +205,8 @@ describe.skipIf(!hasChromium())('the market', () => {
     const row = mine(page).locator('tbody tr', { hasText: /^3/ });
     // On a busy machine it may have ended before it is shown for the first time.
     await row.getByText(/^(open|expired)$/).waitFor();
-    await row.getByText('expired', { exact: true }).waitFor();
+    // A minute, and what the page may take for anything.
+    await row.getByText('expired', { exact: true }).waitFor({ timeout: 60_000 + PATIENCE_MS });
     expect(await row.getByRole('button').count()).toBe(0);
     await waitFor('its energy is back', async () => (await gridOf(seller)) === '59');
   }, 600_000);

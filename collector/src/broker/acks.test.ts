@@ -104,6 +104,17 @@ test('missing readings are asked for after a while, not at once and not again an
   expect(sent).toEqual([]);
 });
 
+test('missing readings are asked for once, also when a look at the database outlasts the time to the next one', async () => {
+  const meter = new TestMeter('MTR-twice', time - 9000);
+  registry.register(meter);
+  const [first, , third] = [meter.next(), meter.next(), meter.next()];
+  await submit(first, third);
+  time += 31;
+  sent = [];
+  await Promise.all([acks.askForMissing(), acks.askForMissing()]);
+  expect(sent.map(({ topic }) => topic)).toEqual(['gtx/v1/MTR-twice/command']);
+});
+
 test('a hole that nobody can fill any more is closed', async () => {
   const meter = new TestMeter('MTR-old', time - 9000);
   registry.register(meter);

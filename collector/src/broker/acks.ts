@@ -4,6 +4,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Answer } from '../ingest/ingest.js';
 import type { Metrics } from '../metrics.js';
+import { sharedAnswer } from '../shared-answer.js';
 import { walk } from '../store/readings.js';
 import type { MqttBus } from './bus.js';
 import type { EnvelopeSigner } from './envelope.js';
@@ -216,8 +217,13 @@ export class Acks {
     }
   }
 
-  /** Looks at the meters with readings missing in between: closes holes that are too old, asks for the others. */
-  async askForMissing(): Promise<void> {
+  /**
+   * Looks at the meters with readings missing in between: closes holes that are too old, asks for the others. While one look is
+   * under way, with a database that is slow, there is no second one.
+   */
+  readonly askForMissing = sharedAnswer(() => this.lookForMissing());
+
+  private async lookForMissing(): Promise<void> {
     const { now, logger } = this.deps;
     for (const [meterId, hole] of this.holes) {
       const time = now();

@@ -179,14 +179,15 @@ describe.sequential('gtx up', () => {
       return (last.orders as object[] | undefined)?.length === 1;
     });
     // A collector that is late with its answer is passed over: the chain answers, and the list says so.
-    const fromCollector = (...args: string[]) =>
-      until(`the collector answers ${args[0]}`, async () => {
-        const { code, last } = await gtx(...args);
-        return code === EXIT.ok && (last.source as { from: string }).from === 'collector' && last;
+    for (const list of ['book', 'trades'])
+      await until(`the collector answers ${list}`, async () => {
+        const { code, last } = await gtx(list);
+        return code === EXIT.ok && (last.source as { from: string }).from === 'collector';
       });
-    await fromCollector('book');
-    await fromCollector('trades');
-    const price = await fromCollector('price', '--source', 'collector');
+    const price = await until('the collector answers price', async () => {
+      const { code, last } = await gtx('price', '--source', 'collector');
+      return code === EXIT.ok && last;
+    });
     expect(price).toMatchObject({ feed: { price: '3', counts: true } });
 
     const password = readFileSync(join(dataDir, 'keys', 'postgres-password'), 'utf8').trim();

@@ -16,8 +16,12 @@ export function ensureKey(path: string): { keypair: Keypair; created: boolean } 
   writeKeypairFile(aside, keypair);
   try {
     linkSync(aside, path);
+    return { keypair, created: true };
+  } catch (error) {
+    // Another process has made it meanwhile: that one is the key.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return { keypair: readKeypairFile(path), created: false };
   } finally {
     rmSync(aside, { force: true });
   }
-  return { keypair, created: true };
 }

@@ -173,12 +173,12 @@ export class Observer {
     );
     // At the very first start the collector has yet to create the tables.
     if (exists.rows[0]?.ready !== true) return {};
-    const [counts, last, mints, minted, alerts] = await Promise.all([
-      pool.query<{ total: string; run: string }>(
+    const { counts, last, mints, minted, alerts } = await asOfOneMoment(pool, async (client) => ({
+      counts: await client.query<{ total: string; run: string }>(
         `SELECT count(*) AS total, count(*) FILTER (WHERE submitted_at >= $1) AS run FROM meter_readings`,
         [this.#since],
       ),
-      pool.query<{
+      last: await client.query<{
         meter_id: string;
         sequence: string;
         amount_nkwh: string;
@@ -188,19 +188,21 @@ export class Observer {
         `SELECT meter_id, sequence, amount_nkwh, status, submitted_at FROM meter_readings
          ORDER BY reading_timestamp DESC, submitted_at DESC LIMIT 1`,
       ),
-      pool.query<{ signature: string; confirmed_at: Date; amount: string; meters: string[] }>(
+      mints: await client.query<{ signature: string; confirmed_at: Date; amount: string; meters: string[] }>(
         `SELECT s.signature, s.confirmed_at, sum(i.minted_nkwh) AS amount, array_agg(i.meter_id) AS meters
          FROM settlements s JOIN settlement_items i ON i.settlement_id = s.id
          WHERE s.state IN ('confirmed', 'finalized') AND s.confirmed_at >= $1 AND i.minted_nkwh > 0
          GROUP BY s.id ORDER BY s.confirmed_at DESC, s.id DESC`,
         [this.#since],
       ),
-      pool.query<{ total: string }>('SELECT coalesce(sum(chain_minted), 0) AS total FROM meters'),
-      pool.query<{ text: string }>(
+      minted: await client.query<{ total: string }>(
+        'SELECT coalesce(sum(chain_minted), 0) AS total FROM meters',
+      ),
+      alerts: await client.query<{ text: string }>(
         `SELECT severity || ': ' || message AS text FROM alerts WHERE resolved_at IS NULL AND severity <> 'info'
          ORDER BY last_seen DESC LIMIT 3`,
       ),
-    ]);
+    }));
     const newest = last.rows[0];
     const mintsThisRun = mints.rows.map((row) => ({
       signature: row.signature,
@@ -226,5 +228,20 @@ export class Observer {
       mintedTotalNkwh: BigInt(minted.rows[0]?.total ?? 0),
       alerts: alerts.rows.map(({ text }) => text),
     };
+  }
+}
+
+/** What `read` asks is answered from one snapshot: figures that are sums of each other agree. */
+async function asOfOneMoment<T>(pool: pg.Pool, read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const answer = await read(client);
+    await client.query('COMMIT');
+    client.release();
+    return answer;
+  } catch (error) {
+    client.release(error as Error);
+    throw error;
   }
 }

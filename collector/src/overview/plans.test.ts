@@ -32,7 +32,7 @@ beforeAll(async () => {
   pool = openTestPool(postgres.url, 4);
   await migrate(pool, logger);
   const months = [0, 1, 2].map(
-    (month) => `ensure_reading_partition('2023-11-01'::timestamptz + interval '${month} months')`,
+    (month) => `ensure_reading_partition('2023-11-01Z'::timestamptz + interval '${month} months')`,
   );
   for (const statement of [
     `SELECT ${months.join(', ')}`,

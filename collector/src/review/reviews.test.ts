@@ -31,7 +31,7 @@ async function addReading(status: string, holds = 0): Promise<string> {
   meters += 1;
   const meterId = `MTR-${meters}`;
   const owner = randomKey();
-  await pool.query(`SELECT ensure_reading_partition('2026-05-01')`);
+  await pool.query(`SELECT ensure_reading_partition('2026-05-01Z')`);
   await pool.query(
     `WITH u AS (INSERT INTO users (wallet_address, verified) VALUES ($2, TRUE) RETURNING id),
      m AS (INSERT INTO meters (meter_id, address, user_id, wallet_address, public_key, holds)
@@ -39,7 +39,7 @@ async function addReading(status: string, holds = 0): Promise<string> {
      INSERT INTO meter_readings (id, user_id, meter_id, wallet_address, sequence, flags, interval_start, interval_end,
        produced_total, consumed_total, surplus_total, amount_nkwh, reading_timestamp, status, message, meter_signature,
        public_key)
-     SELECT gen_random_uuid(), user_id, meter_id, $2, 1, 0, 1777593600, 1777594500, 5, 0, 5, 5, '2026-05-01', $4,
+     SELECT gen_random_uuid(), user_id, meter_id, $2, 1, 0, 1777593600, 1777594500, 5, 0, 5, 5, '2026-05-01Z', $4,
        decode(repeat('00', 48), 'hex'), 'none', $3 FROM m`,
     [meterId, owner, randomKey(), status, holds],
   );

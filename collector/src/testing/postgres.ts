@@ -92,6 +92,8 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
       // A server that is killed leaves its writes to the kernel: only the loss of the machine would lose them.
       ...['-c', 'fsync=off'],
+      // Far from UTC, so that a date without its zone is found on every machine.
+      ...['-c', 'timezone=Asia/Bangkok'],
     ],
     onLog: keep,
     onError: keep,

@@ -558,7 +558,7 @@ describe.skipIf(!hasChromium())('the operator’s page', () => {
         .getByText(kind)
         .first()
         .waitFor();
-    // The mirror may have put it right by itself.
+    // Exactly as it was, whoever has written it meanwhile.
     await system.query(`UPDATE meters SET chain_minted = $2 WHERE meter_id = $1`, [idOf(0), minted]);
     expect(operator.complaints.filter((text) => !/401/.test(text))).toEqual([]);
   }, 600_000);

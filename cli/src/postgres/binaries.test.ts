@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
+import { runTogether } from '../testing/together.js';
 
 it('makes one copy of programs that cannot be reached, also for several processes at once', async () => {
   // Mode 0700: no other account comes in here.
@@ -28,28 +26,16 @@ it('makes one copy of programs that cannot be reached, also for several processe
       console.log(reachableBinaries(${JSON.stringify(binaries)}, nobody, ${JSON.stringify(copies)}).postgres);
       process.exit(0);
     });`;
-  const children: ChildProcess[] = [];
   try {
-    const told = Array.from({ length: 3 }, () => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
-      children.push(child);
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-      return { child, next: async () => (await lines.next()).value as string | undefined };
+    await runTogether(3, script, async (runners) => {
+      for (const { nextLine } of runners) expect(await nextLine()).toBe('ready');
+      for (const { tell } of runners) tell('go');
+      const copy = join(copies, 'postgresql-1.2');
+      for (const { nextLine } of runners) expect(await nextLine()).toBe(join(copy, 'bin', 'postgres'));
+      expect(readdirSync(copies)).toEqual(['postgresql-1.2']);
+      expect(readdirSync(join(copy, 'share'))).toHaveLength(1_000);
     });
-    for (const { next } of told) expect(await next()).toBe('ready');
-    for (const { child } of told) child.stdin.write('go');
-    const copy = join(copies, 'postgresql-1.2');
-    for (const { next } of told) expect(await next()).toBe(join(copy, 'bin', 'postgres'));
-    expect(readdirSync(copies)).toEqual(['postgresql-1.2']);
-    expect(readdirSync(join(copy, 'share'))).toHaveLength(1_000);
   } finally {
-    for (const child of children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
     rmSync(folder, { recursive: true, force: true });
   }
 });

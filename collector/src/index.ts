@@ -39,6 +39,7 @@ export {
   type ReplayReport,
   replay,
 } from './mirror/index.js';
+export { asOfOneMoment } from './mirror/transaction.js';
 export type { ChainDeps, ChainMirrorPort, MeterStatus, MirroredMeter, SettlementPort } from './ports.js';
 export {
   loadPublisherConfig,

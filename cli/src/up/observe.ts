@@ -1,3 +1,4 @@
+import { asOfOneMoment } from '@gridtokenx/collector';
 import { type Nkwh, parseTopic, Status, Telemetry } from '@gridtokenx/protocol';
 import mqtt from 'mqtt';
 import pg from 'pg';
@@ -228,20 +229,5 @@ export class Observer {
       mintedTotalNkwh: BigInt(minted.rows[0]?.total ?? 0),
       alerts: alerts.rows.map(({ text }) => text),
     };
-  }
-}
-
-/** What `read` asks is answered from one snapshot: figures that are sums of each other agree. */
-async function asOfOneMoment<T>(pool: pg.Pool, read: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const answer = await read(client);
-    await client.query('COMMIT');
-    client.release();
-    return answer;
-  } catch (error) {
-    client.release(error as Error);
-    throw error;
   }
 }

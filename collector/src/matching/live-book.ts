@@ -15,6 +15,7 @@ import {
   type PriceLevel,
   UNPLACED,
 } from '../market/index.js';
+import { asOfOneMoment } from '../mirror/transaction.js';
 import { type MarketInfo, type OrderRow, readMarkets, readOpenOrders, readOrders } from './rows.js';
 
 /** What the books need of the change feed. */
@@ -299,19 +300,10 @@ export class LiveBooks {
   /** Makes every book anew from the database, as it is at one moment. */
   private async load(): Promise<void> {
     this.changed.clear();
-    const client = await this.deps.pool.connect();
-    let markets: MarketInfo[];
-    let rows: OrderRow[];
-    try {
-      await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      markets = await readMarkets(client, gridMintAddress().toBase58());
-      rows = await readOpenOrders(client);
-      await client.query('COMMIT');
-    } catch (error) {
-      client.release(error instanceof Error ? error : true);
-      throw error;
-    }
-    client.release();
+    const { markets, rows } = await asOfOneMoment(this.deps.pool, async (client) => ({
+      markets: await readMarkets(client, gridMintAddress().toBase58()),
+      rows: await readOpenOrders(client),
+    }));
     const lives = new Map(markets.map((market) => [market.address, this.newLive(market)]));
     this.lives = lives;
     for (const { market, state, slot } of rows) {

@@ -26,3 +26,23 @@ export async function inTransaction<T>(
     }
   }
 }
+
+/** What `read` asks is answered from one snapshot of the database, in which nothing is written. */
+export async function asOfOneMoment<T>(
+  pool: pg.Pool,
+  read: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const answer = await read(client);
+    await client.query('COMMIT');
+    return answer;
+  } catch (error) {
+    broken = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
